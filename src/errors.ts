@@ -1,0 +1,72 @@
+/** Every way a call can fail, as an agent sees it. */
+export type ErrorCode =
+  | 'BAD_INPUT'
+  | 'CONFIGURATION'
+  | 'AUTHENTICATION'
+  | 'PERMISSION'
+  | 'NOT_FOUND'
+  | 'VALIDATION'
+  | 'CONFLICT'
+  | 'RATE_LIMITED'
+  | 'UNAVAILABLE'
+  | 'NETWORK'
+  | 'TIMEOUT'
+  | 'OUTCOME_UNKNOWN'
+  | 'UNEXPECTED_RESPONSE'
+  | 'CANNOT_ASK'
+  | 'CANCELLED';
+
+/** The parts of a Telnyx error that may be quoted, already cleaned and cut. */
+export interface TelnyxProblem {
+  code?: string;
+  title?: string;
+  detail?: string;
+  pointer?: string;
+}
+
+interface Details {
+  httpStatus?: number | undefined;
+  telnyx?: TelnyxProblem | undefined;
+  retryAfterSeconds?: number | undefined;
+}
+
+/**
+ * The only error that leaves a tool: what happened, and what to do next. Both sentences are ours. It has no `cause` on
+ * purpose: the errors of HTTP libraries print the request, and with it the API key.
+ */
+export class ToolError extends Error {
+  override readonly name = 'ToolError';
+  readonly code: ErrorCode;
+  readonly next: string;
+  readonly details: Details;
+
+  constructor(code: ErrorCode, message: string, next: string, details: Details = {}) {
+    super(message);
+    this.code = code;
+    this.next = next;
+    this.details = details;
+  }
+
+  /** The error as the agent reads it. */
+  toJSON(): { error: Record<string, unknown> } {
+    const { httpStatus, telnyx, retryAfterSeconds } = this.details;
+    return {
+      error: {
+        code: this.code,
+        message: this.message,
+        next: this.next,
+        ...(httpStatus !== undefined && { http_status: httpStatus }),
+        ...(telnyx && Object.keys(telnyx).length > 0 && { telnyx }),
+        ...(retryAfterSeconds !== undefined && { retry_after_seconds: retryAfterSeconds }),
+      },
+    };
+  }
+}
+
+/** A `BAD_INPUT` with the usual next step: mend the arguments, nothing was sent. */
+export function badInput(
+  message: string,
+  next = 'Correct the arguments and call again. Nothing was changed.',
+): ToolError {
+  return new ToolError('BAD_INPUT', message, next);
+}

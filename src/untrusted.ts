@@ -1,0 +1,14 @@
+/**
+ * Invisible and steering characters: controls, line and paragraph separators, zero-width and bidirectional marks, and
+ * the tag block that can hide text from a person while a model reads it.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u{E0000}-\u{E0FFF}]+/gu;
+
+/**
+ * A string from outside as one visible line of at most `max` characters. Names, aliases and error texts come from
+ * whoever can write to the account, and go on to a model and to the person who approves a deletion.
+ */
+export function oneLine(text: string, max = 255): string {
+  const visible = text.replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim();
+  return visible.length <= max ? visible : `${visible.slice(0, max - 1)}…`;
+}
