@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { wireId, wireText } from './fields.ts';
+import type { Http } from './http.ts';
+import { getAll, getWindow } from './pages.ts';
+
+/** The four kinds of connection that can use a push credential (api.md §2). */
+export const CONNECTION_KINDS = ['credential', 'fqdn', 'ip', 'uac'] as const;
+export type ConnectionKind = (typeof CONNECTION_KINDS)[number];
+
+export interface Connection {
+  id: string;
+  kind: ConnectionKind;
+  name: string | null;
+  active: boolean | null;
+  ios_push_credential_id: string | null;
+  android_push_credential_id: string | null;
+}
+
+const row = (kind: ConnectionKind) =>
+  z
+    .object({
+      id: wireId,
+      connection_name: wireText,
+      active: z.boolean().nullish().catch(null),
+      ios_push_credential_id: wireText,
+      android_push_credential_id: wireText,
+    })
+    .transform(
+      ({ connection_name, active, ...ids }): Connection => ({
+        ...ids,
+        kind,
+        name: connection_name,
+        active: active ?? null,
+      }),
+    );
+
+const path = (kind: ConnectionKind): string => `${kind}_connections`;
+
+/** A window of one kind's list (spec operations List…Connections); `name` is a part of the name, 3 characters or more. */
+export function listConnections(
+  http: Http,
+  kind: ConnectionKind,
+  name: string | undefined,
+  window: { offset: number; limit: number },
+) {
+  const filters = name === undefined ? {} : { 'filter[connection_name][contains]': name };
+  return getWindow(http, { path: path(kind), filters }, row(kind), window);
+}
+
+/**
+ * Every connection, of all four kinds, that uses a push credential on either platform. Telnyx has no such question to
+ * ask (api.md §2), so all lists are read; `progress` counts their pages.
+ */
+export async function connectionsUsing(
+  http: Http,
+  pushId: string,
+  progress: (pages: number) => void,
+): Promise<Connection[]> {
+  let pages = 0;
+  const lists = CONNECTION_KINDS.map((kind) => getAll(http, { path: path(kind) }, row(kind), () => progress(++pages)));
+  return (await Promise.all(lists))
+    .flat()
+    .filter(
+      ({ ios_push_credential_id: ios, android_push_credential_id: android }) => ios === pushId || android === pushId,
+    );
+}

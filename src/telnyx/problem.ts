@@ -1,0 +1,92 @@
+import { type ErrorCode, type TelnyxProblem, ToolError } from '../errors.ts';
+import { redact } from '../secrets/redact.ts';
+import { oneLine } from '../untrusted.ts';
+
+const QUOTE_AT_MOST = 300;
+
+/** Telnyx codes that mean more than their HTTP status (api.md §1, "Error codes that matter"). */
+const BY_TELNYX_CODE: Record<string, ErrorCode> = {
+  '10012': 'CONFLICT', // duplicate resource
+  '10021': 'CONFLICT', // in use, cannot be removed
+  '10035': 'CONFLICT', // locked
+  '10036': 'CONFLICT', // being processed
+};
+
+const BY_STATUS: Record<number, ErrorCode> = {
+  400: 'VALIDATION',
+  401: 'AUTHENTICATION',
+  403: 'PERMISSION',
+  404: 'NOT_FOUND',
+  408: 'TIMEOUT',
+  409: 'CONFLICT',
+  422: 'VALIDATION',
+  429: 'RATE_LIMITED',
+};
+
+const SAYS: Partial<Record<ErrorCode, [message: string, next: string]>> = {
+  VALIDATION: ['Telnyx refused the request.', 'Correct the arguments by what Telnyx says and call again.'],
+  AUTHENTICATION: [
+    'Telnyx did not accept the API key.',
+    'Ask the person to check the key in the settings of this server (TELNYX_API_KEY or TELNYX_API_KEY_FILE) and to restart it. Never ask for the key itself.',
+  ],
+  PERMISSION: [
+    'The API key is not allowed to do this.',
+    'Tell the person which operation was refused; a key with wider rights can be made in the Telnyx portal.',
+  ],
+  NOT_FOUND: ['Telnyx has no such thing.', 'List the credentials or connections again to get a current id.'],
+  CONFLICT: [
+    'Telnyx refused because of the present state of the thing.',
+    'Read it again, then decide with the person what to do.',
+  ],
+  RATE_LIMITED: ['Telnyx asks for fewer requests.', 'Wait retry_after_seconds (or a minute), then call again.'],
+  TIMEOUT: ['Telnyx did not answer in time.', 'Call again in a moment.'],
+  UNAVAILABLE: ['Telnyx could not process the request just now.', 'Call again in a minute.'],
+};
+
+/**
+ * The error of a Telnyx answer that is not 2xx. `body` may be anything: `errors` as an array, an object or a text, HTML,
+ * or nothing (api.md §1); only code, title, detail and pointer are ever quoted.
+ */
+export function problemOf(status: number, body: string, retryAfterSeconds?: number): ToolError {
+  const telnyx = readProblem(body);
+  const code = (telnyx?.code && BY_TELNYX_CODE[telnyx.code]) || BY_STATUS[status] || (status >= 500 && 'UNAVAILABLE');
+  const details = { httpStatus: status, telnyx, retryAfterSeconds };
+  if (!code) {
+    const message = `Telnyx answered with HTTP ${status}, which this operation does not expect.`;
+    return new ToolError('UNEXPECTED_RESPONSE', message, 'Tell the person; a proxy may stand in between.', details);
+  }
+  const [message, next] = SAYS[code] ?? ['Telnyx refused the request.', 'Read what Telnyx says before calling again.'];
+  return new ToolError(code, message, next, details);
+}
+
+function readProblem(body: string): TelnyxProblem | undefined {
+  const { errors } = asRecord(parse(body));
+  const first = Array.isArray(errors) ? errors[0] : errors;
+  if (typeof first === 'string') return { detail: quote(first) };
+  if (typeof first !== 'object' || first === null) return undefined;
+  const { code, title, detail, source } = asRecord(first);
+  const { pointer, parameter } = asRecord(source);
+  const problem = { code, title, detail, pointer: pointer ?? parameter };
+  const known = Object.entries(problem).flatMap(([key, value]) => (isText(value) ? [[key, quote(`${value}`)]] : []));
+  if (known.length > 0) return Object.fromEntries(known);
+  // The object shape: { "status": "can't update credentials in expired status" }.
+  const facts = Object.entries(first).flatMap(([key, value]) => (isText(value) ? [`${key}: ${value}`] : []));
+  return facts.length > 0 ? { detail: quote(facts.join('; ')) } : undefined;
+}
+
+const isText = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number';
+
+/** Redacted before it is cut, so that no half of a secret survives at the edge. */
+const quote = (text: string): string => oneLine(redact(text), QUOTE_AT_MOST);
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}

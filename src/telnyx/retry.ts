@@ -1,0 +1,44 @@
+import type { Failure, Method } from './failure.ts';
+
+const TRIES = 4;
+const FIRST_BACKOFF = 250;
+const EPOCH_FROM = 1e9;
+
+/**
+ * Milliseconds to wait before trying again, or undefined to give up. `attempt` counts from 1, `random` is in [0, 1).
+ * A POST is repeated only when it surely did not run: Telnyx has no idempotency key for credentials (api.md §1).
+ */
+export function retryDelay(method: Method, attempt: number, failure: Failure, random: number): number | undefined {
+  if (attempt >= TRIES || !isPassing(failure)) return undefined;
+  const neverRan = failure.kind === 'unreachable' || (failure.kind === 'answered' && failure.status === 429);
+  if (method === 'POST' && !neverRan) return undefined;
+  // A little more than asked, and not the same for all: everyone who waited would come back at once.
+  if (failure.kind === 'answered' && failure.wait !== undefined) return failure.wait + random * 100;
+  return FIRST_BACKOFF * 2 ** (attempt - 1) * (0.5 + random);
+}
+
+function isPassing(failure: Failure): boolean {
+  if (failure.kind !== 'answered') return failure.kind === 'unreachable' || failure.kind === 'cut';
+  return failure.status === 408 || failure.status === 429 || failure.status >= 500;
+}
+
+/**
+ * Milliseconds an answer asks to wait: `retry-after` in seconds or as a date, else, on a 429, `x-ratelimit-reset` in
+ * seconds or as an epoch (Telnyx documents both, api.md §1). `now` is in epoch milliseconds.
+ */
+export function waitAsked(
+  status: number,
+  headers: Record<string, string | string[] | undefined>,
+  now: number,
+): number | undefined {
+  const after = headers['retry-after']?.toString().trim();
+  if (after) {
+    const wait = isNumber(after) ? Number(after) * 1000 : Date.parse(after) - now;
+    if (Number.isFinite(wait)) return Math.max(0, wait);
+  }
+  const reset = headers['x-ratelimit-reset']?.toString().trim();
+  if (status !== 429 || !reset || !isNumber(reset)) return undefined;
+  return Math.max(0, Number(reset) > EPOCH_FROM ? Number(reset) * 1000 - now : Number(reset) * 1000);
+}
+
+const isNumber = (text: string): boolean => /^\d+(\.\d+)?$/.test(text);
