@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+
+/** What a person is asked before something happens, in plain words, about the thing as it is now. */
+export interface Question {
+  text: string;
+  /** A phrase to type instead of a tick, for what is in use or many. */
+  phrase?: string;
+}
+
+/** What came back from a person, by whichever way they were asked. `accept` alone is no yes: the form must say so too. */
+export interface Answer {
+  approval: string;
+  action: 'accept' | 'decline' | 'cancel';
+  content?: Record<string, unknown> | undefined;
+}
+
+/** The form that puts a question to a person: one tick, or one phrase to type (MCP form elicitation). */
+export function formFor({ text, phrase }: Question) {
+  const field =
+    phrase === undefined
+      ? { confirm: { type: 'boolean' as const, title: 'Yes, do it', description: 'Tick to go ahead' } }
+      : { phrase: { type: 'string' as const, title: 'To go ahead', description: `Type: ${phrase}` } };
+  return {
+    message: text,
+    requestedSchema: { type: 'object' as const, properties: field, required: Object.keys(field) },
+  };
+}
+
+/** Whether the form was filled in with a true yes to this very question. */
+export function saysYes({ phrase }: Question, { action, content }: Answer): boolean {
+  if (action !== 'accept') return false;
+  return phrase === undefined ? content?.['confirm'] === true : content?.['phrase'] === phrase;
+}
+
+/** Binds a question to the call it was asked for: another tool, argument or wording gives another digest. */
+export function bindingOf(tool: string, args: unknown, question: Question): string {
+  return createHash('sha256')
+    .update(JSON.stringify([tool, args, question.text, question.phrase]))
+    .digest('hex');
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { badInput } from '../errors.ts';
+import { parseInstant } from '../telnyx/dates.ts';
+import type { Deps } from '../tool.ts';
+import { oneLine } from '../untrusted.ts';
+
+/** An id as Telnyx gives it: opaque, and never a path. */
+export const id = z
+  .string()
+  .regex(/^[\w-]+$/, 'an id holds only letters, digits, _ and -')
+  .max(128);
+
+/** A text a person would type: one line, without control characters. */
+export const text = z
+  .string()
+  .regex(/^[^\p{Cc}]+$/u, 'must be one line of text')
+  .max(255);
+
+/** A text that must come back from Telnyx just as it was sent, to be recognised by it. */
+export const uniqueName = text.refine(
+  (value) => oneLine(value) === value,
+  'must be visible text without doubled spaces',
+);
+
+export const limit = z.int().min(1).max(500).default(50).describe('Rows to give');
+export const cursor = z.string().max(100).optional().describe('next_cursor of the call before');
+
+export const expiresAt = z.string().max(40).optional().describe('ISO 8601 in the future; UTC without a zone');
+
+/** An expiry argument as Telnyx takes it, UTC with `Z`. Throws `BAD_INPUT` for what is no date, or not in the future. */
+export function futureInstant(value: string | undefined, now: Date): string | undefined {
+  if (value === undefined) return undefined;
+  const instant = parseInstant(value);
+  if (!instant) throw badInput('expires_at is not an ISO 8601 date, such as 2030-01-31T12:00:00Z.');
+  if (instant <= now) throw badInput(`expires_at must be in the future; it is now ${now.toISOString()}.`);
+  return instant.toISOString();
+}
+
+/** What came of a call that may have asked a person; the other fields are there when `status` is `done`. */
+export const gated = {
+  status: z.enum(['done', 'declined', 'unanswered']),
+  message: z.string().optional(),
+};
+
+/** The fields beside the rows of every list. */
+export const page = { total: z.number().optional(), next_cursor: z.string().optional() };
+
+interface Window<T> {
+  rows: T[];
+  total: number | undefined;
+  more: boolean;
+}
+
+interface Paging {
+  limit: number;
+  cursor?: string | undefined;
+}
+
+/** Reads the part of a list that `limit` and `cursor` ask for; gives its rows and what stands beside them. */
+export async function readPage<T, F extends object>(
+  list: string,
+  { limit, cursor, ...filters }: Paging & F,
+  { cursors }: Deps,
+  fetch: (filters: Omit<F, keyof Paging>, window: { offset: number; limit: number }) => Promise<Window<T>>,
+): Promise<{ rows: T[]; beside: { total?: number; next_cursor?: string } }> {
+  const bound = JSON.stringify([list, filters]);
+  const offset = cursors.open(bound, cursor);
+  const { rows, total, more } = await fetch(filters, { offset, limit });
+  return {
+    rows,
+    beside: {
+      ...(total !== undefined && { total }),
+      ...(more && { next_cursor: cursors.seal(bound, offset + rows.length) }),
+    },
+  };
+}
