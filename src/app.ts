@@ -1,0 +1,110 @@
+import { type Asking, call, type Outcome } from './call.ts';
+import type { Config } from './config.ts';
+import { createCursors } from './cursor.ts';
+import { ToolError } from './errors.ts';
+import { createLog, type Log } from './log.ts';
+import { createApprovals } from './people/approvals.ts';
+import type { Answer } from './people/question.ts';
+import { fingerprint, openStateKey, type StateKey } from './secrets/state-key.ts';
+import { openVault } from './secrets/vault.ts';
+import type { Http, HttpLimits, Scope } from './telnyx/http.ts';
+import type { Tool } from './tool.ts';
+import { catalogue } from './tools/index.ts';
+import { version } from './version.ts';
+
+/** What an engine brings along to a call. */
+export interface CallContext {
+  signal: AbortSignal;
+  progress(done: number, total?: number): void;
+  answer?: Answer | undefined;
+}
+
+export interface App {
+  readonly catalogue: readonly Tool[];
+  readonly sandbox: boolean;
+  readonly log: Log;
+  call(tool: Tool, args: unknown, context: CallContext): Promise<Outcome>;
+  close(): Promise<void>;
+}
+
+/** What tests replace: the clock, the time limits and the place of the log. */
+export interface Surroundings {
+  now?: () => Date;
+  limits?: HttpLimits;
+  writeLog?: (line: string) => void;
+}
+
+const LIMITS: HttpLimits = { requestMs: 15_000, callMs: 20_000, recoveryMs: 5_000 };
+
+/** The composition root: a Config becomes calls. Nothing is connected, read or written until a call needs it. */
+export function createApp(config: Config, around: Surroundings = {}): App {
+  const { now = () => new Date(), limits = LIMITS, writeLog = (line) => process.stderr.write(line) } = around;
+  const log = createLog(config.logLevel, now, writeLog);
+  const asking: Asking = {
+    confirm: config.confirm,
+    preamble: config.sandbox === undefined ? '' : '[Sandbox: nothing real is touched] ',
+    approvals: createApprovals(now),
+  };
+  const vault = openVault(config.stateDir);
+  const key = once(() => keepKey(config.stateDir, log));
+  const sandbox = once(() => startSandbox(config, now));
+  const telnyx = once(() => connect(config, limits, log, sandbox));
+  let connected = false;
+
+  return {
+    catalogue: catalogue.filter(
+      (tool) => config.toolsets.includes(tool.toolset) && (!config.readOnly || tool.effect === 'read'),
+    ),
+    sandbox: config.sandbox !== undefined,
+    log,
+    async call(tool, args, { signal, progress, answer }) {
+      connected = true;
+      const http = await telnyx();
+      const deps = {
+        http: http({ signal }),
+        vault,
+        cursors: createCursors(key()),
+        fingerprint: fingerprint.bind(null, key()),
+        now,
+        progress,
+      };
+      return call(tool, args, answer, deps, asking);
+    },
+    async close() {
+      if (config.sandbox !== undefined && connected) await (await sandbox())?.close();
+    },
+  };
+}
+
+async function connect(
+  config: Config,
+  limits: HttpLimits,
+  log: Log,
+  sandbox: () => ReturnType<typeof startSandbox>,
+): Promise<(scope: Scope) => Http> {
+  const { apiKey } = config;
+  // got is slow to load, and listing the tools needs none of it.
+  const { createClient } = await import('./telnyx/client.ts');
+  const baseUrl = (await sandbox())?.baseUrl ?? config.baseUrl;
+  if (!(apiKey instanceof ToolError)) return createClient({ baseUrl, apiKey, version, limits, log });
+  const fail = () => Promise.reject(apiKey);
+  const without: Http = { get: fail, post: fail, patch: fail, delete: fail, recovery: () => without };
+  return () => without;
+}
+
+async function startSandbox({ sandbox, apiKey }: Config, now: () => Date) {
+  if (sandbox === undefined || apiKey instanceof ToolError) return undefined;
+  const { startSandbox: start } = await import('./sandbox/server.ts');
+  return start({ ...(sandbox !== 'demo' && { credentials: sandbox }), apiKey: apiKey.reveal(), now });
+}
+
+function keepKey(stateDir: string, log: Log): StateKey {
+  const key = openStateKey(stateDir);
+  if (!key.kept) log('warn', 'the state folder cannot keep a key: fingerprints are withheld', { folder: stateDir });
+  return key;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

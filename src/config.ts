@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import envPaths from 'env-paths';
+import { ToolError } from './errors.ts';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { Secret } from './secrets/secret.ts';
+import { TOOLSETS, type Toolset } from './tool.ts';
+
+export interface Config {
+  baseUrl: string;
+  /** The key, or why there is none: the server starts and lists without, and calls answer with that error. */
+  apiKey: Secret | ToolError;
+  stateDir: string;
+  confirm: 'ask' | 'never';
+  readOnly: boolean;
+  toolsets: readonly Toolset[];
+  logLevel: LogLevel;
+  /** How many telephony credentials the sandbox starts with; `demo` is the small believable account. */
+  sandbox: number | 'demo' | undefined;
+}
+
+/** A setting that cannot be used; its message is one line for the person who starts the server. */
+export class ConfigError extends Error {}
+
+type Env = Record<string, string | undefined>;
+
+/** What the command line asks for instead of serving. */
+export type Command = 'serve' | 'help' | 'version';
+
+const FLAGS = {
+  'api-key-file': { type: 'string', env: 'TELNYX_API_KEY_FILE' },
+  'base-url': { type: 'string', env: 'TELNYX_BASE_URL' },
+  'state-dir': { type: 'string', env: 'TELNYX_MCP_STATE_DIR' },
+  confirm: { type: 'string', env: 'TELNYX_MCP_CONFIRM' },
+  'read-only': { type: 'boolean', env: 'TELNYX_MCP_READ_ONLY' },
+  toolsets: { type: 'string', env: 'TELNYX_MCP_TOOLSETS' },
+  'log-level': { type: 'string', env: 'TELNYX_MCP_LOG_LEVEL' },
+  sandbox: { type: 'boolean', env: undefined },
+  'sandbox-seed': { type: 'string', env: undefined },
+  help: { type: 'boolean', env: undefined },
+  version: { type: 'boolean', env: undefined },
+} as const;
+
+/**
+ * Flags and environment as one frozen Config; a flag outranks its variable, and no flag takes the key, since process
+ * lists are public. Throws ConfigError for anything unknown: a misspelt `--read-only` must not start a server that writes.
+ */
+export function loadConfig(args: readonly string[], env: Env = process.env): { command: Command; config: Config } {
+  const flags = parseFlags(args);
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('TELNYX_MCP_') && !Object.values(FLAGS).some((flag) => flag.env === name)) {
+      throw new ConfigError(`unknown setting ${name}`);
+    }
+  }
+  const setting = (flag: keyof typeof FLAGS): string | undefined => {
+    const variable = FLAGS[flag].env;
+    const value = variable && env[variable]?.trim();
+    // Without a key the server may start; a placeholder for read-only must not start one that writes.
+    if (isPlaceholder(value) && flag !== 'api-key-file')
+      throw new ConfigError(`${variable} is a placeholder the client did not fill in`);
+    return flags[flag]?.toString() ?? (isPlaceholder(value) ? undefined : value || undefined);
+  };
+
+  const sandbox = flags.sandbox || flags['sandbox-seed'] !== undefined ? seedSize(setting('sandbox-seed')) : undefined;
+  const config: Config = {
+    baseUrl: checkUrl(setting('base-url') ?? 'https://api.telnyx.com/v2'),
+    apiKey:
+      sandbox === undefined
+        ? findKey(env['TELNYX_API_KEY'], setting('api-key-file'))
+        : new Secret('KEY-of-the-sandbox'),
+    stateDir:
+      home(setting('state-dir')) ??
+      join(envPaths('telnyx-credentials-mcp', { suffix: '' }).data, sandbox === undefined ? '' : 'sandbox'),
+    confirm: oneOf('confirm', ['ask', 'never'] as const, setting('confirm') ?? 'ask'),
+    readOnly:
+      oneOf('read-only', ['true', 'false', '1', '0'] as const, setting('read-only') ?? 'false').match(/^[t1]/) !== null,
+    toolsets: (setting('toolsets')?.split(',') ?? [...TOOLSETS]).map((name) =>
+      oneOf('toolsets', TOOLSETS, name.trim()),
+    ),
+    logLevel: oneOf('log-level', LOG_LEVELS, setting('log-level') ?? 'warn'),
+    sandbox,
+  };
+  return { command: flags.help ? 'help' : flags.version ? 'version' : 'serve', config: Object.freeze(config) };
+}
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    // Node's sentence may repeat the whole argument, and someone may have put a key there.
+    const flag = error instanceof Error ? error.message.match(/--[a-z-]+/)?.[0] : undefined;
+    throw new ConfigError(
+      `${flag ? `${flag} is no flag of this command, or lacks its value` : 'unexpected argument'}; see --help`,
+    );
+  }
+}
+
+const isPlaceholder = (value: string | undefined): boolean => value?.includes('${') ?? false;
+
+function oneOf<T extends string>(flag: string, allowed: readonly T[], value: string): T {
+  const found = allowed.find((name) => name === value);
+  if (found === undefined) throw new ConfigError(`--${flag} must be one of: ${allowed.join(', ')}`);
+  return found;
+}
+
+function seedSize(value: string | undefined): number | 'demo' {
+  if (value === undefined) return 'demo';
+  if (!/^\d{1,6}$/.test(value)) throw new ConfigError('--sandbox-seed takes a number up to 999999');
+  return Number(value);
+}
+
+function checkUrl(value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const loopback = url && /^(127(\.\d+){3}|localhost|\[::1\])$/.test(url.hostname);
+  if (
+    !url ||
+    url.username ||
+    url.password ||
+    url.search ||
+    (url.protocol !== 'https:' && !(loopback && url.protocol === 'http:'))
+  ) {
+    throw new ConfigError('the base URL must be an https: URL without user, password or query');
+  }
+  return url.href;
+}
+
+const home = (path: string | undefined): string | undefined => path?.replace(/^~(?=\/|$)/, homedir());
+
+function findKey(variable: string | undefined, file: string | undefined): Secret | ToolError {
+  const problem = (what: string) =>
+    new ToolError(
+      'CONFIGURATION',
+      what,
+      "Ask the person to set TELNYX_API_KEY or TELNYX_API_KEY_FILE in this server's settings and to restart it. Never ask for the key itself.",
+    );
+  const key = variable?.trim();
+  if (key && !isPlaceholder(key)) return checkKey(key) ?? problem('TELNYX_API_KEY does not look like an API key.');
+  if (file !== undefined) {
+    try {
+      return (
+        checkKey(readFileSync(home(file) ?? file, 'utf8').trim()) ??
+        problem('TELNYX_API_KEY_FILE does not hold an API key.')
+      );
+    } catch {
+      return problem('The file that TELNYX_API_KEY_FILE names cannot be read.');
+    }
+  }
+  if (isPlaceholder(key)) return problem('TELNYX_API_KEY is a placeholder that the client did not fill in.');
+  return problem('No Telnyx API key is set.');
+}
+
+/** A key goes into a header: anything but visible ASCII is a mistake, or an attempt at a second header. */
+const checkKey = (key: string): Secret | undefined => (/^[\x21-\x7e]{8,512}$/.test(key) ? new Secret(key) : undefined);
