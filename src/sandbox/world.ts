@@ -1,0 +1,87 @@
+import { instant } from './dates.ts';
+import { NewestFirst } from './newest-first.ts';
+
+// The index signatures let a test plant a field Telnyx has not invented yet: whatever is on a record is served.
+
+export interface TelephonyRecord {
+  id: string;
+  record_type: 'credential';
+  name: string;
+  resource_id: string;
+  user_id: string;
+  sip_username: string;
+  sip_password: string;
+  /** True forces the state; otherwise `expires_at` decides, at the moment of the answer. */
+  expired: boolean;
+  expires_at: string;
+  created_at: string;
+  updated_at: string;
+  /** Write-only: never served (api.md §3.2). */
+  tag?: string;
+  [field: string]: unknown;
+}
+
+export interface PushRecord {
+  id: string;
+  record_type: 'push_credential';
+  alias: string;
+  type: 'ios' | 'android';
+  certificate: string | null;
+  private_key: string | null;
+  project_account_json_file: Record<string, unknown> | null;
+  is_public: boolean;
+  created_at: string;
+  updated_at: string;
+  [field: string]: unknown;
+}
+
+export type ConnectionKind = 'credential' | 'fqdn' | 'ip' | 'uac';
+
+export interface ConnectionRecord {
+  /** Which of the four lists it is in; never served. */
+  kind: ConnectionKind;
+  id: string;
+  record_type: string;
+  connection_name: string;
+  active: boolean;
+  ios_push_credential_id: string | null;
+  android_push_credential_id: string | null;
+  tags: string[];
+  outbound: { outbound_voice_profile_id: string; [field: string]: unknown };
+  created_at: string;
+  updated_at: string;
+  [field: string]: unknown;
+}
+
+/** The account: what there is, and what time it is. */
+export class World {
+  readonly telephony = new NewestFirst<TelephonyRecord>();
+  readonly push = new NewestFirst<PushRecord>();
+  readonly connections = new NewestFirst<ConnectionRecord>();
+  readonly userId: string;
+  readonly now: () => Date;
+  readonly #fillPush: (world: World) => Promise<void>;
+  #ready: Promise<void> | undefined;
+
+  constructor(userId: string, now: () => Date, fillPush: (world: World) => Promise<void>) {
+    this.userId = userId;
+    this.now = now;
+    this.#fillPush = fillPush;
+  }
+
+  /** Resolves when `push` is filled. Making keys is slow, so it starts when first asked for. */
+  get ready(): Promise<void> {
+    this.#ready ??= this.#fillPush(this);
+    return this.#ready;
+  }
+
+  /** Whether the credential is past its expiry, which is final (api.md §5). */
+  isExpired(record: TelephonyRecord): boolean {
+    return record.expired || instant(record.expires_at) <= this.now().getTime();
+  }
+
+  /** How many telephony credentials carry the tag. */
+  tagged(tag: string): number {
+    return this.telephony.pageWhere((record) => record.tag === tag, 0, 0).total;
+  }
+}
