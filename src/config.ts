@@ -67,9 +67,7 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
   const config: Config = {
     baseUrl: checkUrl(setting('base-url') ?? 'https://api.telnyx.com/v2'),
     apiKey:
-      sandbox === undefined
-        ? findKey(env['TELNYX_API_KEY'], setting('api-key-file'))
-        : new Secret('KEY-of-the-sandbox'),
+      sandbox === undefined ? findKey(env.TELNYX_API_KEY, setting('api-key-file')) : new Secret('KEY-of-the-sandbox'),
     stateDir:
       home(setting('state-dir')) ??
       join(envPaths('telnyx-credentials-mcp', { suffix: '' }).data, sandbox === undefined ? '' : 'sandbox'),

@@ -34,20 +34,21 @@ async function main(): Promise<void> {
   const engine = await serveStdio(app);
   app.log('info', 'serving', { version, node: process.version, sandbox: app.sandbox });
 
-  let leaving: Promise<never> | undefined;
-  const leave = (): void => {
-    leaving ??= engine
-      .drain()
-      .then(() => engine.close())
-      .then(() => app.close())
-      .then(() => process.exit(0));
+  let leaving = false;
+  const leave = async (): Promise<void> => {
+    if (leaving) return;
+    leaving = true;
+    await engine.drain();
+    await engine.close();
+    await app.close();
+    process.exit(0);
   };
-  process.stdin.once('end', leave);
-  process.stdin.once('close', leave);
+  process.stdin.once('end', () => void leave());
+  process.stdin.once('close', () => void leave());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       setTimeout(() => process.exit(0), SIGNAL_GRACE_MS);
-      leave();
+      void leave();
     });
   }
   // The client is gone: there is nobody left to tell.

@@ -29,7 +29,7 @@ export function formFor({ text, phrase }: Question) {
 /** Whether the form was filled in with a true yes to this very question. */
 export function saysYes({ phrase }: Question, { action, content }: Answer): boolean {
   if (action !== 'accept') return false;
-  return phrase === undefined ? content?.['confirm'] === true : content?.['phrase'] === phrase;
+  return phrase === undefined ? content?.confirm === true : content?.phrase === phrase;
 }
 
 /** Binds a question to the call it was asked for: another tool, argument or wording gives another digest. */

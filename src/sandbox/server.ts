@@ -17,7 +17,7 @@ export interface SandboxOptions {
   port?: number;
 }
 
-export interface Sandbox {
+export interface Sandbox extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/v2` */
   readonly baseUrl: string;
   readonly apiKey: string;
@@ -72,6 +72,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       server.closeAllConnections();
       await closed;
     },
+    [Symbol.asyncDispose]: () => sandbox.close(),
   };
   const house = {
     apiKey,

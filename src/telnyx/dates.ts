@@ -1,6 +1,6 @@
 const ISO = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
 const ZONE = /(?:Z|[+-]\d\d:?\d\d)$/;
-const NEVER_YEARS = 20;
+const DEFAULT_LIFE_YEARS = 20;
 
 /** The instant of an ISO 8601 date or date-time, or undefined. A missing zone is UTC, as Telnyx means it (api.md §1). */
 export function parseInstant(text: string): Date | undefined {
@@ -18,12 +18,13 @@ export function fromTelnyx(text: string | null): string | null {
 }
 
 /**
- * An expiry of Telnyx as `fromTelnyx`, with null for never: a credential created without one gets a date decades away
- * (api.md §5: 22 years after creation in the spec's sample), and people write year 9999.
+ * An expiry of Telnyx as `fromTelnyx`, with null for never: people write year 9999, and a credential created without an
+ * expiry shows the day of its creation decades later (22 years in the spec's sample, api.md §5).
  */
 export function expiryFromTelnyx(expiresAt: string | null, createdAt: string | null): string | null {
   const expiry = fromTelnyx(expiresAt);
-  if (!expiry) return null;
-  const years = new Date(expiry).getUTCFullYear() - new Date(fromTelnyx(createdAt) ?? expiry).getUTCFullYear();
-  return expiry.startsWith('9999') || years > NEVER_YEARS ? null : expiry;
+  const created = fromTelnyx(createdAt);
+  if (!expiry || expiry.startsWith('9999')) return null;
+  const years = created ? Number(expiry.slice(0, 4)) - Number(created.slice(0, 4)) : 0;
+  return years >= DEFAULT_LIFE_YEARS && expiry.slice(4, 10) === created?.slice(4, 10) ? null : expiry;
 }

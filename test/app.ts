@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
+import { type CallToolResult, ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { type App, createApp, type Surroundings } from '../src/app.ts';
+import { type Config, loadConfig } from '../src/config.ts';
+import { serveHandshake } from '../src/mcp/handshake.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../src/sandbox/server.ts';
+
+/** A question as it reached the person. */
+export interface Asked {
+  message: string;
+  requestedSchema: { properties: Record<string, { type: string; description?: string }> };
+}
+
+/** How the person at the client answers; without one the client does not declare elicitation. */
+export type Person = (asked: Asked) => ElicitResult | Promise<ElicitResult>;
+
+export interface Options extends Surroundings {
+  person?: Person | undefined;
+  config?: Partial<Config>;
+  sandbox?: SandboxOptions;
+}
+
+export interface Started extends AsyncDisposable {
+  app: App;
+  client: Client;
+  sandbox: Sandbox;
+  stateDir: string;
+  /** What the person was asked, in order. */
+  asked: Asked[];
+  log: string[];
+  call(name: string, args?: Record<string, unknown>): Promise<CallToolResult>;
+}
+
+/** A person who says yes to everything, by tick or by phrase. */
+export const yes: Person = ({ requestedSchema }) => ({
+  action: 'accept',
+  content: Object.fromEntries(
+    Object.entries(requestedSchema.properties).map(([key, { type, description }]) => [
+      key,
+      type === 'boolean' ? true : `${description}`.replace('Type: ', ''),
+    ]),
+  ),
+});
+
+/** Sandbox, server and a real SDK client, joined in memory. */
+export async function startApp({
+  person,
+  config = {},
+  sandbox: options = {},
+  ...around
+}: Options = {}): Promise<Started> {
+  const sandbox = await startSandbox(options);
+  const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-test-'));
+  const log: string[] = [];
+  const env = { TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl, TELNYX_MCP_STATE_DIR: stateDir };
+  const app = createApp(
+    { ...loadConfig(['--log-level', 'debug'], env).config, ...config },
+    { writeLog: (line) => log.push(line), ...around },
+  );
+  const [here, there] = InMemoryTransport.createLinkedPair();
+  const engine = await serveHandshake(app, there);
+  const asked: Asked[] = [];
+  const client = new Client(
+    { name: 'test', version: '1' },
+    { capabilities: person ? { elicitation: { form: {} } } : {} },
+  );
+  if (person) {
+    client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+      asked.push(params as Asked);
+      return person(params as Asked);
+    });
+  }
+  await client.connect(here);
+  return {
+    app,
+    client,
+    sandbox,
+    stateDir,
+    asked,
+    log,
+    call: async (name, args = {}) => (await client.callTool({ name, arguments: args })) as CallToolResult,
+    async [Symbol.asyncDispose]() {
+      await client.close();
+      await engine.close();
+      await app.close();
+      await sandbox.close();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The text of a result, as a model without structured content would read it. */
+export function textOf(result: CallToolResult): string {
+  return result.content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
+}
+
+/** The structured content of a result, loosely typed for assertions. */
+export function dataOf<T = Record<string, unknown>>(result: CallToolResult): T {
+  return result.structuredContent as T;
+}
+
+export interface ToolFailure {
+  code: string;
+  message: string;
+  next: string;
+  http_status?: number;
+  telnyx?: Record<string, string>;
+  retry_after_seconds?: number;
+}
+
+/** The error of a failed result; throws when the call went well. */
+export function errorOf(result: CallToolResult): ToolFailure {
+  if (!result.isError) throw new Error(`expected a failure, got ${textOf(result)}`);
+  return (JSON.parse(textOf(result)) as { error: ToolFailure }).error;
+}

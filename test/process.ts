@@ -1,0 +1,86 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const GUARD = new URL('./loopback-only.mjs', import.meta.url).href;
+
+interface Message {
+  id?: number | string;
+  method?: string;
+  params?: Record<string, unknown>;
+  result?: Record<string, unknown>;
+  error?: { code: number; message: string };
+}
+
+export interface ServerProcess extends AsyncDisposable {
+  child: ChildProcessWithoutNullStreams;
+  stateDir: string;
+  /** Every byte the server wrote. */
+  stdout(): string;
+  stderr(): string;
+  send(line: string): void;
+  request(method: string, params?: object): Promise<Message>;
+  call(name: string, args?: object, meta?: object): Promise<Record<string, unknown>>;
+  /** Resolves with the exit status. */
+  exited: Promise<number | null>;
+}
+
+/** The built server as a real process, spoken to line by line, so that nothing it writes goes unseen. */
+export async function startProcess(
+  { args = [], env = {}, elicit, initialize = true }: { args?: string[]; env?: Record<string, string>; elicit?: (params: unknown) => object; initialize?: boolean } = {},
+): Promise<ServerProcess> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-process-'));
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, ['--import', GUARD, MAIN, ...args], {
+    env: { PATH, HOME, TELNYX_MCP_STATE_DIR: stateDir, ...env },
+  });
+  const written = { stdout: '', stderr: '' };
+  child.stderr.setEncoding('utf8').on('data', (text) => (written.stderr += text));
+  child.stdout.setEncoding('utf8').on('data', (text) => (written.stdout += text));
+  child.stdin.on('error', () => undefined);
+  const waiting = new Map<number, (message: Message) => void>();
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const message = JSON.parse(line) as Message;
+    if (message.method === 'elicitation/create') {
+      send(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: elicit?.(message.params) ?? { action: 'cancel' } }));
+    } else if (typeof message.id === 'number') waiting.get(message.id)?.(message);
+  });
+  const exited = once(child, 'exit').then(([status]) => status as number | null);
+  let lastId = 0;
+  const send = (line: string): void => void child.stdin.write(`${line}\n`);
+  const request = (method: string, params: object = {}): Promise<Message> => {
+    const id = ++lastId;
+    send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
+    const answer = new Promise<Message>((resolve) => waiting.set(id, resolve));
+    return Promise.race([answer, exited.then((status) => Promise.reject(new Error(`server exited with ${status}: ${written.stderr}`)))]);
+  };
+  if (initialize) {
+    const capabilities = elicit ? { elicitation: { form: {} } } : {};
+    await request('initialize', { protocolVersion: '2025-11-25', capabilities, clientInfo: { name: 'test', version: '1' } });
+    send('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+  }
+  return {
+    child,
+    stateDir,
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    send,
+    request,
+    exited,
+    call: async (name, args = {}, meta) => {
+      const { result, error } = await request('tools/call', { name, arguments: args, ...(meta && { _meta: meta }) });
+      if (!result) throw new Error(JSON.stringify(error));
+      return result;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await exited;
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { beforeAll, expect, test } from 'vitest';
+import { startSandbox } from '../src/sandbox/server.ts';
+import { redact } from '../src/secrets/redact.ts';
+import { Secret } from '../src/secrets/secret.ts';
+import { appleMaterial, serviceAccount } from './material.ts';
+import { startProcess } from './process.ts';
+
+const API_KEY = 'KEYcanaryApiKey0123456789';
+const yes = (params: unknown): object => {
+  const { requestedSchema } = params as { requestedSchema: { properties: Record<string, { type: string; description: string }> } };
+  const fields = Object.entries(requestedSchema.properties);
+  const content = fields.map(([key, { type, description }]) => [key, type === 'boolean' || description.replace('Type: ', '')]);
+  return { action: 'accept', content: Object.fromEntries(content) };
+};
+
+/** Plants a distinct canary in every secret field of every record, and in fields Telnyx has not invented yet. */
+async function plant(sandbox: Awaited<ReturnType<typeof startSandbox>>) {
+  await sandbox.world.ready;
+  const { telephony, push, connections } = sandbox.world;
+  let count = 0;
+  const canary = (what: string): string => `canary${what}${String(++count).padStart(5, '0')}`;
+  const future = () => ({ signing_secret: canary('Future'), tel_token: canary('Future'), nested: { token_material: [canary('Future')] } });
+  for (const row of telephony.values()) Object.assign(row, { sip_password: canary('Sip'), ...future() });
+  for (const row of connections.values()) Object.assign(row, { password: canary('Connection'), ...future() });
+  for (const row of push.values()) {
+    const account = row.project_account_json_file && { ...row.project_account_json_file, private_key: canary('Fcm'), new_secret: canary('Future') };
+    Object.assign(row, { ...(row.private_key && { private_key: canary('Apns') }), ...(account && { project_account_json_file: account }), ...future() });
+  }
+}
+
+let material: { certificate: string; key: string; account: ReturnType<typeof serviceAccount> };
+beforeAll(async () => {
+  const { certificate, key } = await appleMaterial();
+  material = { certificate, key, account: serviceAccount() };
+});
+
+/** Lines of PEM bodies that must not show up anywhere. */
+const pemLines = (pem: string): string[] => pem.split('\n').filter((line) => line.length > 20 && !line.startsWith('-'));
+
+test('no secret is in any byte of stdout or stderr, over every tool, on success and on failure', async () => {
+  await using sandbox = await startSandbox({ apiKey: API_KEY });
+  await plant(sandbox);
+  const env = { TELNYX_API_KEY: API_KEY, TELNYX_BASE_URL: sandbox.baseUrl, TELNYX_MCP_LOG_LEVEL: 'debug' };
+  await using server = await startProcess({ env, elicit: yes });
+  const file = (name: string, content: string): string => {
+    writeFileSync(join(server.stateDir, name), content);
+    return join(server.stateDir, name);
+  };
+  const ios = { type: 'ios', certificate_file: file('c.pem', material.certificate), private_key_file: file('k.pem', material.key) };
+  const android = { type: 'android', service_account_file: file('a.json', JSON.stringify(material.account, null, 2)) };
+
+  const [telephonyId, otherId] = [...sandbox.world.telephony.keys()];
+  const pushId = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-ios')?.id;
+  const connectionId = [...sandbox.world.connections.values()].find(({ kind }) => kind === 'credential')?.id;
+  const calls: [string, object][] = [
+    ['list_telephony_credentials', { limit: 500 }],
+    ['get_telephony_credential', { id: telephonyId }],
+    ['create_telephony_credential', { connection_id: connectionId, name: 'new', tag: 'x' }],
+    ['update_telephony_credential', { id: living(sandbox), name: 'renamed' }],
+    ['list_mobile_push_credentials', {}],
+    ['get_mobile_push_credential', { id: pushId }],
+    ['create_mobile_push_credential', { ...ios, alias: 'new ios' }],
+    ['create_mobile_push_credential', { ...android, alias: 'new android' }],
+    ...['credential', 'fqdn', 'ip', 'uac'].map((kind): [string, object] => ['list_connections', { kind }]),
+    ['delete_telephony_credential', { id: otherId }],
+    ['delete_mobile_push_credential', { id: pushId }],
+  ];
+  const tools = (await server.request('tools/list')).result?.['tools'] as { name: string }[];
+  expect(new Set(calls.map(([name]) => name))).toEqual(new Set(tools.map(({ name }) => name)));
+
+  for (const [name, args] of calls) {
+    const result = await server.call(name, args, { progressToken: name });
+    expect(result['isError'], `${name}: ${JSON.stringify(result)}`).toBeFalsy();
+  }
+  // Then the same against a Telnyx that answers with what it was sent, and with what it keeps, in its errors.
+  for (const status of [400, 401, 403, 404, 422, 429, 500]) {
+    for (const [name, args] of calls) {
+      sandbox.clearFaults();
+      for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) {
+        const row = [...sandbox.world.telephony.values()][0];
+        const detail = `key ${API_KEY} password ${row?.sip_password} for ${material.key} and ${JSON.stringify(material.account)}`;
+        const respond = { status, headers: { 'retry-after': '900' }, body: { errors: [{ code: API_KEY, title: detail, detail, source: { pointer: detail } }] } };
+        sandbox.fault({ method, times: Infinity, respond });
+      }
+      expect((await server.call(name, { ...args, ...('alias' in args && { alias: `again ${status}` }) }))['isError'], name).toBe(true);
+      if (status === 429) break;
+    }
+  }
+  server.child.stdin.end();
+  expect(await server.exited).toBe(0);
+
+  const everything = server.stdout() + server.stderr();
+  expect(everything.match(/canary\w+/g)).toBeNull();
+  expect(everything).not.toContain(API_KEY);
+  for (const line of [...pemLines(material.key), ...pemLines(material.account.private_key)]) expect(everything).not.toContain(line);
+  for (const record of sandbox.world.telephony.values()) expect(everything).not.toContain(record.sip_password);
+  expect(server.stderr()).toContain('"path":"telephony_credentials"');
+  for (const line of server.stdout().trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
+  // The one secret that was made is where it belongs, and in no other file name or file.
+  const vault = readdirSync(join(server.stateDir, 'vault'));
+  expect(vault).toHaveLength(1);
+  expect(readFileSync(join(server.stateDir, 'vault', vault[0] ?? ''), 'utf8')).toContain('"sip_password"');
+}, 30_000);
+
+function living(sandbox: Awaited<ReturnType<typeof startSandbox>>): string | undefined {
+  return [...sandbox.world.telephony.values()].find((row) => !sandbox.world.isExpired(row))?.id;
+}
+
+test('a key that is refused, or no key at all, is not shown either', async () => {
+  for (const key of ['', `bad key ${API_KEY}`, '${' + 'TELNYX_API_KEY}']) {
+    await using server = await startProcess({ env: { TELNYX_API_KEY: key, TELNYX_MCP_LOG_LEVEL: 'debug' } });
+    const result = await server.call('list_connections');
+    expect(JSON.stringify(result)).toContain('CONFIGURATION');
+    expect(server.stdout() + server.stderr()).not.toContain(API_KEY);
+  }
+});
+
+const VALUE = 'hunter2-hunter2';
+const secret = new Secret(VALUE);
+test.each([
+  ['interpolated', () => `${secret}`],
+  ['joined', () => ['a', secret].join()],
+  ['stringified', () => JSON.stringify({ secret, nested: [secret] })],
+  ['inspected', () => inspect({ secret }, { showHidden: true, depth: 9 })],
+  ['cloned', () => inspect(structuredClone({ secret }))],
+  ['spread', () => JSON.stringify({ ...secret })],
+  ['thrown', () => inspect(new Error(`${secret}`))],
+])('a secret that is %s does not show', (_, show) => {
+  expect(show()).not.toContain(VALUE);
+});
+
+test.each([
+  ['a value once wrapped', `x${VALUE}y`, 'x[redacted]y'],
+  ['the same twice', `${VALUE} ${VALUE}`, '[redacted] [redacted]'],
+  ['a JWT nobody wrapped', 'token eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl.', 'token [redacted].'],
+  ['a PEM key nobody wrapped', 'a -----BEGIN RSA PRIVATE KEY-----\nMIIEpQ\n-----END RSA PRIVATE KEY----- b', 'a [redacted] b'],
+  ['half a PEM key', 'a -----BEGIN PRIVATE KEY-----\nMIIEpQ', 'a [redacted]'],
+  ['a bearer header', 'Authorization: Bearer abcdefghijk', 'Authorization: [redacted]'],
+  ['an honest text', 'nothing to hide', 'nothing to hide'],
+])('redaction hides %s', (_, text, expected) => {
+  expect(redact(text)).toBe(expected);
+});
+
+test('a key is hidden however its lines come back', async () => {
+  const { key } = await appleMaterial();
+  new Secret(key);
+  for (const shape of [key, key.replaceAll('\n', '\\n'), key.replaceAll('\n', ''), JSON.stringify(key)]) {
+    const shown = redact(`before ${shape.replace(/-----[A-Z ]+-----/g, '')} after`);
+    for (const line of pemLines(key)) expect(shown).not.toContain(line);
+    expect(shown).toMatch(/^"?before .* after"?$/s);
+  }
+});
+
+test('of two secrets where one begins the other, the longer is hidden whole', () => {
+  new Secret('abcdefgh-short');
+  new Secret('abcdefgh-short-and-long');
+  expect(redact('<abcdefgh-short-and-long>')).toBe('<[redacted]>');
+});
