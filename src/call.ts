@@ -28,9 +28,10 @@ export async function call(
   asking: Asking,
 ): Promise<Outcome> {
   const args = parseArgs(tool, rawArgs);
+  // A no needs no fresh read: it is a no to whatever the question would be by now.
+  if (answer && answer.action !== 'accept') return notDone(tool, answer);
   const question = withPreamble(await tool.confirm?.(args, deps), asking.preamble);
   if (question && asking.confirm === 'ask') {
-    if (answer && answer.action !== 'accept') return notDone(tool, answer);
     const binding = bindingOf(tool.name, args, question);
     // A question that reads differently by now was never answered.
     if (!answer || !asking.approvals.redeem(answer.approval, binding)) {

@@ -10,7 +10,7 @@ import { serveHandshake } from '../src/mcp/handshake.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../src/sandbox/server.ts';
 
 /** A question as it reached the person. */
-export interface Asked {
+interface Asked {
   message: string;
   requestedSchema: { properties: Record<string, { type: string; description?: string }> };
 }

@@ -41,7 +41,12 @@ afterAll(() => t[Symbol.asyncDispose]());
 const ID = 'c215ade3-0d39-418e-94be-c5f780760199';
 const arguments_: [title: string, tool: string, args: Record<string, unknown>, says: RegExp][] = [
   ['an undeclared argument', 'get_telephony_credential', { id: ID, reveal: true }, /Unrecognized key: "reveal"/],
-  ['a tool argument that would skip the question', 'delete_telephony_credential', { id: ID, confirm: true }, /Unrecognized key/],
+  [
+    'a tool argument that would skip the question',
+    'delete_telephony_credential',
+    { id: ID, confirm: true },
+    /Unrecognized key/,
+  ],
   ['a wrong type', 'list_telephony_credentials', { limit: '50' }, /expected number/],
   ['null', 'list_telephony_credentials', { name: null }, /expected string/],
   ['a missing id', 'get_telephony_credential', {}, /id/],
@@ -58,20 +63,44 @@ const arguments_: [title: string, tool: string, args: Record<string, unknown>, s
   ['a part of a name too short to search', 'list_connections', { name: 'ab' }, />=3/],
   ['a name with a line break', 'create_telephony_credential', { connection_id: '1', name: 'a\nb' }, /one line/],
   ['no connection', 'create_telephony_credential', { name: 'x' }, /connection_id/],
-  ['an expiry that is no date', 'create_telephony_credential', { connection_id: '1', expires_at: 'tomorrow' }, /not an ISO 8601 date/],
-  ['a day that does not exist', 'create_telephony_credential', { connection_id: '1', expires_at: '2099-02-31' }, /not an ISO 8601 date/],
-  ['a date in the past', 'create_telephony_credential', { connection_id: '1', expires_at: '2020-01-01T00:00:00Z' }, /in the future/],
+  [
+    'an expiry that is no date',
+    'create_telephony_credential',
+    { connection_id: '1', expires_at: 'tomorrow' },
+    /not an ISO 8601 date/,
+  ],
+  [
+    'a day that does not exist',
+    'create_telephony_credential',
+    { connection_id: '1', expires_at: '2099-02-31' },
+    /not an ISO 8601 date/,
+  ],
+  [
+    'a date in the past',
+    'create_telephony_credential',
+    { connection_id: '1', expires_at: '2020-01-01T00:00:00Z' },
+    /in the future/,
+  ],
   ['an update to the past', 'update_telephony_credential', { id: ID, expires_at: '2020-01-01' }, /in the future/],
   ['an update of nothing', 'update_telephony_credential', { id: ID }, /Nothing to change/],
   ['an unknown platform', 'create_mobile_push_credential', { type: 'web', alias: 'a' }, /ios/],
   ['an alias with hidden characters', 'create_mobile_push_credential', { type: 'ios', alias: 'a\u200bb' }, /visible/],
-  ['key material as an argument', 'create_mobile_push_credential', { type: 'ios', alias: 'a', private_key: 'x' }, /Unrecognized key/],
+  [
+    'key material as an argument',
+    'create_mobile_push_credential',
+    { type: 'ios', alias: 'a', private_key: 'x' },
+    /Unrecognized key/,
+  ],
 ];
 
 test.each(arguments_)('%s is refused before anything is sent', async (_, tool, args, says) => {
   const before = t.sandbox.requests.length;
   const error = errorOf(await t.call(tool, args));
-  expect(error).toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(says), next: expect.stringMatching(/\w/) });
+  expect(error).toMatchObject({
+    code: 'BAD_INPUT',
+    message: expect.stringMatching(says),
+    next: expect.stringMatching(/\w/),
+  });
   expect(t.sandbox.requests.length).toBe(before);
 });
 
@@ -91,22 +120,47 @@ type Files = Partial<Record<'certificate_file' | 'private_key_file' | 'service_a
 const ios = (certificate_file: string, private_key_file: string): Files => ({ certificate_file, private_key_file });
 const files: [title: string, type: string, files: Files, says: RegExp][] = [
   ['a missing key argument', 'ios', { certificate_file: 'cert.pem' }, /takes certificate_file and private_key_file/],
-  ['an Android file for iOS', 'ios', { service_account_file: 'account.json' }, /takes certificate_file and private_key_file/],
+  [
+    'an Android file for iOS',
+    'ios',
+    { service_account_file: 'account.json' },
+    /takes certificate_file and private_key_file/,
+  ],
   ['iOS files for Android', 'android', ios('cert.pem', 'key.pem'), /takes service_account_file/],
-  ['a key file that is not there', 'ios', ios('cert.pem', 'nowhere.pem'), /private_key_file: .*nowhere\.pem does not exist/],
+  [
+    'a key file that is not there',
+    'ios',
+    ios('cert.pem', 'nowhere.pem'),
+    /private_key_file: .*nowhere\.pem does not exist/,
+  ],
   ['a folder', 'ios', ios('folder', 'key.pem'), /certificate_file: .* is a folder/],
   ['a named pipe', 'ios', ios('pipe', 'key.pem'), /not a regular file/],
   ['a file of 5 MB', 'ios', ios('huge.pem', 'key.pem'), /5242880 bytes/],
   ['an empty file', 'ios', ios('empty.pem', 'key.pem'), /is empty/],
   ['a .p12 as certificate', 'ios', ios('voip.p12', 'key.pem'), /it is a PKCS#12 archive/],
   ['a .p12 as service account', 'android', { service_account_file: 'voip.p12' }, /it is a PKCS#12 archive/],
-  ['swapped files', 'ios', ios('key.pem', 'cert.pem'), /certificate_file must hold a PEM certificate; it is a PEM private key/],
-  ['a certificate as key', 'ios', ios('cert.pem', 'cert.pem'), /private_key_file must hold .*; it is a PEM certificate/],
+  [
+    'swapped files',
+    'ios',
+    ios('key.pem', 'cert.pem'),
+    /certificate_file must hold a PEM certificate; it is a PEM private key/,
+  ],
+  [
+    'a certificate as key',
+    'ios',
+    ios('cert.pem', 'cert.pem'),
+    /private_key_file must hold .*; it is a PEM certificate/,
+  ],
   ['a key of another certificate', 'ios', ios('cert.pem', 'other.pem'), /does not belong to the certificate/],
   ['an encrypted key', 'ios', ios('cert.pem', 'locked.pem'), /encrypted private key/],
   ['an APNs token key', 'ios', ios('cert.pem', 'apns.p8'), /not an RSA key/],
   ['a text file', 'ios', ios('notes.txt', 'key.pem'), /it is a text file of another kind/],
-  ['google-services.json', 'android', { service_account_file: 'google-services.json' }, /google-services\.json, the app's own settings/],
+  [
+    'google-services.json',
+    'android',
+    { service_account_file: 'google-services.json' },
+    /google-services\.json, the app's own settings/,
+  ],
   ['an OAuth client file', 'android', { service_account_file: 'oauth.json' }, /an OAuth client file/],
   ['broken JSON', 'android', { service_account_file: 'broken.json' }, /a broken JSON file/],
   ['a JSON array', 'android', { service_account_file: 'array.json' }, /text file of another kind/],
@@ -139,7 +193,9 @@ test.runIf(process.getuid?.() === 0)('an unreadable file is refused and named, a
 
 test('a path may start at the home folder', async () => {
   const args = { type: 'ios', alias: 'new', certificate_file: '~/no-such.pem', private_key_file: at('key.pem') };
-  expect(errorOf(await t.call('create_mobile_push_credential', args)).message).toContain('~/no-such.pem does not exist');
+  expect(errorOf(await t.call('create_mobile_push_credential', args)).message).toContain(
+    '~/no-such.pem does not exist',
+  );
   expect(homedir()).not.toBe('~');
 });
 
@@ -155,16 +211,19 @@ test('good files are accepted: the blocks alone, the key as PKCS#1, the body fla
   expect(made.isError).toBeFalsy();
   const body = t.sandbox.requests.at(-1)?.body as Record<string, string>;
   expect(Object.keys(body).sort()).toEqual(['alias', 'certificate', 'private_key', 'type']);
-  expect(body['certificate']).toMatch(/^-----BEGIN CERTIFICATE-----/);
+  expect(body.certificate).toMatch(/^-----BEGIN CERTIFICATE-----/);
   expect(key).toMatch(/BEGIN PRIVATE KEY/);
-  expect(body['private_key']).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
+  expect(body.private_key).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
 
   const args = { type: 'android', alias: 'fresh android', service_account_file: at('account.json') };
   expect((await t.call('create_mobile_push_credential', args)).isError).toBeFalsy();
   expect(t.sandbox.requests.at(-1)?.body).toEqual({
     type: 'android',
     alias: 'fresh android',
-    project_account_json_file: expect.objectContaining({ type: 'service_account', private_key: expect.stringContaining('PRIVATE KEY') }),
+    project_account_json_file: expect.objectContaining({
+      type: 'service_account',
+      private_key: expect.stringContaining('PRIVATE KEY'),
+    }),
   });
   expect(errorOf(await t.call('create_mobile_push_credential', args)).code).toBe('CONFLICT');
 });

@@ -32,22 +32,29 @@ test('the question names the thing', async () => {
   await using t = await startApp({ person: yes });
   const record = t.sandbox.world.telephony.get(idOf(t));
   await t.call(DELETE, { id: record?.id });
-  for (const part of [record?.name, record?.sip_username, record?.created_at?.slice(0, 10)]) expect(t.asked[0]?.message).toContain(part);
+  for (const part of [record?.name, record?.sip_username, record?.created_at?.slice(0, 10)])
+    expect(t.asked[0]?.message).toContain(part);
 });
 
-test.each([{}, { elicitation: { url: {} } }])('a client with capabilities %j cannot be asked, so nothing happens', async (capabilities) => {
-  await using t = await startApp();
-  const { Client } = await import('@modelcontextprotocol/sdk/client/index.js');
-  const { InMemoryTransport } = await import('@modelcontextprotocol/sdk/inMemory.js');
-  const { serveHandshake } = await import('../src/mcp/handshake.ts');
-  const [here, there] = InMemoryTransport.createLinkedPair();
-  await serveHandshake(t.app, there);
-  const client = new Client({ name: 'mute', version: '1' }, { capabilities });
-  await client.connect(here);
-  const result = await client.callTool({ name: DELETE, arguments: { id: idOf(t) } });
-  expect(errorOf(result as never)).toMatchObject({ code: 'CANNOT_ASK', next: expect.stringContaining('TELNYX_MCP_CONFIRM') });
-  expect(deletions(t)).toBe(0);
-});
+test.each([{}, { elicitation: { url: {} } }])(
+  'a client with capabilities %j cannot be asked, so nothing happens',
+  async (capabilities) => {
+    await using t = await startApp();
+    const { Client } = await import('@modelcontextprotocol/sdk/client/index.js');
+    const { InMemoryTransport } = await import('@modelcontextprotocol/sdk/inMemory.js');
+    const { serveHandshake } = await import('../src/mcp/handshake.ts');
+    const [here, there] = InMemoryTransport.createLinkedPair();
+    await serveHandshake(t.app, there);
+    const client = new Client({ name: 'mute', version: '1' }, { capabilities });
+    await client.connect(here);
+    const result = await client.callTool({ name: DELETE, arguments: { id: idOf(t) } });
+    expect(errorOf(result as never)).toMatchObject({
+      code: 'CANNOT_ASK',
+      next: expect.stringContaining('TELNYX_MCP_CONFIRM'),
+    });
+    expect(deletions(t)).toBe(0);
+  },
+);
 
 test('an operator can turn the questions off', async () => {
   await using t = await startApp({ config: { confirm: 'never' } });
@@ -143,12 +150,18 @@ const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000
 test.each([
   ['a longer life', () => ({ expires_at: inDays(3000) }), false],
   ['a new name', () => ({ name: 'new name' }), false],
-  ['the connection it has', (t: Started) => ({ connection_id: living(t.sandbox.world)?.resource_id?.replace('connection:', '') }), false],
+  [
+    'the connection it has',
+    (t: Started) => ({ connection_id: living(t.sandbox.world)?.resource_id?.replace('connection:', '') }),
+    false,
+  ],
   ['a shorter life', () => ({ expires_at: inDays(0.5) }), true],
   ['another connection', (t: Started) => ({ connection_id: otherConnection(t) }), true],
 ] as const)('an update to %s asks only when it takes something away', async (_, changes, asks) => {
   await using t = await startApp({ person: () => ({ action: 'decline' }) });
-  const result = dataOf(await t.call('update_telephony_credential', { id: living(t.sandbox.world)?.id, ...changes(t) }));
+  const result = dataOf(
+    await t.call('update_telephony_credential', { id: living(t.sandbox.world)?.id, ...changes(t) }),
+  );
   expect(result).toMatchObject({ status: asks ? 'declined' : 'done' });
   expect(t.asked).toHaveLength(asks ? 1 : 0);
   expect(t.sandbox.requests.some(({ method }) => method === 'PATCH')).toBe(!asks);
@@ -156,14 +169,20 @@ test.each([
 
 function otherConnection(t: Started): string {
   const own = living(t.sandbox.world)?.resource_id;
-  return [...t.sandbox.world.connections.values()].find(({ id, kind }) => kind === 'credential' && own !== `connection:${id}`)?.id ?? '';
+  return (
+    [...t.sandbox.world.connections.values()].find(
+      ({ id, kind }) => kind === 'credential' && own !== `connection:${id}`,
+    )?.id ?? ''
+  );
 }
 
 test('an end set for a credential that never expires asks too', async () => {
   await using t = await startApp({ person: () => ({ action: 'decline' }) });
   const record = living(t.sandbox.world);
   if (record) record.expires_at = '9999-12-31T23:59:59';
-  expect(dataOf(await t.call('update_telephony_credential', { id: record?.id, expires_at: inDays(900) }))).toMatchObject({ status: 'declined' });
+  expect(
+    dataOf(await t.call('update_telephony_credential', { id: record?.id, expires_at: inDays(900) })),
+  ).toMatchObject({ status: 'declined' });
   expect(t.asked[0]?.message).toContain('instead of never');
 });
 
@@ -186,13 +205,20 @@ test('a push credential in use takes a typed phrase, after naming who uses it ov
   expect(dataOf(await t.call('delete_mobile_push_credential', { id: used?.id }))).toMatchObject({ status: 'done' });
   const { message, requestedSchema } = t.asked[0] ?? {};
   for (const { connection_name } of users) expect(message).toContain(`"${connection_name}"`);
-  expect(requestedSchema?.properties['phrase']?.description).toBe(`Type: delete acme-dialer-android in use by ${users.length} connections`);
+  expect(requestedSchema?.properties.phrase?.description).toBe(
+    `Type: delete acme-dialer-android in use by ${users.length} connections`,
+  );
 });
 
-test.each([['a tick', { confirm: true }], ['a wrong phrase', { phrase: 'delete it' }]])('%s does not delete a push credential in use', async (_, content) => {
+test.each([
+  ['a tick', { confirm: true }],
+  ['a wrong phrase', { phrase: 'delete it' }],
+])('%s does not delete a push credential in use', async (_, content) => {
   await using t = await startApp({ person: () => ({ action: 'accept', content }) });
   const used = await push(t, 'acme-dialer-ios');
-  expect(dataOf(await t.call('delete_mobile_push_credential', { id: used?.id }))).toMatchObject({ status: 'unanswered' });
+  expect(dataOf(await t.call('delete_mobile_push_credential', { id: used?.id }))).toMatchObject({
+    status: 'unanswered',
+  });
   expect(deletions(t)).toBe(0);
 });
 
@@ -206,7 +232,9 @@ test('an unused push credential takes a tick', async () => {
 test.each(['ask', 'never'] as const)('the demo rows of Telnyx are never deleted (confirm: %s)', async (confirm) => {
   await using t = await startApp({ person: yes, config: { confirm } });
   for (const alias of ['ios-native-new-march-2025', 'android-native-new-march-2025']) {
-    expect(errorOf(await t.call('delete_mobile_push_credential', { id: (await push(t, alias))?.id })).code).toBe('PERMISSION');
+    expect(errorOf(await t.call('delete_mobile_push_credential', { id: (await push(t, alias))?.id })).code).toBe(
+      'PERMISSION',
+    );
   }
   expect(t.asked).toEqual([]);
   expect(deletions(t)).toBe(0);
@@ -246,7 +274,9 @@ test('a hostile name cannot dress up the question', async () => {
 
 test('on the sandbox the question says so', async () => {
   await using t = await startApp({ person: () => ({ action: 'decline' }), config: { sandbox: 'demo' } });
-  const { telephony_credentials: rows } = dataOf<{ telephony_credentials: { id: string }[] }>(await t.call('list_telephony_credentials'));
+  const { telephony_credentials: rows } = dataOf<{ telephony_credentials: { id: string }[] }>(
+    await t.call('list_telephony_credentials'),
+  );
   await t.call(DELETE, { id: rows[0]?.id });
   expect(t.asked[0]?.message).toMatch(/^\[Sandbox/);
 });

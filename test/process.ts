@@ -31,9 +31,17 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 /** The built server as a real process, spoken to line by line, so that nothing it writes goes unseen. */
-export async function startProcess(
-  { args = [], env = {}, elicit, initialize = true }: { args?: string[]; env?: Record<string, string>; elicit?: (params: unknown) => object; initialize?: boolean } = {},
-): Promise<ServerProcess> {
+export async function startProcess({
+  args = [],
+  env = {},
+  elicit,
+  initialize = true,
+}: {
+  args?: string[];
+  env?: Record<string, string>;
+  elicit?: (params: unknown) => object;
+  initialize?: boolean;
+} = {}): Promise<ServerProcess> {
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-process-'));
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, ['--import', GUARD, MAIN, ...args], {
@@ -47,7 +55,9 @@ export async function startProcess(
   createInterface({ input: child.stdout }).on('line', (line) => {
     const message = JSON.parse(line) as Message;
     if (message.method === 'elicitation/create') {
-      send(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: elicit?.(message.params) ?? { action: 'cancel' } }));
+      send(
+        JSON.stringify({ jsonrpc: '2.0', id: message.id, result: elicit?.(message.params) ?? { action: 'cancel' } }),
+      );
     } else if (typeof message.id === 'number') waiting.get(message.id)?.(message);
   });
   const exited = once(child, 'exit').then(([status]) => status as number | null);
@@ -57,11 +67,18 @@ export async function startProcess(
     const id = ++lastId;
     send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
     const answer = new Promise<Message>((resolve) => waiting.set(id, resolve));
-    return Promise.race([answer, exited.then((status) => Promise.reject(new Error(`server exited with ${status}: ${written.stderr}`)))]);
+    return Promise.race([
+      answer,
+      exited.then((status) => Promise.reject(new Error(`server exited with ${status}: ${written.stderr}`))),
+    ]);
   };
   if (initialize) {
     const capabilities = elicit ? { elicitation: { form: {} } } : {};
-    await request('initialize', { protocolVersion: '2025-11-25', capabilities, clientInfo: { name: 'test', version: '1' } });
+    await request('initialize', {
+      protocolVersion: '2025-11-25',
+      capabilities,
+      clientInfo: { name: 'test', version: '1' },
+    });
     send('{"jsonrpc":"2.0","method":"notifications/initialized"}');
   }
   return {

@@ -10,9 +10,14 @@ import { startProcess } from './process.ts';
 
 const API_KEY = 'KEYcanaryApiKey0123456789';
 const yes = (params: unknown): object => {
-  const { requestedSchema } = params as { requestedSchema: { properties: Record<string, { type: string; description: string }> } };
+  const { requestedSchema } = params as {
+    requestedSchema: { properties: Record<string, { type: string; description: string }> };
+  };
   const fields = Object.entries(requestedSchema.properties);
-  const content = fields.map(([key, { type, description }]) => [key, type === 'boolean' || description.replace('Type: ', '')]);
+  const content = fields.map(([key, { type, description }]) => [
+    key,
+    type === 'boolean' || description.replace('Type: ', ''),
+  ]);
   return { action: 'accept', content: Object.fromEntries(content) };
 };
 
@@ -22,12 +27,24 @@ async function plant(sandbox: Awaited<ReturnType<typeof startSandbox>>) {
   const { telephony, push, connections } = sandbox.world;
   let count = 0;
   const canary = (what: string): string => `canary${what}${String(++count).padStart(5, '0')}`;
-  const future = () => ({ signing_secret: canary('Future'), tel_token: canary('Future'), nested: { token_material: [canary('Future')] } });
+  const future = () => ({
+    signing_secret: canary('Future'),
+    tel_token: canary('Future'),
+    nested: { token_material: [canary('Future')] },
+  });
   for (const row of telephony.values()) Object.assign(row, { sip_password: canary('Sip'), ...future() });
   for (const row of connections.values()) Object.assign(row, { password: canary('Connection'), ...future() });
   for (const row of push.values()) {
-    const account = row.project_account_json_file && { ...row.project_account_json_file, private_key: canary('Fcm'), new_secret: canary('Future') };
-    Object.assign(row, { ...(row.private_key && { private_key: canary('Apns') }), ...(account && { project_account_json_file: account }), ...future() });
+    const account = row.project_account_json_file && {
+      ...row.project_account_json_file,
+      private_key: canary('Fcm'),
+      new_secret: canary('Future'),
+    };
+    Object.assign(row, {
+      ...(row.private_key && { private_key: canary('Apns') }),
+      ...(account && { project_account_json_file: account }),
+      ...future(),
+    });
   }
 }
 
@@ -49,7 +66,11 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     writeFileSync(join(server.stateDir, name), content);
     return join(server.stateDir, name);
   };
-  const ios = { type: 'ios', certificate_file: file('c.pem', material.certificate), private_key_file: file('k.pem', material.key) };
+  const ios = {
+    type: 'ios',
+    certificate_file: file('c.pem', material.certificate),
+    private_key_file: file('k.pem', material.key),
+  };
   const android = { type: 'android', service_account_file: file('a.json', JSON.stringify(material.account, null, 2)) };
 
   const [telephonyId, otherId] = [...sandbox.world.telephony.keys()];
@@ -68,25 +89,34 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     ['delete_telephony_credential', { id: otherId }],
     ['delete_mobile_push_credential', { id: pushId }],
   ];
-  const tools = (await server.request('tools/list')).result?.['tools'] as { name: string }[];
+  const tools = (await server.request('tools/list')).result?.tools as { name: string }[];
   expect(new Set(calls.map(([name]) => name))).toEqual(new Set(tools.map(({ name }) => name)));
 
   for (const [name, args] of calls) {
     const result = await server.call(name, args, { progressToken: name });
-    expect(result['isError'], `${name}: ${JSON.stringify(result)}`).toBeFalsy();
+    expect(result.isError, `${name}: ${JSON.stringify(result)}`).toBeFalsy();
   }
   // Then the same against a Telnyx that answers with what it was sent, and with what it keeps, in its errors.
-  for (const status of [400, 401, 403, 404, 422, 429, 500]) {
-    for (const [name, args] of calls) {
+  for (const status of [400, 401, 403, 404, 422, 500, 429]) {
+    // Those that are retried take seconds each: a read and a create stand for all.
+    for (const [name, args] of status === 429 || status === 500
+      ? [calls[0], calls[2]].flatMap((it) => (it ? [it] : []))
+      : calls) {
       sandbox.clearFaults();
       for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) {
         const row = [...sandbox.world.telephony.values()][0];
         const detail = `key ${API_KEY} password ${row?.sip_password} for ${material.key} and ${JSON.stringify(material.account)}`;
-        const respond = { status, headers: { 'retry-after': '900' }, body: { errors: [{ code: API_KEY, title: detail, detail, source: { pointer: detail } }] } };
+        const respond = {
+          status,
+          headers: { 'retry-after': '900' },
+          body: { errors: [{ code: API_KEY, title: detail, detail, source: { pointer: detail } }] },
+        };
         sandbox.fault({ method, times: Infinity, respond });
       }
-      expect((await server.call(name, { ...args, ...('alias' in args && { alias: `again ${status}` }) }))['isError'], name).toBe(true);
-      if (status === 429) break;
+      expect(
+        (await server.call(name, { ...args, ...('alias' in args && { alias: `again ${status}` }) })).isError,
+        name,
+      ).toBe(true);
     }
   }
   server.child.stdin.end();
@@ -95,7 +125,8 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   const everything = server.stdout() + server.stderr();
   expect(everything.match(/canary\w+/g)).toBeNull();
   expect(everything).not.toContain(API_KEY);
-  for (const line of [...pemLines(material.key), ...pemLines(material.account.private_key)]) expect(everything).not.toContain(line);
+  for (const line of [...pemLines(material.key), ...pemLines(material.account.private_key)])
+    expect(everything).not.toContain(line);
   for (const record of sandbox.world.telephony.values()) expect(everything).not.toContain(record.sip_password);
   expect(server.stderr()).toContain('"path":"telephony_credentials"');
   for (const line of server.stdout().trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
@@ -103,7 +134,7 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   const vault = readdirSync(join(server.stateDir, 'vault'));
   expect(vault).toHaveLength(1);
   expect(readFileSync(join(server.stateDir, 'vault', vault[0] ?? ''), 'utf8')).toContain('"sip_password"');
-}, 30_000);
+});
 
 function living(sandbox: Awaited<ReturnType<typeof startSandbox>>): string | undefined {
   return [...sandbox.world.telephony.values()].find((row) => !sandbox.world.isExpired(row))?.id;
@@ -136,7 +167,11 @@ test.each([
   ['a value once wrapped', `x${VALUE}y`, 'x[redacted]y'],
   ['the same twice', `${VALUE} ${VALUE}`, '[redacted] [redacted]'],
   ['a JWT nobody wrapped', 'token eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl.', 'token [redacted].'],
-  ['a PEM key nobody wrapped', 'a -----BEGIN RSA PRIVATE KEY-----\nMIIEpQ\n-----END RSA PRIVATE KEY----- b', 'a [redacted] b'],
+  [
+    'a PEM key nobody wrapped',
+    'a -----BEGIN RSA PRIVATE KEY-----\nMIIEpQ\n-----END RSA PRIVATE KEY----- b',
+    'a [redacted] b',
+  ],
   ['half a PEM key', 'a -----BEGIN PRIVATE KEY-----\nMIIEpQ', 'a [redacted]'],
   ['a bearer header', 'Authorization: Bearer abcdefghijk', 'Authorization: [redacted]'],
   ['an honest text', 'nothing to hide', 'nothing to hide'],

@@ -21,7 +21,7 @@ const idOf = (map: Map<string, unknown>): string => [...map.keys()][0] ?? '';
 
 test('telephony credentials are listed page by page, each exactly once', async () => {
   await using t = await startApp({ sandbox: { credentials: 730 } });
-  for (const limit of [50, 500, 499, 7]) {
+  for (const limit of [500, 499, 73]) {
     const ids: string[] = [];
     let cursor: string | undefined;
     do {
@@ -150,7 +150,7 @@ test.each(['credential', 'fqdn', 'ip', 'uac'])('connections of kind %s are liste
       'kind',
       'name',
     ]);
-    expect(connection['kind']).toBe(kind);
+    expect(connection.kind).toBe(kind);
   }
 });
 

@@ -2,7 +2,7 @@ import type { App } from '../app.ts';
 import { version } from '../version.ts';
 
 /** How the server introduces itself. */
-export function serverInfo({ sandbox }: App) {
+export function serverInfo({ sandbox }: Pick<App, 'sandbox'>) {
   return {
     name: 'telnyx-credentials-mcp',
     title: sandbox ? 'Telnyx credentials (sandbox, nothing real)' : 'Telnyx credentials',
@@ -11,7 +11,7 @@ export function serverInfo({ sandbox }: App) {
 }
 
 /** What an agent should know before its first call; clients put it into the model's context, so it stays short. */
-export function instructionsFor({ sandbox }: App): string {
+export function instructionsFor({ sandbox }: Pick<App, 'sandbox'>): string {
   return `${sandbox ? 'This is a sandbox with made-up data: nothing real is touched.\n' : ''}Manages Telnyx WebRTC credentials: telephony (SIP) credentials, mobile push credentials and the connections that use them.
 - Secrets never appear here. A new SIP password goes to a file only the person can read: tell them the path. Never ask for a key, password or certificate, and never read such a file; push material is given by path.
 - Find ids with the list tools before acting; never guess one. Names are labels and may repeat. Filters match exactly, but for a connection's name.

@@ -90,8 +90,11 @@ export async function serveHandshake(app: App, transport: Transport): Promise<En
 
 function progressTo({ _meta, sendNotification }: Extra): CallContext['progress'] {
   const progressToken = _meta?.progressToken;
-  if (progressToken === undefined) return () => undefined;
+  let told = 0;
   return (progress, total) => {
+    // Progress must increase, and a call that asked a person reads again from the start.
+    if (progressToken === undefined || progress <= told) return;
+    told = progress;
     const params = { progressToken, progress, ...(total !== undefined && { total }) };
     sendNotification({ method: 'notifications/progress', params }).catch(() => undefined);
   };

@@ -1,9 +1,12 @@
 type Row = Record<string, unknown>;
 
-/** A result as short text: `key: value` lines, and lists as one line per row under the names of their columns. */
+/** A result as short text: `key: value` lines, objects indented, lists as a line per row under their columns' names. */
 export function render(result: Row): string {
   return Object.entries(result)
-    .map(([key, value]) => (isRows(value) ? table(key, value) : `${key}: ${cell(value)}`))
+    .map(([key, value]) => {
+      if (isRows(value)) return table(key, value);
+      return isRow(value) ? `${key}:\n${render(value).replace(/^/gm, '  ')}` : `${key}: ${cell(value)}`;
+    })
     .join('\n');
 }
 
@@ -17,6 +20,5 @@ function cell(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value ?? null) ?? '');
 }
 
-function isRows(value: unknown): value is Row[] {
-  return Array.isArray(value) && value.every((row) => typeof row === 'object' && row !== null);
-}
+const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRows = (value: unknown): value is Row[] => Array.isArray(value) && value.every(isRow);

@@ -8,7 +8,7 @@ import type { Secret } from './secret.ts';
 const RESERVED_BYTES = 4096;
 
 /** A place on disk proved writable, waiting for one secret. Dispose of it to leave nothing behind when none comes. */
-export interface Slot extends AsyncDisposable {
+interface Slot extends AsyncDisposable {
   /** Writes the entry under `name` (word characters and hyphens) and gives the path of its file. */
   keep(name: string, facts: Record<string, string | null>, secrets: Record<string, Secret>): Promise<string>;
 }

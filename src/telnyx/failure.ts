@@ -12,7 +12,7 @@ export type Failure =
   | { kind: 'unreadable' }; // an answer came, but not JSON, or without end
 
 /** Whether Telnyx may have carried the request out, although we have no answer that says so. */
-export function mayHaveRun(failure: Failure): boolean {
+function mayHaveRun(failure: Failure): boolean {
   switch (failure.kind) {
     case 'answered':
       return failure.status === 408 || failure.status >= 500;

@@ -11,7 +11,7 @@ const PATH = 'mobile_push_credentials';
 /** The two demo rows Telnyx puts into every account (api.md §3.1, `is_public`). */
 const DEMO_ALIASES = ['ios-native-new-march-2025', 'android-native-new-march-2025'];
 
-export interface ServiceAccount {
+interface ServiceAccount {
   project_id: string | null;
   client_email: string | null;
   private_key_id: string | null;
@@ -36,7 +36,7 @@ const serviceAccount = z
   .catch(null);
 
 /** The wire schema of a row. The other platform's fields may be null or absent (api.md §3.1). */
-export const pushRow = z
+const pushRow = z
   .object({
     id: wireId,
     alias: wireText,

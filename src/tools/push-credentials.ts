@@ -4,6 +4,7 @@ import { readAppleMaterial } from '../material/apple.ts';
 import { readMaterial } from '../material/file.ts';
 import { readServiceAccount } from '../material/google.ts';
 import { type Connection, connectionsUsing } from '../telnyx/connections.ts';
+import { forPerson } from '../telnyx/dates.ts';
 import {
   createPushCredential,
   deletePushCredential,
@@ -154,7 +155,7 @@ export const deletePush = defineTool({
       );
     }
     const users = await connectionsUsing(deps.http, args.id, deps.progress);
-    const thing = `the ${found.type} push credential "${found.alias}" (created ${found.created_at})`;
+    const thing = `the ${found.type} push credential "${found.alias}" (created ${forPerson(found.created_at)})`;
     if (users.length === 0) return { text: `Delete ${thing}? No connection uses it. It cannot be brought back.` };
     const many = `${users.length} connection${users.length === 1 ? '' : 's'}`;
     return {

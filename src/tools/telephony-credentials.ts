@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { badInput, ToolError } from '../errors.ts';
+import { forPerson } from '../telnyx/dates.ts';
 import {
   createTelephonyCredential,
   deleteTelephonyCredential,
@@ -30,7 +31,7 @@ function view({ sip_password, ...shown }: TelephonyCredential, { fingerprint }: 
 
 /** A credential as a person would recognise it. */
 function describe({ name, sip_username, created_at }: TelephonyCredential): string {
-  return `the telephony credential "${name}" (SIP username ${sip_username}, created ${created_at})`;
+  return `the telephony credential "${name}" (SIP username ${sip_username}, created ${forPerson(created_at)})`;
 }
 
 const tag = text.describe('Write-only label; can be filtered by, never read');
@@ -157,7 +158,9 @@ export const updateTelephony = defineTool({
       effects.push(`move it from connection ${now.connection_id} to connection ${args.connection_id}`);
     }
     if (expiry && (now.expires_at === null || expiry < now.expires_at)) {
-      effects.push(`let it expire for good at ${expiry} instead of ${now.expires_at ?? 'never'}`);
+      effects.push(
+        `let it expire for good at ${forPerson(expiry)} instead of ${now.expires_at ? forPerson(now.expires_at) : 'never'}`,
+      );
     }
     return effects.length > 0 ? { text: `Change ${describe(now)}: ${effects.join(', and ')}?` } : undefined;
   },

@@ -1,0 +1,132 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { type CallToolResult, ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { screen } from './screen.ts';
+
+interface Credential {
+  id: string;
+  name: string;
+  connection_id: string;
+  sip_username: string;
+  expires_at: string | null;
+}
+
+const DAY = 86_400_000;
+const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-demo-'));
+const client = new Client({ name: 'demo', version: '1' }, { capabilities: { elicitation: { form: {} } } });
+let person: { says: string; answer: ElicitResult };
+
+client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+  const { phrase } = 'requestedSchema' in params ? params.requestedSchema.properties : {};
+  screen.question(phrase ? `${params.message}\n    ${phrase.description}` : params.message, person.says);
+  return person.answer;
+});
+
+/** Calls a tool and shows what came back, as the model would see it unless `show` picks from it. */
+async function call<T>(name: string, args: Record<string, unknown>, show?: (data: T) => string): Promise<T> {
+  screen.call(name, args);
+  const result = (await client.callTool({ name, arguments: args })) as CallToolResult;
+  const text = result.content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
+  const data = result.structuredContent as T;
+  screen.result(show && !result.isError ? show(data) : result.isError ? pretty(text) : text);
+  return data;
+}
+
+const pretty = (json: string): string => {
+  const { code, message, next } = (JSON.parse(json) as { error: Record<string, string> }).error;
+  return `${code}: ${message}\nnext: ${next}`;
+};
+const day = (date: string | null): string => date?.slice(0, 10) ?? 'never';
+const inDays = (days: number): string => new Date(Date.now() + days * DAY).toISOString();
+
+async function play(): Promise<void> {
+  screen.title('telnyx-credentials-mcp: a session on the sandbox, over stdio, with a real MCP client');
+  screen.note(`server: ${client.getServerVersion()?.title}`);
+
+  screen.person('Which softphones stop working within two weeks?');
+  const { telephony_credentials: active } = await call<{ telephony_credentials: Credential[]; total: number }>(
+    'list_telephony_credentials',
+    { status: 'active', limit: 500 },
+    ({ total }) => `${total} active credentials`,
+  );
+  const soon = active
+    .filter(({ expires_at }) => expires_at && expires_at < inDays(14))
+    .sort((a, b) => day(a.expires_at).localeCompare(day(b.expires_at)));
+  screen.agent(`${soon.length} of them:`);
+  for (const { name, expires_at } of soon) screen.note(`${day(expires_at)}  ${name}`);
+
+  const wanted = soon[0] ?? active[0];
+  if (!wanted) throw new Error('the sandbox is empty');
+  screen.person(`Give ${wanted.name} another 90 days.`);
+  await call<{ telephony_credentials: Credential[] }>(
+    'list_telephony_credentials',
+    { name: wanted.name },
+    ({ telephony_credentials: rows }) =>
+      rows.map(({ id, name, sip_username }) => `${id}  ${name}  ${sip_username}`).join('\n'),
+  );
+  await call<{ status: string; credential: Credential }>(
+    'update_telephony_credential',
+    { id: wanted.id, expires_at: inDays(90) },
+    ({ status, credential }) => `${status}: ${credential.name} now expires ${day(credential.expires_at)}`,
+  );
+  screen.agent('Done. A longer life takes nothing from anyone, so nobody was asked.');
+
+  screen.person('Make one for the new kiosk in the lobby.');
+  const made = await call<{ credential: Credential; secret: { path: string } }>('create_telephony_credential', {
+    connection_id: wanted.connection_id,
+    name: 'lobby-kiosk',
+    expires_at: inDays(365),
+  });
+  const stored = JSON.parse(readFileSync(made.secret.path, 'utf8')) as { sip_password: string };
+  screen.agent('Its password is in that file. I have never seen it.');
+  screen.note(`(the file holds ${stored.sip_password.length} characters of password; only you can read it)`);
+
+  screen.person('Actually, delete it again.');
+  person = { says: '[x] Yes, do it', answer: { action: 'accept', content: { confirm: true } } };
+  await call('delete_telephony_credential', { id: made.credential.id });
+
+  screen.person('And the old iOS push credential, it lapses anyway.');
+  const { mobile_push_credentials: push } = await call<{
+    mobile_push_credentials: {
+      id: string;
+      alias: string;
+      shared_by_telnyx: boolean;
+      certificate?: { days_left: number };
+    }[];
+  }>('list_mobile_push_credentials', { type: 'ios' }, ({ mobile_push_credentials: rows }) =>
+    rows
+      .map(
+        ({ alias, certificate, shared_by_telnyx: shared }) =>
+          `${alias}: ${certificate?.days_left} days left${shared ? ' (a demo of Telnyx)' : ''}`,
+      )
+      .join('\n'),
+  );
+  const lapsing = push
+    .filter((row) => !row.shared_by_telnyx)
+    .sort((a, b) => (a.certificate?.days_left ?? 0) - (b.certificate?.days_left ?? 0))[0];
+  person = { says: 'Oh. No!', answer: { action: 'decline' } };
+  await call('delete_mobile_push_credential', { id: lapsing?.id });
+  screen.agent('It is still in use, so it took more than a tick, and you said no: nothing was changed.');
+
+  screen.person('What was that kiosk again?');
+  await call('get_telephony_credential', { id: made.credential.id });
+  screen.agent('Gone, as you wanted.');
+}
+
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const transport = new StdioClientTransport({
+  command: process.execPath,
+  args: [main, '--sandbox', '--state-dir', stateDir],
+  stderr: 'inherit',
+});
+await client.connect(transport);
+try {
+  await play();
+} finally {
+  await client.close();
+  rmSync(stateDir, { recursive: true, force: true });
+}

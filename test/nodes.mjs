@@ -1,0 +1,14 @@
+// Runs the suite on other Node versions, fetched from the npm registry. Arguments are the majors; 22, 24 and 26 unless told.
+import { spawnSync } from 'node:child_process';
+
+const majors = process.argv.slice(2).length > 0 ? process.argv.slice(2) : ['22', '24', '26'];
+let failed = 0;
+for (const major of majors) {
+  process.stdout.write(`\nNode ${major}\n`);
+  const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx';
+  const { status } = spawnSync(npx, ['-y', '-p', `node@${major}`, '-c', 'node --version && npm test'], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) failed += 1;
+}
+process.exitCode = failed > 0 ? 1 : 0;

@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { catalogue } from '../src/tools/index.ts';
+import { MAIN } from './process.ts';
+
+const README = new URL('../README.md', import.meta.url);
+const [START, END] = ['<!-- tools: written by `npm run docs` -->', '<!-- /tools -->'];
+
+function toolTable(): string {
+  const does = { read: 'reads', create: 'creates', update: 'changes', destroy: 'destroys' };
+  const asks = (tool: (typeof catalogue)[number]): string =>
+    tool.effect === 'destroy' ? 'always' : tool.confirm ? 'when it takes something away' : '';
+  const rows = catalogue.map(
+    (tool) =>
+      `| \`${tool.name}\` | ${Object.keys(tool.input.shape).join(', ')} | ${does[tool.effect]} | ${asks(tool)} |`,
+  );
+  return ['| tool | arguments | effect | asks a person |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+test('the tool table in the README is the catalogue', () => {
+  const readme = readFileSync(README, 'utf8');
+  const [before, rest = ''] = readme.split(START);
+  const after = rest.slice(rest.indexOf(END));
+  const fresh = `${before}${START}\n${toolTable()}\n${after}`;
+  if (process.env.MODE === 'docs') writeFileSync(README, fresh);
+  else expect(readme, 'stale: run `npm run docs`').toBe(fresh);
+});
+
+test('every flag and setting of --help is in the README, and no other', () => {
+  const known = (text: string): string[] => [...new Set(text.match(/--[a-z]+(-[a-z]+)*\b|\bTELNYX_[A-Z_]+/g))].sort();
+  const help = known(execFileSync(process.execPath, [MAIN, '--help'], { encoding: 'utf8' }));
+  const settings = readFileSync(README, 'utf8').split('## Settings')[1]?.split('\n## ')[0] ?? '';
+  expect(known(settings)).toEqual(help);
+});
+
+test('the snippets for clients are valid JSON and keep the key out', () => {
+  const snippets = [...readFileSync(README, 'utf8').matchAll(/```json\n([\s\S]*?)```/g)].map(
+    ([, json = '']) => JSON.parse(json) as object,
+  );
+  expect(snippets.length).toBeGreaterThanOrEqual(4);
+  for (const snippet of snippets) expect(JSON.stringify(snippet)).not.toMatch(/"KEY\w/);
+});
+
+test('the session in the README calls tools that exist', () => {
+  const shown = readFileSync(README, 'utf8').match(/→ (\w+)/g) ?? [];
+  expect(shown.length).toBeGreaterThan(2);
+  for (const call of shown) expect(catalogue.map(({ name }) => `→ ${name}`)).toContain(call);
+});
