@@ -143,6 +143,17 @@ test.concurrent('an answer that never comes is a timeout within the time of the 
   expect(errorOf(await t.call(LIST)).code).toBe('TIMEOUT');
 });
 
+test.concurrent('no more than six requests are under way at once', async () => {
+  await using t = await startApp();
+  t.sandbox.fault({ method: 'GET', times: Infinity, hang: 'before' });
+  const calls = Array.from({ length: 20 }, () => t.call(LIST).catch(() => undefined));
+  while (t.sandbox.requests.length < 6) await sleep(5);
+  await sleep(100);
+  expect(t.sandbox.requests).toHaveLength(6);
+  await t.client.close();
+  await Promise.all(calls);
+});
+
 test.concurrent('no server at all is a network error', async () => {
   await using t = await startApp();
   await t.sandbox.close();

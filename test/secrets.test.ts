@@ -2,9 +2,11 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
+import { createLog } from '../src/log.ts';
 import { startSandbox } from '../src/sandbox/server.ts';
 import { redact } from '../src/secrets/redact.ts';
 import { Secret } from '../src/secrets/secret.ts';
+import { startApp } from './app.ts';
 import { appleMaterial, serviceAccount } from './material.ts';
 import { startProcess } from './process.ts';
 
@@ -147,6 +149,30 @@ test('a key that is refused, or no key at all, is not shown either', async () =>
     expect(JSON.stringify(result)).toContain('CONFIGURATION');
     expect(server.stdout() + server.stderr()).not.toContain(API_KEY);
   }
+});
+
+test('a secret that comes back where an honest text belongs is caught on its way out', async () => {
+  await using t = await startApp();
+  const [first, second] = [...t.sandbox.world.telephony.values()];
+  if (first && second) first.name = `call ${second.sip_password} now`;
+  const result = await t.call('list_telephony_credentials');
+  expect(JSON.stringify(result)).not.toContain(second?.sip_password);
+  expect(result.structuredContent).toMatchObject({
+    telephony_credentials: expect.arrayContaining([expect.objectContaining({ name: 'call [redacted] now' })]),
+  });
+});
+
+test('a secret in a log line is hidden, behind escapes too', () => {
+  const lines: string[] = [];
+  const log = createLog(
+    'debug',
+    () => new Date(0),
+    (line) => lines.push(line),
+  );
+  new Secret(material.key);
+  log('debug', 'event', { a: VALUE, b: material.key, c: 'fine' });
+  expect(lines[0]).toContain('"c":"fine"');
+  for (const part of [VALUE, ...pemLines(material.key)]) expect(lines[0]).not.toContain(part);
 });
 
 const VALUE = 'hunter2-hunter2';

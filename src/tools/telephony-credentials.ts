@@ -31,7 +31,7 @@ function view({ sip_password, ...shown }: TelephonyCredential, { fingerprint }: 
 
 /** A credential as a person would recognise it. */
 function describe({ name, sip_username, created_at }: TelephonyCredential): string {
-  return `the telephony credential "${name}" (SIP username ${sip_username}, created ${forPerson(created_at)})`;
+  return `the telephony credential ${name === null ? 'without a name' : `"${name}"`} (SIP username ${sip_username}, created ${forPerson(created_at)})`;
 }
 
 const tag = text.describe('Write-only label; can be filtered by, never read');
