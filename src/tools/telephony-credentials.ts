@@ -96,12 +96,13 @@ export const createTelephony = defineTool({
     const path =
       created.sip_password &&
       (await slot.keep(`telephony-${created.id}`, facts(created), { sip_password: created.sip_password }));
-    const warnings = path ? [] : ['Telnyx did not show the new password, so there is none in the vault.'];
-    if (tag !== undefined && !(await setTag(created.id, tag, deps))) {
-      warnings.push(`The tag was not set; call update_telephony_credential with it for ${created.id}.`);
-    }
+    const tagged = tag === undefined ? created : await setTag(created.id, tag, deps);
+    const warnings = [
+      ...(path ? [] : ['Telnyx did not show the new password, so there is none in the vault.']),
+      ...(tagged ? [] : [`The tag was not set; call update_telephony_credential with it for ${created.id}.`]),
+    ];
     return {
-      credential: view(created, deps),
+      credential: view(tagged ?? created, deps),
       secret: { destination: 'vault' as const, path, fingerprint: deps.fingerprint(created.sip_password) },
       ...(warnings.length > 0 && { warning: warnings.join(' ') }),
     };
@@ -117,12 +118,9 @@ const facts = ({ id, name, connection_id, sip_username, expires_at, created_at }
   sip_username,
 });
 
-/** False when it failed: the credential and its secret exist by now, and the caller must hear of both. */
-function setTag(credentialId: string, value: string, { http }: Deps): Promise<boolean> {
-  return updateTelephonyCredential(http, credentialId, { tag: value }).then(
-    () => true,
-    () => false,
-  );
+/** Undefined when it failed: the credential and its secret exist by now, and the caller must hear of both. */
+function setTag(credentialId: string, value: string, { http }: Deps): Promise<TelephonyCredential | undefined> {
+  return updateTelephonyCredential(http, credentialId, { tag: value }).catch(() => undefined);
 }
 
 export const updateTelephony = defineTool({
