@@ -5,10 +5,12 @@ import { ToolError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import { createApprovals } from './people/approvals.ts';
 import type { Answer } from './people/question.ts';
+import type { Prompt } from './prompt.ts';
+import type { Resource } from './resource.ts';
 import { fingerprint, openStateKey, type StateKey } from './secrets/state-key.ts';
 import { openVault } from './secrets/vault.ts';
 import type { Http, HttpLimits, Scope } from './telnyx/http.ts';
-import type { Tool } from './tool.ts';
+import type { Deps, Tool } from './tool.ts';
 import { catalogue } from './tools/index.ts';
 import { version } from './version.ts';
 
@@ -21,14 +23,19 @@ export interface CallContext {
 
 export interface App {
   readonly catalogue: readonly Tool[];
+  readonly resources: readonly Resource[];
+  readonly prompts: readonly Prompt[];
   readonly sandbox: boolean;
   readonly log: Log;
   call(tool: Tool, args: unknown, context: CallContext): Promise<Outcome>;
+  /** What a resource or a completion may use, for one request. */
+  deps(context: Omit<CallContext, 'answer'>): Promise<Deps>;
   close(): Promise<void>;
 }
 
-/** What tests replace: the clock, the time limits and the place of the log. */
+/** What tests replace: the clock, the time limits, the place of the log, and what is on offer. */
 export interface Surroundings {
+  offers?: { tools: readonly Tool[]; resources: readonly Resource[]; prompts: readonly Prompt[] };
   now?: () => Date;
   limits?: HttpLimits;
   writeLog?: (line: string) => void;
@@ -39,6 +46,7 @@ const LIMITS: HttpLimits = { requestMs: 15_000, callMs: 20_000, recoveryMs: 5_00
 /** The composition root: a Config becomes calls. Nothing is connected, read or written until a call needs it. */
 export function createApp(config: Config, around: Surroundings = {}): App {
   const { now = () => new Date(), limits = LIMITS, writeLog = (line) => process.stderr.write(line) } = around;
+  const { tools, resources, prompts } = around.offers ?? { tools: catalogue, resources: [], prompts: [] };
   const log = createLog(config.logLevel, now, writeLog);
   const asking: Asking = {
     confirm: config.confirm,
@@ -51,25 +59,29 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   const telnyx = once(() => connect(config, limits, log, sandbox));
   let connected = false;
 
+  async function deps({ signal, progress }: Omit<CallContext, 'answer'>): Promise<Deps> {
+    connected = true;
+    const http = await telnyx();
+    return {
+      http: http({ signal }),
+      vault,
+      cursors: createCursors(key()),
+      fingerprint: fingerprint.bind(null, key()),
+      now,
+      progress,
+    };
+  }
+
   return {
-    catalogue: catalogue.filter(
+    catalogue: tools.filter(
       (tool) => config.toolsets.includes(tool.toolset) && (!config.readOnly || tool.effect === 'read'),
     ),
+    resources,
+    prompts,
     sandbox: config.sandbox !== undefined,
     log,
-    async call(tool, args, { signal, progress, answer }) {
-      connected = true;
-      const http = await telnyx();
-      const deps = {
-        http: http({ signal }),
-        vault,
-        cursors: createCursors(key()),
-        fingerprint: fingerprint.bind(null, key()),
-        now,
-        progress,
-      };
-      return call(tool, args, answer, deps, asking);
-    },
+    deps,
+    call: async (tool, args, context) => call(tool, args, context.answer, await deps(context), asking),
     async close() {
       if (config.sandbox !== undefined && connected) await (await sandbox())?.close();
     },

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { badInput } from './errors.ts';
 import type { Approvals } from './people/approvals.ts';
-import { type Answer, bindingOf, type Question, saysYes } from './people/question.ts';
+import { type Answer, digestCall, digestQuestion, type Question, saysYes } from './people/question.ts';
 import type { Deps, Tool } from './tool.ts';
 
 export type Outcome =
   | { kind: 'result'; result: Record<string, unknown> }
-  | { kind: 'ask'; approval: string; question: Question };
+  | { kind: 'ask'; state: string; question: Question };
 
 export interface Asking {
   /** `never` skips the question, an operator's choice for sandboxes and CI; refusals in `confirm` still hold. */
@@ -28,15 +28,15 @@ export async function call(
   asking: Asking,
 ): Promise<Outcome> {
   const args = parseArgs(tool, rawArgs);
+  const callDigest = digestCall(tool.name, args);
+  const answered = answer && asking.approvals.redeem(answer.state, callDigest);
   // A no needs no fresh read: it is a no to whatever the question would be by now.
-  if (answer && answer.action !== 'accept') return notDone(tool, answer);
+  if (answered && answer.action !== 'accept') return notDone(tool, answer);
   const question = withPreamble(await tool.confirm?.(args, deps), asking.preamble);
   if (question && asking.confirm === 'ask') {
-    const binding = bindingOf(tool.name, args, question);
     // A question that reads differently by now was never answered.
-    if (!answer || !asking.approvals.redeem(answer.approval, binding)) {
-      return { kind: 'ask', approval: asking.approvals.open(binding), question };
-    }
+    const now = digestQuestion(question);
+    if (!answer || answered !== now) return { kind: 'ask', state: asking.approvals.seal(callDigest, now), question };
     if (!saysYes(question, answer)) return notDone(tool, answer);
   }
   return { kind: 'result', result: tool.output.parse(await tool.run(args, deps)) };

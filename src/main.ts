@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   }
   const app = createApp(config);
   const { serveStdio } = await import('./mcp/stdio.ts');
-  const engine = await serveStdio(app);
+  const engine = serveStdio(app, process.stdin, process.stdout);
   app.log('info', 'serving', { version, node: process.version, sandbox: app.sandbox });
 
   let leaving = false;

@@ -96,10 +96,10 @@ async function direct(t: Started, tool: string, args: object) {
   const definition = t.app.catalogue.find(({ name }) => name === tool);
   if (!definition) throw new Error(`no tool ${tool}`);
   const context = { signal: new AbortController().signal, progress: () => undefined };
-  return (approval?: string) =>
+  return (state?: string) =>
     t.app.call(definition, args, {
       ...context,
-      ...(approval && { answer: { approval, action: 'accept', content: { confirm: true } } }),
+      ...(state && { answer: { state, action: 'accept', content: { confirm: true } } }),
     });
 }
 
@@ -110,22 +110,23 @@ test('an approval works once', async () => {
   const asked = await call();
   if (asked.kind !== 'ask') throw new Error('expected a question');
   const record = t.sandbox.world.telephony.get(id);
-  expect(await call(asked.approval)).toMatchObject({ kind: 'result', result: { status: 'done' } });
+  expect(await call(asked.state)).toMatchObject({ kind: 'result', result: { status: 'done' } });
   // The same credential is back, as it was: the used approval must not delete it again.
   if (record) t.sandbox.world.telephony.set(id, record);
-  expect(await call(asked.approval)).toMatchObject({ kind: 'ask' });
+  expect(await call(asked.state)).toMatchObject({ kind: 'ask' });
   expect(deletions(t)).toBe(1);
 });
 
-test('an approval serves no other thing, no other tool, and is used up by the attempt', async () => {
+test('an approval serves no other thing, and a forged or mended one serves nothing', async () => {
   await using t = await startApp();
   const [id, other] = [...t.sandbox.world.telephony.keys()];
   const call = await direct(t, DELETE, { id });
   const asked = await call();
   if (asked.kind !== 'ask') throw new Error('expected a question');
-  expect(await (await direct(t, DELETE, { id: other }))(asked.approval)).toMatchObject({ kind: 'ask' });
-  expect(await call(asked.approval)).toMatchObject({ kind: 'ask' });
-  expect(await call('00000000-0000-4000-8000-000000000000')).toMatchObject({ kind: 'ask' });
+  expect(await (await direct(t, DELETE, { id: other }))(asked.state)).toMatchObject({ kind: 'ask' });
+  const [nonce, until, question, seal] = asked.state.split('.');
+  const forged = ['', 'x', '...', [nonce, Number(until) + 1, question, seal].join('.'), ['other', until, question, seal].join('.'), [nonce, until, question, ''].join('.')];
+  for (const state of forged) expect(await call(state)).toMatchObject({ kind: 'ask' });
   expect(deletions(t)).toBe(0);
 });
 
@@ -136,7 +137,7 @@ test('an approval lasts ten minutes', async () => {
   const asked = await call();
   if (asked.kind !== 'ask') throw new Error('expected a question');
   now += 10 * 60_000;
-  expect(await call(asked.approval)).toMatchObject({ kind: 'ask' });
+  expect(await call(asked.state)).toMatchObject({ kind: 'ask' });
   expect(deletions(t)).toBe(0);
 });
 

@@ -1,8 +1,60 @@
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
+import type { Readable, Writable } from 'node:stream';
 import type { App } from '../app.ts';
-import { type Engine, serveHandshake } from './handshake.ts';
+import { Channel } from './channel.ts';
+import type { Engine } from './engine.ts';
+import { type Message, Wire } from './wire.ts';
 
-/** Serves one client on stdin and stdout. */
-export function serveStdio(app: App): Promise<Engine> {
-  return serveHandshake(app, new StdioServerTransport());
+const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
+
+interface Served {
+  engine: Engine;
+  channel: Channel;
+  /** A probing client has asked only what the server speaks, and may still open with `initialize`. */
+  era: 'handshake' | 'stateless' | 'probing';
 }
+
+/**
+ * Serves one client on a pair of streams. Its first message tells which protocol generation it speaks; only that engine
+ * is loaded. A message that claims a version in its `_meta` is of 2026-07-28 or later, any other is older.
+ */
+export function serveStdio(app: App, input: Readable, output: Writable): Engine {
+  const wire = new Wire(input, output, (message) => {
+    // In order, although an engine takes a while to load.
+    queue = queue.then(() => handOn(message)).catch(() => app.log('error', 'a message could not be handed on'));
+  });
+  let queue = Promise.resolve();
+  let served: Served | undefined;
+
+  async function handOn(message: Message): Promise<void> {
+    if (served?.era === 'probing' && !claimsVersion(message)) {
+      await served.channel.settled();
+      await served.engine.close();
+      served = undefined;
+    }
+    served ??= claimsVersion(message) ? await openStateless() : await openHandshake();
+    if (served.era === 'probing' && message.method !== 'server/discover') served.era = 'stateless';
+    served.channel.deliver(message);
+  }
+
+  async function openHandshake(): Promise<Served> {
+    const { serveHandshake } = await import('./handshake.ts');
+    const channel = new Channel(wire);
+    return { engine: await serveHandshake(app, channel), channel, era: 'handshake' };
+  }
+
+  async function openStateless(): Promise<Served> {
+    const { serveStateless } = await import('./stateless.ts');
+    const channel = new Channel(wire);
+    return { engine: serveStateless(app, channel), channel, era: 'probing' };
+  }
+
+  return {
+    async drain() {
+      await queue;
+      await served?.engine.drain();
+    },
+    close: async () => served?.engine.close(),
+  };
+}
+
+const claimsVersion = ({ params }: Message): boolean => params?._meta?.[VERSION_KEY] !== undefined;

@@ -1,28 +1,39 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 const LASTS_MS = 10 * 60_000;
 
-/** Questions that wait for a person. Each is bound to one call, lasts ten minutes and is answered once. */
+/**
+ * Sealed states of questions that wait for a person. A state travels through the client, so it proves itself: HMAC over
+ * the call, the question and the expiry, under a key of this process. It is answered once.
+ */
 export interface Approvals {
-  /** Opens a question with its binding; gives the id its answer must carry. */
-  open(binding: string): string;
-  /** True once, for the id of an open question with this binding; whatever it is used for, an id is used up. */
-  redeem(id: string, binding: string): boolean;
+  /** Seals a question of a call; both are given as digests. */
+  seal(call: string, question: string): string;
+  /**
+   * The digest of the question a state was sealed with, or undefined when it is forged, of another call, older than ten
+   * minutes or used before. A state that is genuine is used up by this.
+   */
+  redeem(state: string, call: string): string | undefined;
 }
 
 export function createApprovals(now: () => Date): Approvals {
-  const waiting = new Map<string, { binding: string; until: number }>();
+  const key = randomBytes(32);
+  const used = new Map<string, number>();
+  const mac = (call: string, body: string): Buffer => createHmac('sha256', key).update(`${call}\0${body}`).digest();
   return {
-    open(binding) {
-      for (const [id, { until }] of waiting) if (until <= now().getTime()) waiting.delete(id);
-      const id = randomUUID();
-      waiting.set(id, { binding, until: now().getTime() + LASTS_MS });
-      return id;
+    seal(call, question) {
+      const body = [randomBytes(16).toString('base64url'), now().getTime() + LASTS_MS, question].join('.');
+      return `${body}.${mac(call, body).toString('base64url')}`;
     },
-    redeem(id, binding) {
-      const asked = waiting.get(id);
-      waiting.delete(id);
-      return asked !== undefined && asked.binding === binding && asked.until > now().getTime();
+    redeem(state, call) {
+      const [nonce = '', until = '', question = '', seal = ''] = state.split('.');
+      const given = Buffer.from(seal, 'base64url');
+      const expected = mac(call, [nonce, until, question].join('.'));
+      if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+      for (const [old, end] of used) if (end <= now().getTime()) used.delete(old);
+      if (used.has(nonce) || Number(until) <= now().getTime()) return undefined;
+      used.set(nonce, Number(until));
+      return question;
     },
   };
 }

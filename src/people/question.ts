@@ -9,7 +9,8 @@ export interface Question {
 
 /** What came back from a person, by whichever way they were asked. `accept` alone is no yes: the form must say so too. */
 export interface Answer {
-  approval: string;
+  /** The sealed state that came with the question. */
+  state: string;
   action: 'accept' | 'decline' | 'cancel';
   content?: Record<string, unknown> | undefined;
 }
@@ -32,9 +33,8 @@ export function saysYes({ phrase }: Question, { action, content }: Answer): bool
   return phrase === undefined ? content?.confirm === true : content?.phrase === phrase;
 }
 
-/** Binds a question to the call it was asked for: another tool, argument or wording gives another digest. */
-export function bindingOf(tool: string, args: unknown, question: Question): string {
-  return createHash('sha256')
-    .update(JSON.stringify([tool, args, question.text, question.phrase]))
-    .digest('hex');
-}
+/** Digests that bind an answer: to the tool and its arguments, and to the question as it was worded. */
+export const digestCall = (tool: string, args: unknown): string => digest([tool, args]);
+export const digestQuestion = ({ text, phrase }: Question): string => digest([text, phrase]);
+
+const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');

@@ -1,0 +1,121 @@
+import type { App, CallContext } from '../app.ts';
+import type { Outcome } from '../call.ts';
+import { isTemplate, matchUri } from '../resource.ts';
+import { listingOf } from './listing.ts';
+import { errorResult, resultOf } from './result.ts';
+
+/** An error of the protocol itself; both SDKs send its code and message. */
+export class ProtocolRefusal extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export const INVALID_PARAMS = -32602;
+const MOST_COMPLETIONS = 100;
+
+/** What both engines answer alike, in the shapes both protocol generations share. */
+export function createDesk(app: App) {
+  const { catalogue, resources, prompts, log } = app;
+  const running = new Set<Promise<unknown>>();
+
+  const findTool = (name: string) =>
+    catalogue.find((tool) => tool.name === name) ?? refuse('Unknown tool; tools/list names those there are.');
+  const findPrompt = (name: string) => prompts.find((prompt) => prompt.name === name) ?? refuse('Unknown prompt.');
+
+  return {
+    capabilities: {
+      tools: {},
+      ...(resources.length > 0 && { resources: {} }),
+      ...(prompts.length > 0 && { prompts: {} }),
+      ...((resources.some(({ complete }) => complete) ||
+        prompts.some((prompt) => prompt.arguments.some(({ complete }) => complete))) && {
+        completions: {},
+      }),
+    },
+
+    listTools: () => ({ tools: catalogue.map(listingOf) }),
+    listResources: () => ({
+      resources: resources.filter((resource) => !isTemplate(resource)).map(({ read, complete, ...shown }) => shown),
+    }),
+    listTemplates: () => ({
+      resourceTemplates: resources
+        .filter(isTemplate)
+        .map(({ read, complete, uri, ...shown }) => ({ uriTemplate: uri, ...shown })),
+    }),
+    listPrompts: () => ({
+      prompts: prompts.map(({ script, arguments: args, ...shown }) => ({
+        ...shown,
+        arguments: args.map(({ complete, ...argument }) => argument),
+      })),
+    }),
+
+    /** Runs one round of a tool call; `asked` turns a question into the engine's result. Failures become results too. */
+    call<R>(
+      name: string,
+      args: unknown,
+      context: CallContext,
+      asked: (outcome: Outcome & { kind: 'ask' }) => Promise<R> | R,
+    ) {
+      const tool = findTool(name);
+      const result = app
+        .call(tool, args, context)
+        .then((outcome) => (outcome.kind === 'ask' ? asked(outcome) : resultOf(outcome.result)))
+        .catch((error: unknown) => errorResult(error, log));
+      running.add(result);
+      void result.finally(() => running.delete(result));
+      return result;
+    },
+
+    async read(uri: string, context: CallContext, notFound: number) {
+      for (const resource of resources) {
+        const variables = matchUri(resource, uri);
+        if (!variables) continue;
+        const text = await resource.read(variables, await app.deps(context));
+        return { contents: [{ uri, mimeType: resource.mimeType, text }] };
+      }
+      throw new ProtocolRefusal(notFound, 'Resource not found.');
+    },
+
+    getPrompt(name: string, args: Record<string, string> = {}) {
+      const prompt = findPrompt(name);
+      const missing = prompt.arguments.find((argument) => argument.required && args[argument.name] === undefined);
+      if (missing) refuse(`The argument ${missing.name} is missing.`);
+      return {
+        description: prompt.description,
+        messages: [{ role: 'user' as const, content: { type: 'text' as const, text: prompt.script(args) } }],
+      };
+    },
+
+    async complete(
+      ref: { type: string; name?: string; uri?: string },
+      argument: { name: string; value: string },
+      context: CallContext,
+    ) {
+      const complete =
+        ref.type === 'ref/prompt'
+          ? findPrompt(ref.name ?? '').arguments.find(({ name }) => name === argument.name)?.complete
+          : (resources.find(({ uri }) => uri === ref.uri) ?? refuse('Unknown resource.')).complete?.[argument.name];
+      const all = (await complete?.(argument.value, await app.deps(context))) ?? [];
+      return {
+        completion: {
+          values: all.slice(0, MOST_COMPLETIONS),
+          total: all.length,
+          hasMore: all.length > MOST_COMPLETIONS,
+        },
+      };
+    },
+
+    /** Resolves when no call is running. */
+    async idle(): Promise<void> {
+      while (running.size > 0) await Promise.allSettled(running);
+    },
+  };
+}
+
+function refuse(message: string): never {
+  throw new ProtocolRefusal(INVALID_PARAMS, message);
+}

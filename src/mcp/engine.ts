@@ -1,0 +1,38 @@
+import type { CallContext } from '../app.ts';
+import { redactDeep } from '../secrets/redact.ts';
+
+/** One protocol generation served over one transport. */
+export interface Engine {
+  /** Resolves when no call is running; questions to a person are given up, since nobody can answer them any more. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Sender<M, O> {
+  send(message: M, options?: O): Promise<void>;
+}
+
+/** The transport with the second net under everything that leaves: results, errors, questions, notifications. */
+export function redacted<M, O, T extends Sender<M, O>>(transport: T & Sender<M, O>): T {
+  const send = transport.send.bind(transport);
+  transport.send = (message: M, options?: O) => send(redactDeep(message), options);
+  return transport;
+}
+
+/** Progress of a call as notifications, when its caller sent a token; numbers only ever grow, as the protocol demands. */
+export function progressTo(
+  progressToken: string | number | undefined,
+  notify: (notification: {
+    method: 'notifications/progress';
+    params: { progressToken: string | number; progress: number; total?: number };
+  }) => Promise<void>,
+): CallContext['progress'] {
+  let told = 0;
+  return (progress, total) => {
+    // A call that asked a person reads again from the start.
+    if (progressToken === undefined || progress <= told) return;
+    told = progress;
+    const params = { progressToken, progress, ...(total !== undefined && { total }) };
+    notify({ method: 'notifications/progress', params }).catch(() => undefined);
+  };
+}

@@ -1,0 +1,109 @@
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  type InputRequiredResult,
+  inputRequired,
+  Server,
+  type ServerContext,
+  type Transport,
+} from '@modelcontextprotocol/server';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { z } from 'zod';
+import type { App, CallContext } from '../app.ts';
+import { type Answer, formFor } from '../people/question.ts';
+import { instructionsFor, serverInfo } from './about.ts';
+import { createDesk, INVALID_PARAMS } from './desk.ts';
+import { type Engine, progressTo, redacted } from './engine.ts';
+import { cannotAsk, errorResult } from './result.ts';
+
+type Desk = ReturnType<typeof createDesk>;
+
+/** The one question a call can have under way; the name is ours and comes back with the answer. */
+const QUESTION = 'question';
+
+/** What a request says of its client, as far as asking a person goes. */
+const elicitation = z.object({
+  [CLIENT_CAPABILITIES_META_KEY]: z.object({
+    elicitation: z.object({ form: z.unknown().optional(), url: z.unknown().optional() }),
+  }),
+});
+
+const answer = z.object({
+  action: z.enum(['accept', 'decline', 'cancel']),
+  content: z.record(z.string(), z.unknown()).optional(),
+});
+
+/**
+ * The engine for clients that open at protocol 2026-07-28. Whatever a client needs to know travels with each request, and
+ * a question to a person is a result: the client calls again with the answer and the sealed state that came with it.
+ */
+export function serveStateless(app: App, transport: Transport): Engine {
+  const desk = createDesk(app);
+  const handle = serveStdio(() => createStatelessServer(app, desk), {
+    legacy: 'reject',
+    transport: redacted(transport),
+    onerror: () => app.log('debug', 'a message was refused'),
+  });
+  return { drain: () => desk.idle(), close: () => handle.close() };
+}
+
+/** A server of this engine, not yet connected; its desk may outlive it. */
+export function createStatelessServer(app: App, desk: Desk = createDesk(app)): Server {
+  const { capabilities } = desk;
+  const server = new Server(serverInfo(app), { capabilities, instructions: instructionsFor(app) });
+
+  server.setRequestHandler('tools/list', desk.listTools);
+  server.setRequestHandler('tools/call', ({ params }, context) =>
+    desk.call<InputRequiredResult | ReturnType<typeof errorResult>>(
+      params.name,
+      params.arguments,
+      contextOf(context),
+      ({ question, state }) => {
+        if (!canBeAsked(context)) return errorResult(cannotAsk(), app.log);
+        return inputRequired({
+          inputRequests: { [QUESTION]: inputRequired.elicit(formFor(question)) },
+          requestState: state,
+        });
+      },
+    ),
+  );
+  if (capabilities.resources) {
+    server.setRequestHandler('resources/list', desk.listResources);
+    server.setRequestHandler('resources/templates/list', desk.listTemplates);
+    server.setRequestHandler('resources/read', ({ params }, context) =>
+      desk.read(params.uri, contextOf(context), INVALID_PARAMS),
+    );
+  }
+  if (capabilities.prompts) {
+    server.setRequestHandler('prompts/list', desk.listPrompts);
+    server.setRequestHandler('prompts/get', ({ params }) => desk.getPrompt(params.name, params.arguments));
+  }
+  if (capabilities.completions) {
+    server.setRequestHandler('completion/complete', ({ params }, context) =>
+      desk.complete(params.ref, params.argument, contextOf(context)),
+    );
+  }
+  return server;
+}
+
+function canBeAsked({ mcpReq }: ServerContext): boolean {
+  const asking = elicitation.safeParse(mcpReq.envelope);
+  if (!asking.success) return false;
+  const { form, url } = asking.data[CLIENT_CAPABILITIES_META_KEY].elicitation;
+  // A bare `{}` means forms, as it did before there were other modes.
+  return url === undefined || form !== undefined;
+}
+
+function contextOf({ mcpReq }: ServerContext): CallContext {
+  return {
+    signal: mcpReq.signal,
+    progress: progressTo(mcpReq._meta?.progressToken, (notification) => mcpReq.notify(notification)),
+    answer: answerOf(mcpReq),
+  };
+}
+
+/** An answer counts only with the state its question was sealed in; what else a client sends is as if it were not there. */
+function answerOf({ inputResponses, requestState }: ServerContext['mcpReq']): Answer | undefined {
+  const state = requestState();
+  const given = answer.safeParse(inputResponses?.[QUESTION]);
+  return typeof state === 'string' && given.success ? { state, ...given.data } : undefined;
+}

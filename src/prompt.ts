@@ -1,0 +1,18 @@
+import type { Deps } from './tool.ts';
+
+/** A script for a conversation, with blanks to fill in. */
+export interface Prompt {
+  name: string;
+  title: string;
+  description: string;
+  arguments: readonly PromptArgument[];
+  /** The words to begin the conversation with. */
+  script(args: Record<string, string>): string;
+}
+
+interface PromptArgument {
+  name: string;
+  description: string;
+  required: boolean;
+  complete?(typed: string, deps: Deps): Promise<string[]>;
+}
