@@ -1,3 +1,4 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { instructionsFor } from '../src/mcp/about.ts';
@@ -48,6 +49,8 @@ test.each(listings.map(({ tool, listing }) => ({ name: tool.name, tool, listing 
     if (tool.effect === 'destroy' || tool.effect === 'update') expect(tool.confirm).toBeTypeOf('function');
 
     for (const schema of [listing.inputSchema, listing.outputSchema]) {
+      // Strict: an unknown keyword is a mistake, not an extension.
+      expect(() => new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema)).not.toThrow();
       expect(schema).toMatchObject({
         $schema: 'https://json-schema.org/draft/2020-12/schema',
         type: 'object',

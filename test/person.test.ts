@@ -125,7 +125,14 @@ test('an approval serves no other thing, and a forged or mended one serves nothi
   if (asked.kind !== 'ask') throw new Error('expected a question');
   expect(await (await direct(t, DELETE, { id: other }))(asked.state)).toMatchObject({ kind: 'ask' });
   const [nonce, until, question, seal] = asked.state.split('.');
-  const forged = ['', 'x', '...', [nonce, Number(until) + 1, question, seal].join('.'), ['other', until, question, seal].join('.'), [nonce, until, question, ''].join('.')];
+  const forged = [
+    '',
+    'x',
+    '...',
+    [nonce, Number(until) + 1, question, seal].join('.'),
+    ['other', until, question, seal].join('.'),
+    [nonce, until, question, ''].join('.'),
+  ];
   for (const state of forged) expect(await call(state)).toMatchObject({ kind: 'ask' });
   expect(deletions(t)).toBe(0);
 });

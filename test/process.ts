@@ -14,7 +14,7 @@ interface Message {
   method?: string;
   params?: Record<string, unknown>;
   result?: Record<string, unknown>;
-  error?: { code: number; message: string };
+  error?: { code: number; message: string; data?: unknown };
 }
 
 export interface ServerProcess extends AsyncDisposable {
@@ -36,17 +36,24 @@ export async function startProcess({
   env = {},
   elicit,
   initialize = true,
+  imports = [],
 }: {
   args?: string[];
   env?: Record<string, string>;
   elicit?: (params: unknown) => object;
   initialize?: boolean;
+  /** Modules loaded before the server. */
+  imports?: string[];
 } = {}): Promise<ServerProcess> {
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-process-'));
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, ['--import', GUARD, MAIN, ...args], {
-    env: { PATH, HOME, TELNYX_MCP_STATE_DIR: stateDir, ...env },
-  });
+  const child = spawn(
+    process.execPath,
+    [GUARD, ...imports].flatMap((module) => ['--import', module]).concat(MAIN, args),
+    {
+      env: { PATH, HOME, TELNYX_MCP_STATE_DIR: stateDir, ...env },
+    },
+  );
   const written = { stdout: '', stderr: '' };
   child.stderr.setEncoding('utf8').on('data', (text) => (written.stderr += text));
   child.stdout.setEncoding('utf8').on('data', (text) => (written.stdout += text));

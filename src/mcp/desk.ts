@@ -5,7 +5,7 @@ import { listingOf } from './listing.ts';
 import { errorResult, resultOf } from './result.ts';
 
 /** An error of the protocol itself; both SDKs send its code and message. */
-export class ProtocolRefusal extends Error {
+class ProtocolRefusal extends Error {
   readonly code: number;
 
   constructor(code: number, message: string) {

@@ -1,0 +1,197 @@
+import { writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listingOf } from '../../src/mcp/listing.ts';
+import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
+import { catalogue } from '../../src/tools/index.ts';
+import { errorOf, textOf } from '../app.ts';
+import { appleMaterial, serviceAccount } from '../material.ts';
+import { CLIENTS, connect, type Elicit, type Session } from './clients.ts';
+
+const yes: Elicit = (_, properties) => ({
+  action: 'accept',
+  content: Object.fromEntries(
+    Object.entries(properties).map(([key, { type, description }]) => [
+      key,
+      type === 'boolean' ? true : `${description}`.replace('Type: ', ''),
+    ]),
+  ),
+});
+
+describe.each(CLIENTS)('with the client %s', (kind) => {
+  let sandbox: Sandbox;
+  let session: Session;
+  let person: Elicit;
+  let asked: string[];
+
+  beforeAll(async () => {
+    sandbox = await startSandbox();
+    await sandbox.world.ready;
+    session = await connect(kind, sandbox, (message, properties) => {
+      asked.push(message);
+      return person(message, properties);
+    });
+    person = yes;
+    asked = [];
+  });
+  afterAll(async () => {
+    await session[Symbol.asyncDispose]();
+    await sandbox.close();
+  });
+
+  const someone = (): string =>
+    [...sandbox.world.telephony.values()].find((row) => !sandbox.world.isExpired(row))?.id ?? '';
+  const pushNamed = (alias: string): string =>
+    [...sandbox.world.push.values()].find((row) => row.alias === alias)?.id ?? '';
+
+  test('the newest protocol both speak is used, and the server introduces itself', () => {
+    expect(session.version).toBe(kind === 'v1' || kind === 'v2 legacy' ? '2025-11-25' : '2026-07-28');
+    expect(session.serverName).toBe('telnyx-credentials-mcp');
+    expect(session.instructions).toContain('Secrets never appear here');
+  });
+
+  test('the same tools are listed, word for word', async () => {
+    expect(await session.listTools()).toEqual(catalogue.map(listingOf));
+  });
+
+  test('every tool works', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'telnyx-mcp-material-'));
+    const file = (name: string, content: string): string => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    const { certificate, key } = await appleMaterial();
+    const connection_id = [...sandbox.world.connections.values()].find((row) => row.kind === 'credential')?.id;
+    const calls: [string, Record<string, unknown>][] = [
+      ['list_telephony_credentials', { limit: 2 }],
+      ['get_telephony_credential', { id: someone() }],
+      ['create_telephony_credential', { connection_id, name: 'new', tag: 't' }],
+      ['update_telephony_credential', { id: someone(), expires_at: new Date(Date.now() + 60_000).toISOString() }],
+      ['delete_telephony_credential', { id: someone() }],
+      ['list_mobile_push_credentials', {}],
+      ['get_mobile_push_credential', { id: pushNamed('acme-dialer-ios') }],
+      [
+        'create_mobile_push_credential',
+        { type: 'ios', alias: 'i', certificate_file: file('c.pem', certificate), private_key_file: file('k.pem', key) },
+      ],
+      [
+        'create_mobile_push_credential',
+        { type: 'android', alias: 'a', service_account_file: file('s.json', JSON.stringify(serviceAccount())) },
+      ],
+      ['delete_mobile_push_credential', { id: pushNamed('acme-dialer-ios-renewed') }],
+      ['list_connections', { kind: 'uac' }],
+    ];
+    expect(new Set(calls.map(([name]) => name))).toEqual(new Set(catalogue.map(({ name }) => name)));
+    for (const [name, args] of calls) {
+      const result = await session.call(name, args);
+      expect(result.isError, `${name}: ${textOf(result)}`).toBeFalsy();
+      expect(result.structuredContent).toBeTypeOf('object');
+      expect(textOf(result)).toMatch(/\w/);
+    }
+  });
+
+  test.each([
+    ['accepted', yes, 'done'],
+    ['accepted without the tick', () => ({ action: 'accept', content: { confirm: false } }), 'unanswered'],
+    ['declined', () => ({ action: 'decline' }), 'declined'],
+    ['cancelled', () => ({ action: 'cancel' }), 'unanswered'],
+  ] as [string, Elicit, string][])('a question that is %s', async (_, answer, status) => {
+    const id = someone();
+    person = answer;
+    asked = [];
+    expect((await session.call('delete_telephony_credential', { id })).structuredContent).toMatchObject({ status });
+    expect(asked).toHaveLength(1);
+    expect(sandbox.world.telephony.has(id)).toBe(status !== 'done');
+  });
+
+  test('a question about a thing that changed meanwhile is asked again', async () => {
+    const record = sandbox.world.telephony.get(someone());
+    asked = [];
+    person = (message, properties) => {
+      if (record) record.name = 'renamed meanwhile';
+      return yes(message, properties);
+    };
+    expect((await session.call('delete_telephony_credential', { id: record?.id })).structuredContent).toMatchObject({
+      status: 'done',
+    });
+    expect(asked.map((message) => message.includes('renamed meanwhile'))).toEqual([false, true]);
+  });
+
+  test('a client without elicitation is told so by a result, and nothing happens', async () => {
+    await using mute = await connect(kind, sandbox);
+    const id = someone();
+    expect(errorOf(await mute.call('delete_telephony_credential', { id }))).toMatchObject({ code: 'CANNOT_ASK' });
+    expect(sandbox.world.telephony.has(id)).toBe(true);
+  });
+
+  test('progress is told, growing', async () => {
+    person = () => ({ action: 'decline' });
+    const told: number[] = [];
+    await session.call(
+      'delete_mobile_push_credential',
+      { id: pushNamed('acme-dialer-ios') },
+      { onprogress: ({ progress }) => told.push(progress) },
+    );
+    // The last one may be dropped by a client that has the result already.
+    expect(told.slice(0, 3)).toEqual([1, 2, 3]);
+  });
+
+  test('a cancelled call ends, and the server goes on', async () => {
+    sandbox.fault({ method: 'GET', path: '/telephony_credentials', hang: 'before' });
+    const seen = sandbox.requests.length;
+    const cancel = new AbortController();
+    const call = session.call('list_telephony_credentials', {}, { signal: cancel.signal });
+    while (sandbox.requests.length === seen) await sleep(5);
+    cancel.abort();
+    await expect(call).rejects.toThrow();
+    expect((await session.call('list_connections')).isError).toBeFalsy();
+  });
+
+  test('resources are listed, read, and refused when there are none', async () => {
+    expect(await session.listResources()).toEqual([
+      expect.objectContaining({ uri: 'fixture://greeting', name: 'greeting' }),
+    ]);
+    expect(await session.listTemplates()).toEqual([
+      expect.objectContaining({ uriTemplate: 'fixture://items/{id}', name: 'item' }),
+    ]);
+    expect(await session.read('fixture://greeting')).toEqual([
+      { uri: 'fixture://greeting', mimeType: 'text/plain', text: 'hello' },
+    ]);
+    expect(await session.read('fixture://items/banana')).toEqual([expect.objectContaining({ text: 'item banana' })]);
+    for (const uri of ['fixture://nothing', 'fixture://items/', 'fixture://items/a/../b'])
+      await expect(session.read(uri)).rejects.toThrow(/not found/i);
+  });
+
+  test('prompts are listed, filled in, and refused when an argument is missing', async () => {
+    expect(await session.listPrompts()).toEqual([
+      expect.objectContaining({
+        name: 'greet',
+        arguments: [expect.objectContaining({ name: 'who', required: true }), expect.anything()],
+      }),
+    ]);
+    const { messages } = await session.getPrompt('greet', { who: 'Ada' });
+    expect(messages).toEqual([{ role: 'user', content: { type: 'text', text: 'Greet Ada warmly.' } }]);
+    await expect(session.getPrompt('greet', {})).rejects.toThrow(/who is missing/);
+    await expect(session.getPrompt('shout', {})).rejects.toThrow(/Unknown prompt/);
+  });
+
+  test('arguments are completed', async () => {
+    expect((await session.complete({ type: 'ref/prompt', name: 'greet' }, 'who', 'ap')).values).toEqual([
+      'apple',
+      'apricot',
+    ]);
+    expect((await session.complete({ type: 'ref/prompt', name: 'greet' }, 'how', 'ap')).values).toEqual([]);
+    expect((await session.complete({ type: 'ref/resource', uri: 'fixture://items/{id}' }, 'id', 'b')).values).toEqual([
+      'banana',
+    ]);
+  });
+
+  test('errors are results an agent can read; an unknown tool is an error of the protocol', async () => {
+    expect(errorOf(await session.call('get_telephony_credential', { id: '../x' })).code).toBe('BAD_INPUT');
+    expect(errorOf(await session.call('get_telephony_credential', { id: 'none' })).code).toBe('NOT_FOUND');
+    await expect(session.call('no_such_tool')).rejects.toMatchObject({ code: -32602 });
+  });
+});

@@ -1,0 +1,37 @@
+// The built server as it is, plus resources and prompts to try the engines on. The product's own come beside them.
+import { createApp } from '../../dist/app.js';
+import { loadConfig } from '../../dist/config.js';
+import { serveStdio } from '../../dist/mcp/stdio.js';
+import { catalogue } from '../../dist/tools/index.js';
+
+const ITEMS = ['apple', 'apricot', 'banana'];
+const complete = async (typed) => ITEMS.filter((item) => item.startsWith(typed));
+const text = { mimeType: 'text/plain', description: 'A fixture' };
+
+const resources = [
+  { ...text, uri: 'fixture://greeting', name: 'greeting', title: 'Greeting', read: async () => 'hello' },
+  {
+    ...text,
+    uri: 'fixture://items/{id}',
+    name: 'item',
+    title: 'Item',
+    read: async ({ id }) => `item ${id}`,
+    complete: { id: complete },
+  },
+];
+const prompts = [
+  {
+    name: 'greet',
+    title: 'Greet',
+    description: 'A fixture',
+    arguments: [
+      { name: 'who', description: 'Whom', required: true, complete },
+      { name: 'how', description: 'How', required: false },
+    ],
+    script: ({ who, how = 'warmly' }) => `Greet ${who} ${how}.`,
+  },
+];
+
+const app = createApp(loadConfig(process.argv.slice(2)).config, { offers: { tools: catalogue, resources, prompts } });
+const engine = serveStdio(app, process.stdin, process.stdout);
+process.stdin.once('end', () => engine.drain().then(() => process.exit(0)));
