@@ -165,7 +165,11 @@ test.concurrent('no server at all is a network error', async () => {
 
 test.concurrent('an answer without end is cut off', async () => {
   await using t = await startApp();
-  t.sandbox.fault({ ...get, times: Infinity, respond: { status: 200, body: 'x'.repeat(40 * 1024 * 1024) } });
+  t.sandbox.fault({
+    ...get,
+    times: Infinity,
+    respond: { status: 200, body: `{"data":[],"pad":"${'x'.repeat(40 * 1024 * 1024)}"}` },
+  });
   expect(errorOf(await t.call(LIST)).code).toBe('UNEXPECTED_RESPONSE');
 });
 
@@ -311,6 +315,26 @@ test.concurrent('a list whose meta never ends does end', async () => {
     const result = dataOf<{ next_cursor?: string }>(await t.call(LIST, { limit }));
     expect(result.next_cursor).toBeUndefined();
   }
+});
+
+test.concurrent.each([
+  [
+    'that claims thousands of pages and repeats the first',
+    (body: object) => ({ ...body, meta: { page_number: undefined, total_pages: 4000 } }),
+  ],
+  [
+    'that always answers with another page',
+    (body: object) => ({ ...body, meta: { page_number: 7, total_pages: 4000 } }),
+  ],
+  ['without any meta', (body: object) => ({ ...body, meta: undefined })],
+])('a scan of a list %s ends', async (_, rewrite) => {
+  await using t = await startApp({ person: () => ({ action: 'decline' }) });
+  await t.sandbox.world.ready;
+  t.sandbox.fault({ path: /_connections$/, times: Infinity, rewrite: (body) => rewrite(body as object) });
+  const used = [...t.sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-ios');
+  await t.call('delete_mobile_push_credential', { id: used?.id });
+  expect(t.asked[0]?.message).toContain('in use by 2 connections');
+  expect(t.sandbox.requests.length).toBeLessThan(60);
 });
 
 test.concurrent('an expired credential cannot be changed, and says what can be done', async () => {
