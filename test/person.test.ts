@@ -124,14 +124,15 @@ test('an approval serves no other thing, and a forged or mended one serves nothi
   const asked = await call();
   if (asked.kind !== 'ask') throw new Error('expected a question');
   expect(await (await direct(t, DELETE, { id: other }))(asked.state)).toMatchObject({ kind: 'ask' });
-  const [nonce, until, question, seal] = asked.state.split('.');
+  const [nonce, until, call_, question, seal] = asked.state.split('.');
   const forged = [
     '',
     'x',
-    '...',
-    [nonce, Number(until) + 1, question, seal].join('.'),
-    ['other', until, question, seal].join('.'),
-    [nonce, until, question, ''].join('.'),
+    '....',
+    [nonce, Number(until) + 1, call_, question, seal].join('.'),
+    ['other', until, call_, question, seal].join('.'),
+    [nonce, until, call_, question, ''].join('.'),
+    [nonce, until, call_, question].join('.'),
   ];
   for (const state of forged) expect(await call(state)).toMatchObject({ kind: 'ask' });
   expect(deletions(t)).toBe(0);

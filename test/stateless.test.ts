@@ -84,19 +84,6 @@ test('a question comes back as a result, and the answer with its state acts, onc
 type Forge = (s: ByHand, state: string) => Promise<object>;
 const forgeries: [title: string, forge: Forge][] = [
   ['no state at all', async () => ({ inputResponses: TICK })],
-  ['an empty state', async () => ({ inputResponses: TICK, requestState: '' })],
-  ['a state made up', async () => ({ inputResponses: TICK, requestState: 'YWJj.9999999999999.ZGVm.Z2hp' })],
-  [
-    'a state with a later expiry',
-    async (_, state) => ({
-      inputResponses: TICK,
-      requestState: state.replace(/\.(\d+)\./, (_all, until) => `.${Number(until) + 60_000}.`),
-    }),
-  ],
-  [
-    'a state without its seal',
-    async (_, state) => ({ inputResponses: TICK, requestState: state.replace(/[^.]+$/, '') }),
-  ],
   [
     'a state of other arguments',
     async (s) => ({ inputResponses: TICK, requestState: await stateOf(s, DELETE, { id: ids(s.t)[1] }) }),
@@ -132,6 +119,31 @@ async function stateOf(s: ByHand, name: string, args: object): Promise<string> {
   return result.requestState;
 }
 
+const forged: [title: string, forge: Forge][] = [
+  ['an empty state', async () => ({ inputResponses: TICK, requestState: '' })],
+  ['a state made up', async () => ({ inputResponses: TICK, requestState: 'YWJj.9999999999999.ZGVm.Z2hp' })],
+  [
+    'a state with a later expiry',
+    async (_, state) => ({
+      inputResponses: TICK,
+      requestState: state.replace(/\.(\d+)\./, (_all, until) => `.${Number(until) + 60_000}.`),
+    }),
+  ],
+  [
+    'a state without its seal',
+    async (_, state) => ({ inputResponses: TICK, requestState: state.replace(/[^.]+$/, '') }),
+  ],
+];
+
+test.each(forged)('an accept with %s is refused by the protocol', async (_, forge) => {
+  await using s = await startStateless();
+  const call = { name: DELETE, arguments: { id: ids(s.t)[0] } };
+  const state = await stateOf(s, DELETE, call.arguments);
+  const answer = await s.request('tools/call', { ...call, ...(await forge(s, state)) });
+  expect(answer.error).toMatchObject({ code: -32602 });
+  expect(deletions(s.t)).toBe(0);
+});
+
 test.each(forgeries)('an accept with %s counts as nothing', async (_, forge) => {
   await using s = await startStateless();
   const call = { name: DELETE, arguments: { id: ids(s.t)[0] } };
@@ -153,14 +165,14 @@ test('a state older than ten minutes counts as nothing', async () => {
   expect(deletions(s.t)).toBe(0);
 });
 
-test('a state of another process counts as nothing', async () => {
+test('a state of another process is refused by the protocol', async () => {
   await using s = await startStateless();
   const { baseUrl, apiKey } = s.t.sandbox;
   await using other = await startStateless({ config: { baseUrl, apiKey: new Secret(apiKey) } });
   const call = { name: DELETE, arguments: { id: ids(s.t)[0] } };
   const requestState = await stateOf(s, DELETE, call.arguments);
-  const { result } = await other.request('tools/call', { ...call, inputResponses: TICK, requestState });
-  expect(result).toMatchObject({ resultType: 'input_required' });
+  const answer = await other.request('tools/call', { ...call, inputResponses: TICK, requestState });
+  expect(answer.error).toMatchObject({ code: -32602 });
   expect(deletions(s.t)).toBe(0);
 });
 

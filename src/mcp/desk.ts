@@ -7,10 +7,12 @@ import { errorResult, resultOf } from './result.ts';
 /** An error of the protocol itself; both SDKs send its code and message. */
 class ProtocolRefusal extends Error {
   readonly code: number;
+  readonly data: { uri: string } | undefined;
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, data?: { uri: string }) {
     super(message);
     this.code = code;
+    this.data = data;
   }
 }
 
@@ -77,7 +79,7 @@ export function createDesk(app: App) {
         const text = await resource.read(variables, await app.deps(context));
         return { contents: [{ uri, mimeType: resource.mimeType, text }] };
       }
-      throw new ProtocolRefusal(notFound, 'Resource not found.');
+      throw new ProtocolRefusal(notFound, 'Resource not found.', { uri });
     },
 
     getPrompt(name: string, args: Record<string, string> = {}) {

@@ -27,7 +27,7 @@ export function progressTo(
     params: { progressToken: string | number; progress: number; total?: number };
   }) => Promise<void>,
 ): CallContext['progress'] {
-  let told = 0;
+  let told = -1;
   return (progress, total) => {
     // A call that asked a person reads again from the start.
     if (progressToken === undefined || progress <= told) return;

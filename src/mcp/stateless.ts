@@ -49,7 +49,15 @@ export function serveStateless(app: App, transport: Transport): Engine {
 /** A server of this engine, not yet connected; its desk may outlive it. */
 export function createStatelessServer(app: App, desk: Desk = createDesk(app)): Server {
   const { capabilities } = desk;
-  const server = new Server(serverInfo(app), { capabilities, instructions: instructionsFor(app) });
+  const server = new Server(serverInfo(app), {
+    capabilities,
+    instructions: instructionsFor(app),
+    requestState: {
+      verify: (state) => {
+        if (!app.genuine(state)) throw new Error('not sealed by this process');
+      },
+    },
+  });
 
   server.setRequestHandler('tools/list', desk.listTools);
   server.setRequestHandler('tools/call', ({ params }, context) =>

@@ -9,9 +9,11 @@ const LASTS_MS = 10 * 60_000;
 export interface Approvals {
   /** Seals a question of a call; both are given as digests. */
   seal(call: string, question: string): string;
+  /** Whether a state was sealed by this process, whatever it was for and however old it is. */
+  genuine(state: string): boolean;
   /**
    * The digest of the question a state was sealed with, or undefined when it is forged, of another call, older than ten
-   * minutes or used before. A state that is genuine is used up by this.
+   * minutes or used before. A state that is good is used up by this.
    */
   redeem(state: string, call: string): string | undefined;
 }
@@ -19,17 +21,23 @@ export interface Approvals {
 export function createApprovals(now: () => Date): Approvals {
   const key = randomBytes(32);
   const used = new Map<string, number>();
-  const mac = (call: string, body: string): Buffer => createHmac('sha256', key).update(`${call}\0${body}`).digest();
+  const mac = (body: string): Buffer => createHmac('sha256', key).update(body).digest();
+
+  function genuine(state: string): boolean {
+    const end = Math.max(0, state.lastIndexOf('.'));
+    const [given, expected] = [Buffer.from(state.slice(end + 1), 'base64url'), mac(state.slice(0, end))];
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  }
+
   return {
+    genuine,
     seal(call, question) {
-      const body = [randomBytes(16).toString('base64url'), now().getTime() + LASTS_MS, question].join('.');
-      return `${body}.${mac(call, body).toString('base64url')}`;
+      const body = [randomBytes(16).toString('base64url'), now().getTime() + LASTS_MS, call, question].join('.');
+      return `${body}.${mac(body).toString('base64url')}`;
     },
     redeem(state, call) {
-      const [nonce = '', until = '', question = '', seal = ''] = state.split('.');
-      const given = Buffer.from(seal, 'base64url');
-      const expected = mac(call, [nonce, until, question].join('.'));
-      if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+      const [nonce = '', until = '', ofCall, question] = state.split('.');
+      if (!genuine(state) || ofCall !== call) return undefined;
       for (const [old, end] of used) if (end <= now().getTime()) used.delete(old);
       if (used.has(nonce) || Number(until) <= now().getTime()) return undefined;
       used.set(nonce, Number(until));

@@ -1,0 +1,115 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { declaresMore, readFields, TooLarge } from './body.ts';
+import { contentPolicy, notice, renderDocument } from './document.ts';
+import { type Entry, sameText } from './entry.ts';
+import { cookieOf, hasToken, isNavigation, isSameOrigin, isType, knowsHost, setCookie } from './guard.ts';
+import type { Reply, View } from './page.ts';
+
+const ASK_AGAIN = 'If you still need it, ask your assistant to open it again.';
+const GONE = notice(
+  'This page is closed',
+  'It was used already, or its time was over. Nothing more can be done here.',
+  ASK_AGAIN,
+);
+const ELSEWHERE = notice(
+  'This page is open elsewhere',
+  'It works only in the browser that opened it first, with cookies allowed. If that was not you, tell your assistant to stop and look at who else uses this machine.',
+  ASK_AGAIN,
+);
+const FAILED = notice('Something went wrong', 'The server could not finish this.', ASK_AGAIN);
+
+/** Answers one request. Whoever does not know a page's address learns nothing from what comes back. */
+export async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  entries: Iterable<Entry>,
+  port: number,
+): Promise<void> {
+  if (!knowsHost(request.headers, port)) return refuse(response, 403);
+  if (request.method !== 'GET' && request.method !== 'POST')
+    return refuse(response.setHeader('Allow', 'GET, POST'), 405);
+  const found = find(entries, request.url ?? '');
+  if (!found) return refuse(response, 404);
+  const { entry, byTicket } = found;
+  if (request.method === 'POST') return byTicket ? refuse(response, 405) : submit(request, response, entry);
+  if (!isNavigation(request.headers)) return refuse(response, 403);
+  if (byTicket) {
+    if (!entry.redeemTicket()) return show(response, 410, GONE, entry);
+    response.setHeader('Location', entry.path);
+    return refuse(response, 303);
+  }
+  if (!entry.usable) return show(response, 410, GONE, entry);
+  const cookie = entry.adopt(cookieOf(request.headers));
+  if (cookie === undefined) return show(response, 403, ELSEWHERE, entry);
+  response.setHeader('Set-Cookie', setCookie(cookie, entry.path));
+  show(response, 200, entry.page.show(entry.token), entry);
+}
+
+async function submit(request: IncomingMessage, response: ServerResponse, entry: Entry): Promise<void> {
+  const { page, token } = entry;
+  if (!isSameOrigin(request.headers)) return refuse(response, 403);
+  if (!isType(request, page.accepts)) return refuse(response, 415);
+  if (declaresMore(request, page.bodyLimit)) return refuse(response, 413);
+  const gone = (): void => reply(response, 'gone', entry);
+  if (!entry.usable) return gone();
+  if (!entry.ownedBy(cookieOf(request.headers))) return show(response, 403, ELSEWHERE, entry);
+  try {
+    const fields = await readFields(request, page.accepts, page.bodyLimit);
+    if (!hasToken(fields, token)) return refuse(response, 403);
+    if (!entry.usable) return gone();
+    // The person's browser has its answer before whoever waits for `done` may close the host.
+    response.once('close', () => entry.settle());
+    reply(response, await page.submit(fields, { token, claim: (ending) => entry.claim(ending) }), entry);
+  } catch (error) {
+    if (error instanceof TooLarge) return refuse(response, 413);
+    show(response, 500, FAILED, entry);
+  }
+}
+
+/** Every address is compared, each in constant time: how long this takes says nothing about which exist. */
+function find(entries: Iterable<Entry>, url: string): { entry: Entry; byTicket: boolean } | undefined {
+  let found: { entry: Entry; byTicket: boolean } | undefined;
+  for (const entry of entries) {
+    if (sameText(url, entry.path)) found = { entry, byTicket: false };
+    if (sameText(url, entry.ticket)) found = { entry, byTicket: true };
+  }
+  return found;
+}
+
+function reply(response: ServerResponse, answered: Reply, entry: Entry): void {
+  if (answered === 'gone') {
+    if (entry.page.accepts === 'form') show(response, 410, GONE, entry);
+    else send(response, 410, 'application/json', JSON.stringify({ error: `This page is closed. ${ASK_AGAIN}` }));
+  } else if ('view' in answered) show(response, answered.status, answered.view, entry);
+  else send(response, answered.status, 'application/json', JSON.stringify(answered.json));
+}
+
+function show(response: ServerResponse, status: number, view: View, { page }: Entry): void {
+  response.setHeader('Content-Security-Policy', contentPolicy(view.script));
+  // With `no-referrer` browsers send `Origin: null` with the form; this tells the address to nobody but this server.
+  response.setHeader('Referrer-Policy', 'same-origin');
+  send(response, status, 'text/html', renderDocument(view, page.code));
+}
+
+/** Says nothing beyond the status, and reads no more of what is still being sent. */
+export function refuse(response: ServerResponse, status: number): void {
+  if (status === 413) response.setHeader('Connection', 'close').once('finish', () => response.req.socket.end());
+  send(response, status, 'text/plain', status === 303 ? '' : 'There is nothing here.\n');
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  const defaults = {
+    'Cache-Control': 'no-store',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    'Content-Type': `${type}; charset=utf-8`,
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+    'X-Robots-Tag': 'noindex, noarchive',
+  };
+  for (const [name, value] of Object.entries(defaults)) if (!response.hasHeader(name)) response.setHeader(name, value);
+  response.statusCode = status;
+  response.end(body);
+}
