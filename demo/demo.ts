@@ -76,13 +76,13 @@ async function play(): Promise<void> {
   screen.agent('Done. A longer life takes nothing from anyone, so nobody was asked.');
 
   screen.person('Make one for the new kiosk in the lobby.');
-  const made = await call<{ credential: Credential; secret: { path: string; fingerprint: string } }>(
+  const made = await call<{ credential: Credential; secret: { place: string; fingerprint: string } }>(
     'create_telephony_credential',
     { connection_id: wanted.connection_id, name: 'lobby-kiosk', expires_at: inDays(365) },
     ({ credential, secret }) =>
-      `${credential.name}, SIP username ${credential.sip_username}\npassword ${secret.fingerprint} (a fingerprint) in ${secret.path}`,
+      `${credential.name}, SIP username ${credential.sip_username}\npassword ${secret.fingerprint} (a fingerprint) in ${secret.place}`,
   );
-  const stored = JSON.parse(readFileSync(made.secret.path, 'utf8')) as { sip_password: string };
+  const stored = JSON.parse(readFileSync(made.secret.place, 'utf8')) as { sip_password: string };
   screen.agent('Its password is in that file. I have never seen it.');
   screen.note(`(the file holds ${stored.sip_password.length} characters of password; only you can read it)`);
 

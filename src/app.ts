@@ -7,6 +7,8 @@ import { createApprovals } from './people/approvals.ts';
 import type { Answer } from './people/question.ts';
 import type { Prompt } from './prompt.ts';
 import type { Resource } from './resource.ts';
+import { createDestinations } from './secrets/destinations.ts';
+import { type Keychain, systemKeychain } from './secrets/keychain.ts';
 import { fingerprint, openStateKey, type StateKey } from './secrets/state-key.ts';
 import { openVault } from './secrets/vault.ts';
 import type { Http, HttpLimits, Scope } from './telnyx/http.ts';
@@ -28,6 +30,8 @@ export interface App {
   readonly sandbox: boolean;
   readonly log: Log;
   call(tool: Tool, args: unknown, context: CallContext): Promise<Outcome>;
+  /** Whether the state of an answer was sealed here; a forged one must be refused, not just ignored. */
+  genuine(state: string): boolean;
   /** What a resource or a completion may use, for one request. */
   deps(context: Omit<CallContext, 'answer'>): Promise<Deps>;
   close(): Promise<void>;
@@ -39,13 +43,19 @@ export interface Surroundings {
   now?: () => Date;
   limits?: HttpLimits;
   writeLog?: (line: string) => void;
+  keychain?: () => Promise<Keychain>;
 }
 
 const LIMITS: HttpLimits = { requestMs: 15_000, callMs: 20_000, recoveryMs: 5_000 };
 
 /** The composition root: a Config becomes calls. Nothing is connected, read or written until a call needs it. */
 export function createApp(config: Config, around: Surroundings = {}): App {
-  const { now = () => new Date(), limits = LIMITS, writeLog = (line) => process.stderr.write(line) } = around;
+  const {
+    now = () => new Date(),
+    limits = LIMITS,
+    keychain = systemKeychain,
+    writeLog = (line) => process.stderr.write(line),
+  } = around;
   const { tools, resources, prompts } = around.offers ?? { tools: catalogue, resources: [], prompts: [] };
   const log = createLog(config.logLevel, now, writeLog);
   const asking: Asking = {
@@ -54,6 +64,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     approvals: createApprovals(now),
   };
   const vault = openVault(config.stateDir);
+  const destinations = createDestinations(config, { vault, keychain });
   const key = once(() => keepKey(config.stateDir, log));
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox));
@@ -65,6 +76,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     return {
       http: http({ signal }),
       vault,
+      destinations,
       cursors: createCursors(key()),
       fingerprint: fingerprint.bind(null, key()),
       now,
@@ -81,6 +93,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     sandbox: config.sandbox !== undefined,
     log,
     deps,
+    genuine: asking.approvals.genuine,
     call: async (tool, args, context) => call(tool, args, context.answer, await deps(context), asking),
     async close() {
       if (config.sandbox !== undefined && connected) await (await sandbox())?.close();
@@ -100,7 +113,14 @@ async function connect(
   const baseUrl = (await sandbox())?.baseUrl ?? config.baseUrl;
   if (!(apiKey instanceof ToolError)) return createClient({ baseUrl, apiKey, version, limits, log });
   const fail = () => Promise.reject(apiKey);
-  const without: Http = { get: fail, post: fail, patch: fail, delete: fail, recovery: () => without };
+  const without: Http = {
+    get: fail,
+    post: fail,
+    postForText: fail,
+    patch: fail,
+    delete: fail,
+    recovery: () => without,
+  };
   return () => without;
 }
 

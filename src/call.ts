@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { badInput } from './errors.ts';
 import type { Approvals } from './people/approvals.ts';
 import { type Answer, digestCall, digestQuestion, type Question, saysYes } from './people/question.ts';
+import { readOnly } from './telnyx/http.ts';
 import type { Deps, Tool } from './tool.ts';
 
 export type Outcome =
@@ -27,13 +28,14 @@ export async function call(
   deps: Deps,
   asking: Asking,
 ): Promise<Outcome> {
-  const args = parseArgs(tool, rawArgs);
+  const { dry_run: dry, ...args } = parseArgs(tool, rawArgs);
+  if (dry === true) return plan(tool, args, { ...deps, http: readOnly(deps.http) }, asking);
   const callDigest = digestCall(tool.name, args);
   const answered = answer && asking.approvals.redeem(answer.state, callDigest);
   // A no needs no fresh read: it is a no to whatever the question would be by now.
   if (answered && answer.action !== 'accept') return notDone(tool, answer);
-  const question = withPreamble(await tool.confirm?.(args, deps), asking.preamble);
-  if (question && asking.confirm === 'ask') {
+  const question = await questionOf(tool, args, deps, asking);
+  if (question) {
     // A question that reads differently by now was never answered.
     const now = digestQuestion(question);
     if (!answer || answered !== now) return { kind: 'ask', state: asking.approvals.seal(callDigest, now), question };
@@ -42,14 +44,34 @@ export async function call(
   return { kind: 'result', result: tool.output.parse(await tool.run(args, deps)) };
 }
 
+/** What the call would do, who would be asked, and where secrets would go; nothing but reads is sent. */
+async function plan(tool: Tool, args: Record<string, unknown>, deps: Deps, asking: Asking): Promise<Outcome> {
+  const question = await questionOf(tool, args, deps, asking);
+  const asks =
+    question && [question.text, question.phrase && `(to type: ${question.phrase})`].filter(Boolean).join(' ');
+  const { requests = [], ...rest } = (await tool.plan?.(args, deps)) ?? {};
+  const lines = requests.map(({ method, path, body }) =>
+    [method, path, body && JSON.stringify(body)].filter(Boolean).join(' '),
+  );
+  const planned = { ...rest, requests: lines, ...(asks && { asks }) };
+  return { kind: 'result', result: tool.output.parse({ status: 'planned', plan: planned }) };
+}
+
+async function questionOf(
+  tool: Tool,
+  args: Record<string, unknown>,
+  deps: Deps,
+  asking: Asking,
+): Promise<Question | undefined> {
+  const question = await tool.confirm?.(args, deps);
+  if (!question || asking.confirm === 'never') return undefined;
+  return { ...question, text: asking.preamble + question.text };
+}
+
 function parseArgs(tool: Tool, rawArgs: unknown): Record<string, unknown> {
   const parsed = tool.input.safeParse(rawArgs ?? {});
   if (parsed.success) return parsed.data;
   throw badInput(z.prettifyError(parsed.error).slice(0, 800));
-}
-
-function withPreamble(question: Question | undefined, preamble: string): Question | undefined {
-  return question && { ...question, text: preamble + question.text };
 }
 
 function notDone(tool: Tool, { action }: Answer): Outcome {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import envPaths from 'env-paths';
 import { ToolError } from './errors.ts';
@@ -16,6 +16,14 @@ export interface Config {
   confirm: 'ask' | 'never';
   readOnly: boolean;
   toolsets: readonly Toolset[];
+  /** Where a new secret goes when a call does not say. */
+  deliverTo: string;
+  /** Folders that files with secrets may lie in; undefined is the working folder. */
+  allowDirs: readonly string[] | undefined;
+  /** A JSON file of commands that secrets can be handed to. */
+  commandsFile: string | undefined;
+  /** The environment for programs we start: without our own settings, above all the key. */
+  childEnv: Record<string, string>;
   logLevel: LogLevel;
   /** How many telephony credentials the sandbox starts with; `demo` is the small believable account. */
   sandbox: number | 'demo' | undefined;
@@ -36,6 +44,9 @@ const FLAGS = {
   confirm: { type: 'string', env: 'TELNYX_MCP_CONFIRM' },
   'read-only': { type: 'boolean', env: 'TELNYX_MCP_READ_ONLY' },
   toolsets: { type: 'string', env: 'TELNYX_MCP_TOOLSETS' },
+  'deliver-to': { type: 'string', env: 'TELNYX_MCP_DELIVER_TO' },
+  'allow-dirs': { type: 'string', env: 'TELNYX_MCP_ALLOW_DIRS' },
+  'commands-file': { type: 'string', env: 'TELNYX_MCP_COMMANDS_FILE' },
   'log-level': { type: 'string', env: 'TELNYX_MCP_LOG_LEVEL' },
   sandbox: { type: 'boolean', env: undefined },
   'sandbox-seed': { type: 'string', env: undefined },
@@ -76,6 +87,16 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
       oneOf('read-only', ['true', 'false', '1', '0'] as const, setting('read-only') ?? 'false').match(/^[t1]/) !== null,
     toolsets: (setting('toolsets')?.split(',') ?? [...TOOLSETS]).map((name) =>
       oneOf('toolsets', TOOLSETS, name.trim()),
+    ),
+    deliverTo: setting('deliver-to') ?? 'vault',
+    allowDirs: setting('allow-dirs')
+      ?.split(delimiter)
+      .flatMap((path) => home(path.trim()) || []),
+    commandsFile: home(setting('commands-file')),
+    childEnv: Object.fromEntries(
+      Object.entries(env).flatMap(([name, value]) =>
+        value === undefined || name.startsWith('TELNYX_') ? [] : [[name, value]],
+      ),
     ),
     logLevel: oneOf('log-level', LOG_LEVELS, setting('log-level') ?? 'warn'),
     sandbox,

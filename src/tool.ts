@@ -1,6 +1,7 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Cursors } from './cursor.ts';
 import type { Question } from './people/question.ts';
+import type { Destinations } from './secrets/destinations.ts';
 import type { Secret } from './secrets/secret.ts';
 import type { Vault } from './secrets/vault.ts';
 import type { Http } from './telnyx/http.ts';
@@ -8,41 +9,89 @@ import type { Http } from './telnyx/http.ts';
 /** What a tool does to the account; its MCP hints follow from it. */
 export type Effect = 'read' | 'create' | 'update' | 'destroy';
 
-export const TOOLSETS = ['telephony', 'push', 'connections'] as const;
+export const TOOLSETS = ['telephony', 'push', 'connections', 'secrets'] as const;
 export type Toolset = (typeof TOOLSETS)[number];
 
 /** What a tool may use, for one call. */
 export interface Deps {
   http: Http;
   vault: Vault;
+  destinations: Destinations;
   cursors: Cursors;
   fingerprint(secret: Secret | null): string | null;
   now(): Date;
   progress(done: number, total?: number): void;
 }
 
-export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> {
+/** What a change would do: requests in their order, secrets withheld, and where a new secret would go. */
+export interface Plan {
+  requests: { method: 'POST' | 'PATCH' | 'DELETE'; path: string; body?: Record<string, unknown> | undefined }[];
+  secret_to?: string;
+}
+
+interface Definition<I extends z.ZodObject, O extends z.ZodObject> {
   name: string;
   title: string;
   description: string;
   toolset: Toolset;
-  effect: Effect;
   input: I;
   /** The allow-list of what leaves: a field that is not declared here is dropped. */
   output: O;
+  /** Does it. Throws ToolError, formats no text, catches nothing. */
+  run(args: z.output<I>, deps: Deps): Promise<z.input<O>>;
+}
+
+interface Change<I extends z.ZodObject, O extends z.ZodObject> extends Definition<I, O> {
+  effect: Exclude<Effect, 'read'>;
   /**
    * The question a person must answer first, from a fresh read; undefined when these arguments need none. Required for
    * `destroy`. Throws when the thing must not be done at all.
    */
   confirm?(args: z.output<I>, deps: Deps): Promise<Question | undefined>;
-  /** Does it. Throws ToolError, formats no text, catches nothing. */
-  run(args: z.output<I>, deps: Deps): Promise<z.input<O>>;
+  /** What `run` would send, after the same checks; it may read. */
+  plan(args: z.output<I>, deps: Deps): Promise<Plan>;
 }
 
-/** A tool with its types tied together. Its input is strict: an argument a person never saw declared is refused. */
-export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(tool: Tool<I, O>): Tool<I, O> {
-  return { ...tool, input: tool.input.strict() as I };
+/** A tool as the catalogue holds it, whatever its arguments and results. */
+export interface Tool extends Definition<z.ZodObject, z.ZodObject> {
+  effect: Effect;
+  confirm?(args: Record<string, unknown>, deps: Deps): Promise<Question | undefined>;
+  plan?(args: Record<string, unknown>, deps: Deps): Promise<Plan>;
 }
+
+/** A tool that changes nothing. Its input is strict: an argument a person never saw declared is refused. */
+export function defineRead<I extends z.ZodObject, O extends z.ZodObject>(tool: Definition<I, O>): Tool {
+  return { ...tool, effect: 'read', input: tool.input.strict() } as Tool;
+}
+
+/**
+ * A tool that changes something: it takes `dry_run`, and its results say what came of it by `status`; its own fields are
+ * there when that is `done`.
+ */
+export function defineChange<I extends z.ZodObject, O extends z.ZodObject>(tool: Change<I, O>): Tool {
+  return {
+    ...tool,
+    input: tool.input.extend({ dry_run: z.boolean().optional().describe('Only plan') }).strict(),
+    output: z.object({ ...outcome, ...(tool.confirm && asked), ...tool.output.partial().shape }),
+    run: async (args: z.output<I>, deps: Deps) => ({ status: 'done', ...(await tool.run(args, deps)) }),
+  } as unknown as Tool;
+}
+
+const outcome = {
+  status: z.enum(['done', 'planned']),
+  plan: z
+    .object({
+      requests: z.array(z.string()),
+      asks: z.string().optional(),
+      secret_to: z.string().optional(),
+    })
+    .optional(),
+};
+
+const asked = {
+  status: z.enum(['done', 'planned', 'declined', 'unanswered']),
+  message: z.string().optional(),
+};
 
 /** The four MCP hints of an effect. Creates only add; an update may overwrite; deleting or setting twice is once. */
 export function hintsFor(effect: Effect) {

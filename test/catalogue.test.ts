@@ -18,8 +18,8 @@ test('the published catalogue changes only on purpose', async () => {
   ).toMatchFileSnapshot('snapshots/catalogue.json');
 });
 
-test('the whole list stays under 16 KB', () => {
-  expect(Buffer.byteLength(JSON.stringify({ tools: listings.map(({ listing }) => listing) }))).toBeLessThan(16 * 1024);
+test('the whole list stays under 20 KB', () => {
+  expect(Buffer.byteLength(JSON.stringify({ tools: listings.map(({ listing }) => listing) }))).toBeLessThan(20 * 1024);
 });
 
 test('names are unique', () => {
@@ -54,7 +54,6 @@ test.each(listings.map(({ tool, listing }) => ({ name: tool.name, tool, listing 
       expect(schema).toMatchObject({
         $schema: 'https://json-schema.org/draft/2020-12/schema',
         type: 'object',
-        additionalProperties: false,
       });
       for (const combinator of ['anyOf', 'oneOf', 'allOf', 'not']) expect(schema).not.toHaveProperty(combinator);
       for (const node of nodes(schema)) {
@@ -62,6 +61,7 @@ test.each(listings.map(({ tool, listing }) => ({ name: tool.name, tool, listing 
         if (node.type === 'array') expect(node).toHaveProperty('items');
       }
     }
+    expect(listing.inputSchema.additionalProperties).toBe(false);
     for (const node of nodes(listing.inputSchema)) expect([node.type].flat()).not.toContain('null');
   },
 );

@@ -65,19 +65,19 @@ test('a credential lives: created, read, found by tag and name, changed, deleted
   });
   const { credential, secret } = dataOf<{
     credential: Telephony;
-    secret: { path: string; fingerprint: string; destination: string };
+    secret: { place: string; fingerprint: string; destination: string };
   }>(made);
   expect(credential).toMatchObject({ name: 'kiosk', connection_id, expired: false });
   expect(secret).toMatchObject({ destination: 'vault', fingerprint: credential.sip_password_fingerprint });
 
   const record = t.sandbox.world.telephony.get(credential.id);
   expect(record?.tag).toBe('lobby');
-  expect(JSON.parse(readFileSync(secret.path, 'utf8'))).toMatchObject({
+  expect(JSON.parse(readFileSync(secret.place, 'utf8'))).toMatchObject({
     id: credential.id,
     sip_username: credential.sip_username,
     sip_password: record?.sip_password,
   });
-  expect(statSync(secret.path).mode & 0o777).toBe(0o600);
+  expect(statSync(secret.place).mode & 0o777).toBe(0o600);
   expect(textOf(made)).not.toContain(record?.sip_password);
 
   const byTag = dataOf<TelephonyList>(await t.call('list_telephony_credentials', { tag: 'lobby' }));

@@ -1,32 +1,31 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError } from '../errors.ts';
-import type { Secret } from './secret.ts';
+import { type Delivery, type Destination, type Handover, reason, type Slot } from './destination.ts';
 
 // More than any entry needs: the space is taken on disk before Telnyx is asked to create anything.
-const RESERVED_BYTES = 4096;
+const RESERVED_BYTES = 8192;
 
-/** A place on disk proved writable, waiting for one secret. Dispose of it to leave nothing behind when none comes. */
-interface Slot extends AsyncDisposable {
-  /** Writes the entry under `name` (word characters and hyphens) and gives the path of its file. */
-  keep(name: string, facts: Record<string, string | null>, secrets: Record<string, Secret>): Promise<string>;
-}
-
-export interface Vault {
-  reserve(): Promise<Slot>;
+export interface Vault extends Destination {
+  /** The path of an entry kept earlier, by its name, or undefined. */
+  find(name: string): string | undefined;
 }
 
 /** The default home of new secrets: one 0600 JSON file per credential in a 0700 folder below the state folder. */
 export function openVault(stateDir: string): Vault {
   const folder = join(stateDir, 'vault');
+  const pathOf = (name: string): string => join(folder, `${name}.json`);
   return {
+    label: 'the vault',
+    find: (name) => (existsSync(pathOf(name)) ? pathOf(name) : undefined),
     async reserve() {
       const temporary = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         await chmod(folder, 0o700);
-        return new VaultSlot(folder, temporary, await reserveFile(temporary));
+        return new VaultSlot(pathOf, temporary, await reserveFile(temporary));
       } catch (error) {
         await rm(temporary, { force: true }).catch(() => undefined);
         throw new ToolError(
@@ -52,32 +51,32 @@ async function reserveFile(path: string): Promise<FileHandle> {
 }
 
 class VaultSlot implements Slot {
-  readonly #folder: string;
+  readonly #pathOf: (name: string) => string;
   readonly #temporary: string;
   readonly #file: FileHandle;
 
-  constructor(folder: string, temporary: string, file: FileHandle) {
-    this.#folder = folder;
+  constructor(pathOf: (name: string) => string, temporary: string, file: FileHandle) {
+    this.#pathOf = pathOf;
     this.#temporary = temporary;
     this.#file = file;
   }
 
-  async keep(name: string, facts: Record<string, string | null>, secrets: Record<string, Secret>): Promise<string> {
+  async keep({ name, facts, secrets }: Handover): Promise<Delivery> {
     const revealed = Object.fromEntries(Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]));
     const entry = Buffer.from(`${JSON.stringify({ ...facts, ...revealed }, null, 2)}\n`);
-    const path = join(this.#folder, `${name}.json`);
+    const path = this.#pathOf(name);
     try {
       // Over the reserved bytes first, cut to length after: a disk that filled up meanwhile cannot stop it.
       await this.#file.write(entry, 0, entry.length, 0);
       await this.#file.truncate(entry.length);
       await this.#file.sync();
       await rename(this.#temporary, path);
-      return path;
+      return { destination: 'vault', place: path };
     } catch (error) {
       throw new ToolError(
         'CONFIGURATION',
-        `${name} was created at Telnyx, but its secret could not be written to ${path} (${reason(error)}).`,
-        'Do not create it again. The person can read the secret in the Telnyx portal, or you delete the credential and create one anew when the folder is writable.',
+        `The secret of ${name} could not be written to ${path} (${reason(error)}); Telnyx has it.`,
+        'Do not create it again. The person can read the secret in the Telnyx portal, or you hand it over with hand_off_secret when the folder is writable.',
       );
     }
   }
@@ -86,8 +85,4 @@ class VaultSlot implements Slot {
     await this.#file.close();
     await rm(this.#temporary, { force: true });
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
 }

@@ -19,6 +19,13 @@ interface ClientOptions {
   log: Log;
 }
 
+interface Sent {
+  query?: Query;
+  body?: object;
+  accept?: string;
+}
+
+const JSON_TYPE = 'application/json';
 const AT_ONCE = 6;
 const MOST_BYTES = 32 * 1024 * 1024;
 const UNSENT_PHASES = new Set(['lookup', 'connect', 'secureConnect']);
@@ -43,7 +50,6 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
     // A redirect could carry the key elsewhere, and the API has none.
     followRedirect: false,
     headers: {
-      accept: 'application/json',
       authorization: `Bearer ${apiKey.reveal()}`,
       'user-agent': `telnyx-credentials-mcp/${version}`,
     },
@@ -51,7 +57,11 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
   });
 
   function open(signal: AbortSignal, deadline: number): Http {
-    async function send(method: Method, path: string, query: Query = {}, body?: object): Promise<unknown> {
+    async function send(
+      method: Method,
+      path: string,
+      { query = {}, body, accept = JSON_TYPE }: Sent = {},
+    ): Promise<string> {
       // A create keeps some of the call's time back: enough to look for it should its answer get lost.
       const until = method === 'POST' ? deadline - limits.recoveryMs : deadline;
       const stop = AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, until - Date.now()))]);
@@ -64,6 +74,7 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
         const request = telnyx(path, {
           method,
           searchParams: query,
+          headers: { accept },
           ...(body && { json: body }),
           signal: stop,
           retry: {
@@ -78,11 +89,11 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
       };
 
       try {
-        return parseJson(method, await queue.add(attempt, { signal: stop }));
+        return await queue.add(attempt, { signal: stop });
       } catch (error) {
         // A DELETE whose first answer got lost finds nothing the second time: that is the outcome asked for.
         if (method === 'DELETE' && error instanceof HTTPError && error.response.statusCode === 404 && wasRetried(error))
-          return;
+          return '';
         if (error instanceof ToolError) throw error;
         const stopped: Failure = { kind: 'stopped', sent, cancelled: signal.aborted };
         throw explain(method, error instanceof RequestError && !stop.aborted ? failureOf(error) : stopped);
@@ -92,9 +103,10 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
     }
 
     return {
-      get: (path, query) => send('GET', path, query),
-      post: (path, body) => send('POST', path, {}, body),
-      patch: (path, body) => send('PATCH', path, {}, body),
+      get: async (path, query = {}) => parseJson('GET', await send('GET', path, { query })),
+      post: async (path, body) => parseJson('POST', await send('POST', path, { body })),
+      postForText: (path) => send('POST', path, { accept: 'text/plain' }),
+      patch: async (path, body) => parseJson('PATCH', await send('PATCH', path, { body })),
       delete: async (path) => void (await send('DELETE', path)),
       recovery: () => open(new AbortController().signal, Date.now() + limits.recoveryMs),
     };

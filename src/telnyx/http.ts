@@ -7,6 +7,8 @@ export type Query = Record<string, string | number>;
 export interface Http {
   get(path: string, query?: Query): Promise<unknown>;
   post(path: string, body: object): Promise<unknown>;
+  /** A POST without a body whose answer is plain text. */
+  postForText(path: string): Promise<string>;
   patch(path: string, body: object): Promise<unknown>;
   delete(path: string): Promise<void>;
   /** The same with a few seconds of its own and deaf to cancellation: to find what a lost answer left behind. */
@@ -33,4 +35,17 @@ export function read<T extends z.ZodType>(schema: T, value: unknown): z.output<T
     'Telnyx sent an answer without the fields this operation needs.',
     'Call again; if it stays so, tell the person.',
   );
+}
+
+/** The same requests with those that change something left out: a plan that tried to send one is a mistake of ours. */
+export function readOnly(http: Http): Http {
+  const refuse = () => Promise.reject(new Error('a plan sends nothing'));
+  return {
+    ...http,
+    post: refuse,
+    postForText: refuse,
+    patch: refuse,
+    delete: refuse,
+    recovery: () => readOnly(http.recovery()),
+  };
 }

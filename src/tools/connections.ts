@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { CONNECTION_KINDS, listConnections } from '../telnyx/connections.ts';
-import { defineTool } from '../tool.ts';
+import { defineRead } from '../tool.ts';
 import { cursor, limit, page, readPage } from './fields.ts';
 
-export const listConnectionsTool = defineTool({
+export const listConnectionsTool = defineRead({
   name: 'list_connections',
   title: 'List connections',
   description:
     'Connections of one kind, with the push credentials they use. Telephony credentials hang on credential connections.',
   toolset: 'connections',
-  effect: 'read',
   input: z.object({
     kind: z.enum(CONNECTION_KINDS).default('credential'),
     name: z.string().min(3).max(255).optional().describe('Part of the name, any case'),

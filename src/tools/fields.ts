@@ -13,8 +13,9 @@ export const id = z
 /** A text a person would type: one line, without control characters. */
 export const text = z
   .string()
-  .regex(/^[^\p{Cc}]+$/u, 'must be one line of text')
-  .max(255);
+  .min(1)
+  .max(255)
+  .refine((value) => !/\p{Cc}/u.test(value), 'must be one line of text');
 
 /** A text that must come back from Telnyx just as it was sent, to be recognised by it. */
 export const uniqueName = text.refine(
@@ -36,11 +37,27 @@ export function futureInstant(value: string | undefined, now: Date): string | un
   return instant.toISOString();
 }
 
-/** What came of a call that may have asked a person; the other fields are there when `status` is `done`. */
-export const gated = {
-  status: z.enum(['done', 'declined', 'unanswered']),
-  message: z.string().optional(),
-};
+/** Where a secret goes: never into the conversation. */
+export const deliverTo = z
+  .string()
+  .max(4096)
+  .optional()
+  .describe('vault (default), file:PATH (.env or .json), keychain:NAME or command:NAME');
+
+/** How keys in files begin. */
+export const prefix = z
+  .string()
+  .refine((value) => /^[A-Z][A-Z0-9_]{0,39}$/.test(value), 'must be capital letters, digits and _')
+  .default('TELNYX')
+  .describe('Start of the keys in a file');
+
+/** Where a secret came to rest. */
+export const delivered = z.object({
+  destination: z.string(),
+  place: z.string().nullable(),
+  fingerprint: z.string().nullable(),
+  warning: z.string().optional(),
+});
 
 /** The fields beside the rows of every list. */
 export const page = { total: z.number().optional(), next_cursor: z.string().optional() };

@@ -1,13 +1,9 @@
 import type { Tool } from '../tool.ts';
 import { listConnectionsTool } from './connections.ts';
+import { handOff } from './hand-off.ts';
 import { createPush, deletePush, getPush, listPush } from './push-credentials.ts';
-import {
-  createTelephony,
-  deleteTelephony,
-  getTelephony,
-  listTelephony,
-  updateTelephony,
-} from './telephony-credentials.ts';
+import { deleteTelephony, getTelephony, listTelephony, updateTelephony } from './telephony-credentials.ts';
+import { createTelephony, createToken } from './telephony-secrets.ts';
 
 /** Every tool, in the order an agent reads them. */
 export const catalogue: readonly Tool[] = [
@@ -16,9 +12,11 @@ export const catalogue: readonly Tool[] = [
   createTelephony,
   updateTelephony,
   deleteTelephony,
+  createToken,
   listPush,
   getPush,
   createPush,
   deletePush,
   listConnectionsTool,
+  handOff,
 ];

@@ -13,8 +13,8 @@ import {
   type PushCredential,
   type PushMaterial,
 } from '../telnyx/push-credentials.ts';
-import { type Deps, defineTool } from '../tool.ts';
-import { cursor, gated, id, limit, page, readPage, text, uniqueName } from './fields.ts';
+import { type Deps, defineChange, defineRead } from '../tool.ts';
+import { cursor, id, limit, page, readPage, text, uniqueName } from './fields.ts';
 
 const credential = z.object({
   id: z.string(),
@@ -62,12 +62,11 @@ async function view(
 const type = z.enum(['ios', 'android']);
 const path = z.string().min(1).max(4096);
 
-export const listPush = defineTool({
+export const listPush = defineRead({
   name: 'list_mobile_push_credentials',
   title: 'List mobile push credentials',
   description: 'APNs (iOS) and FCM (Android) credentials, with what their certificates and service accounts say.',
   toolset: 'push',
-  effect: 'read',
   input: z.object({ type: type.optional(), alias: text.optional(), limit, cursor }),
   output: z.object({ mobile_push_credentials: z.array(credential), ...page }),
   run: async (args, deps) => {
@@ -78,18 +77,17 @@ export const listPush = defineTool({
   },
 });
 
-export const getPush = defineTool({
+export const getPush = defineRead({
   name: 'get_mobile_push_credential',
   title: 'Get a mobile push credential',
   description: 'One push credential by id, with the days its certificate has left. Its private key is never shown.',
   toolset: 'push',
-  effect: 'read',
   input: z.object({ id }),
   output: credential,
   run: async (args, deps) => view(await getPushCredential(deps.http, args.id), deps),
 });
 
-export const createPush = defineTool({
+export const createPush = defineChange({
   name: 'create_mobile_push_credential',
   title: 'Create a mobile push credential',
   description:
@@ -104,19 +102,39 @@ export const createPush = defineTool({
     service_account_file: path.optional(),
   }),
   output: z.object({ credential }),
-  run: async ({ type, alias, ...files }, deps) => {
-    const material = await (type === 'ios' ? readIos(files) : readAndroid(files));
-    const taken = await listPushCredentials(deps.http, { alias }, { offset: 0, limit: 2 });
-    if (taken.rows.some((row) => row.alias === alias)) {
-      throw new ToolError(
-        'CONFLICT',
-        'A push credential with this alias exists already.',
-        'Choose another alias, such as this one with a date.',
-      );
-    }
-    return { credential: await view(await createPushCredential(deps.http, alias, material), deps) };
+  plan: async (args, deps) => {
+    const material = await prepare(args, deps);
+    const secret = '(withheld)';
+    const body =
+      material.type === 'ios'
+        ? { certificate: material.certificate, private_key: secret }
+        : { project_account_json_file: secret };
+    return {
+      requests: [
+        { method: 'POST', path: '/mobile_push_credentials', body: { type: args.type, alias: args.alias, ...body } },
+      ],
+    };
+  },
+  run: async (args, deps) => {
+    const material = await prepare(args, deps);
+    return { credential: await view(await createPushCredential(deps.http, args.alias, material), deps) };
   },
 });
+
+/** The material of a new credential, read and checked, once its alias is known to be free. */
+async function prepare(
+  { type, alias, ...files }: Files & { type: string; alias: string },
+  deps: Deps,
+): Promise<PushMaterial> {
+  const material = await (type === 'ios' ? readIos(files) : readAndroid(files));
+  const taken = await listPushCredentials(deps.http, { alias }, { offset: 0, limit: 2 });
+  if (!taken.rows.some((row) => row.alias === alias)) return material;
+  throw new ToolError(
+    'CONFLICT',
+    'A push credential with this alias exists already.',
+    'Choose another alias, such as this one with a date.',
+  );
+}
 
 type Files = Partial<Record<'certificate_file' | 'private_key_file' | 'service_account_file', string | undefined>>;
 
@@ -136,7 +154,7 @@ async function readAndroid({ certificate_file, private_key_file, service_account
   return { type: 'android', ...readServiceAccount(await readMaterial('service_account_file', service_account_file)) };
 }
 
-export const deletePush = defineTool({
+export const deletePush = defineChange({
   name: 'delete_mobile_push_credential',
   title: 'Delete a mobile push credential',
   description:
@@ -144,7 +162,7 @@ export const deletePush = defineTool({
   toolset: 'push',
   effect: 'destroy',
   input: z.object({ id }),
-  output: z.object({ ...gated, id: z.string().optional() }),
+  output: z.object({ id: z.string() }),
   confirm: async (args, deps) => {
     const found = await getPushCredential(deps.http, args.id);
     if (found.shared_by_telnyx) {
@@ -163,9 +181,10 @@ export const deletePush = defineTool({
       phrase: `delete ${found.alias} in use by ${many}`,
     };
   },
+  plan: async (args) => ({ requests: [{ method: 'DELETE', path: `/mobile_push_credentials/${args.id}` }] }),
   run: async (args, deps) => {
     await deletePushCredential(deps.http, args.id);
-    return { status: 'done' as const, id: args.id };
+    return { id: args.id };
   },
 });
 

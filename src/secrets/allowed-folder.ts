@@ -1,0 +1,49 @@
+import { realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
+import { badInput, ToolError } from '../errors.ts';
+
+/**
+ * The real path a secret may be written to: `path` with every symlink resolved, when that lies inside an allowed folder.
+ * Without a setting the working folder is allowed, unless it is a root or a home folder, which clients start servers in.
+ */
+export function resolveAllowed(path: string, allowed: readonly string[] | undefined): string {
+  const folders = (allowed ?? defaultFolders()).map(real).filter((folder) => folder !== undefined);
+  if (folders.length === 0) {
+    throw new ToolError(
+      'CONFIGURATION',
+      'No folder is allowed for files with secrets.',
+      'Ask the person to set TELNYX_MCP_ALLOW_DIRS to the project folder, or deliver to the vault.',
+    );
+  }
+  const wanted = resolve(path.replace(/^~(?=\/)/, homedir()));
+  const folder = real(dirname(wanted));
+  if (!folder) throw badInput(`The folder of ${path} does not exist.`);
+  // A link in the last place is followed too: the file behind it is the one that would be replaced.
+  const target = real(wanted) ?? join(folder, basename(wanted));
+  if (!folders.some((root) => isInside(root, target))) {
+    throw badInput(
+      `${path} is outside the folders that may hold secrets.`,
+      'Choose a file inside an allowed folder, or have the person add its folder to TELNYX_MCP_ALLOW_DIRS.',
+    );
+  }
+  return target;
+}
+
+function defaultFolders(): string[] {
+  const folder = process.cwd();
+  return folder === parse(folder).root || folder === homedir() ? [] : [folder];
+}
+
+function real(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isInside(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return way !== '' && !isAbsolute(way) && way !== '..' && !way.startsWith(`..${sep}`);
+}

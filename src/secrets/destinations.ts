@@ -1,0 +1,76 @@
+import { badInput } from '../errors.ts';
+import { commandSink } from './command.ts';
+import type { Delivery, Destination, Handover, Slot } from './destination.ts';
+import { type Keychain, keychainEntry } from './keychain.ts';
+import { projectFile } from './project-file.ts';
+import type { Vault } from './vault.ts';
+
+interface Rules {
+  deliverTo: string;
+  allowDirs: readonly string[] | undefined;
+  commandsFile: string | undefined;
+  childEnv: Record<string, string>;
+}
+
+interface Places {
+  vault: Vault;
+  keychain(): Promise<Keychain>;
+}
+
+/** The destination a `deliver_to` names; keys in files begin with `prefix`. */
+export type Destinations = (deliverTo: string | undefined, prefix: string) => Destination;
+
+/** The destinations the operator's rules allow. Throws `BAD_INPUT` for a `deliver_to` of no known form. */
+export function createDestinations(rules: Rules, { vault, keychain }: Places): Destinations {
+  return (deliverTo = rules.deliverTo, prefix) => {
+    const [kind, ...rest] = deliverTo.split(':');
+    const name = rest.join(':');
+    if (deliverTo === 'vault') return vault;
+    if (kind === 'file' && name) return backedBy(vault, projectFile(name, prefix, rules));
+    if (kind === 'keychain' && /^[\w .@-]{1,64}$/.test(name)) return backedBy(vault, keychainEntry(name, keychain));
+    if (kind === 'command' && /^[\w-]{1,64}$/.test(name)) return backedBy(vault, commandSink(name, rules));
+    throw badInput('deliver_to must be one of: vault, file:PATH, keychain:NAME, command:NAME.');
+  };
+}
+
+/** A destination with the vault behind it: a secret that exists by now must have a place, should the hand-off fail. */
+function backedBy(vault: Vault, destination: Destination): Destination {
+  return {
+    label: destination.label,
+    async reserve() {
+      const spare = await vault.reserve();
+      try {
+        return new BackedSlot(destination.label, await destination.reserve(), spare);
+      } catch (error) {
+        await spare[Symbol.asyncDispose]();
+        throw error;
+      }
+    },
+  };
+}
+
+class BackedSlot implements Slot {
+  readonly #label: string;
+  readonly #first: Slot;
+  readonly #spare: Slot;
+
+  constructor(label: string, first: Slot, spare: Slot) {
+    this.#label = label;
+    this.#first = first;
+    this.#spare = spare;
+  }
+
+  async keep(handover: Handover): Promise<Delivery> {
+    try {
+      return await this.#first.keep(handover);
+    } catch {
+      const kept = await this.#spare.keep(handover);
+      return { ...kept, warning: `It could not be handed to ${this.#label}, so it is in the vault.` };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#first[Symbol.asyncDispose]();
+    await this.#spare[Symbol.asyncDispose]();
+  }
+}

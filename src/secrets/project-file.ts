@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { badInput } from '../errors.ts';
+import { resolveAllowed } from './allowed-folder.ts';
+import { type Delivery, type Destination, type Handover, reason, type Slot } from './destination.ts';
+import { mergeDotenv } from './dotenv.ts';
+import { gitStanding } from './git.ts';
+
+type Merge = (before: string, values: Record<string, string>) => string;
+
+const RESERVED_BYTES = 8192;
+const MOST_BYTES = 1024 * 1024;
+
+interface FileRules {
+  /** The folders that may hold secrets; undefined is the working folder. */
+  allowDirs: readonly string[] | undefined;
+  /** The environment git is asked in. */
+  childEnv: Record<string, string>;
+}
+
+/**
+ * A file of the project: `.env` and its like get lines, `.json` gets keys at the top level. The keys begin with `prefix`.
+ * The file is replaced whole or not at all; a new one is 0600, an existing one keeps its mode.
+ */
+export function projectFile(path: string, prefix: string, { allowDirs, childEnv }: FileRules): Destination {
+  return {
+    label: `the file ${path}`,
+    async reserve() {
+      const merge = mergeFor(path);
+      const target = resolveAllowed(path, allowDirs);
+      mergeFor(target);
+      const standing = await gitStanding(target, childEnv);
+      if (standing === 'tracked') {
+        throw badInput(
+          `${path} is tracked by git, so a secret in it would be committed.`,
+          'Choose a file that git ignores, such as .env.local.',
+        );
+      }
+      const { text, mode } = await readPresent(target, path);
+      // Provoked now, while nothing is created yet: JSON that cannot be merged, a folder that cannot be written.
+      try {
+        merge(text, {});
+      } catch {
+        throw badInput(`${path} does not hold a JSON object, so nothing can be merged into it.`);
+      }
+      const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
+      try {
+        await writeWhole(temporary, ' '.repeat(Buffer.byteLength(text) + RESERVED_BYTES), mode);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw badInput(
+          `${path} cannot be written (${reason(error)}). Nothing was created.`,
+          'Choose another destination, such as the vault.',
+        );
+      }
+      return new FileSlot({ path, target, temporary, mode, prefix, merge, ignored: standing === 'ignored' });
+    },
+  };
+}
+
+interface Place {
+  path: string;
+  target: string;
+  temporary: string;
+  mode: number;
+  prefix: string;
+  merge: Merge;
+  ignored: boolean;
+}
+
+class FileSlot implements Slot {
+  readonly #place: Place;
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  async keep({ secrets, facts }: Handover): Promise<Delivery> {
+    const { path, target, temporary, mode, prefix, merge, ignored } = this.#place;
+    const revealed = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()] as const);
+    // The SIP username goes along with its password: one is of no use without the other.
+    const named = facts.sip_username ? [['sip_username', facts.sip_username] as const] : [];
+    const values = [...named, ...revealed].map(([key, value]) => [`${prefix}_${key.toUpperCase()}`, value] as const);
+    // Read again: someone may have saved the file since.
+    const { text } = await readPresent(target, path);
+    await writeWhole(temporary, merge(text, Object.fromEntries(values)), mode);
+    await rename(temporary, target);
+    return {
+      destination: 'file',
+      place: target,
+      ...(!ignored && { warning: `Git does not ignore ${path}: have the person add it to .gitignore.` }),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return rm(this.#place.temporary, { force: true });
+  }
+}
+
+function mergeFor(path: string): Merge {
+  const name = basename(path);
+  if (/^\.env(\.[\w.-]+)?$|\.env$/.test(name)) return mergeDotenv;
+  if (name.endsWith('.json')) return mergeJson;
+  throw badInput(
+    `${path} is neither a .env file nor a .json file.`,
+    'Deliver to a file such as .env.local or secrets.json, or to the vault.',
+  );
+}
+
+function mergeJson(before: string, values: Record<string, string>): string {
+  const present: unknown = before.trim() === '' ? {} : JSON.parse(before);
+  if (typeof present !== 'object' || present === null || Array.isArray(present)) throw new SyntaxError('not an object');
+  const indent = /^[ \t]+/m.exec(before)?.[0] ?? '  ';
+  return `${JSON.stringify({ ...present, ...values }, null, indent)}\n`;
+}
+
+async function readPresent(target: string, path: string): Promise<{ text: string; mode: number }> {
+  const present = await stat(target).catch(() => undefined);
+  if (!present) return { text: '', mode: 0o600 };
+  if (!present.isFile() || present.size > MOST_BYTES) throw badInput(`${path} is not a small regular file.`);
+  const text = await readFile(target, 'utf8').catch((error: unknown) => {
+    throw badInput(`${path} cannot be read (${reason(error)}).`);
+  });
+  return { text, mode: present.mode & 0o777 };
+}
+
+async function writeWhole(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await chmod(path, mode);
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { ToolError } from '../errors.ts';
+import type { Handover } from '../secrets/destination.ts';
+import type { Secret } from '../secrets/secret.ts';
+import { getPushCredential } from '../telnyx/push-credentials.ts';
+import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import { type Deps, defineChange } from '../tool.ts';
+import { delivered, deliverTo, id, prefix } from './fields.ts';
+import { viewDelivery } from './telephony-secrets.ts';
+import { describe, factsOf } from './telephony-view.ts';
+
+const kind = z.enum(['telephony', 'push']);
+
+export const handOff = defineChange({
+  name: 'hand_off_secret',
+  title: 'Hand off a secret',
+  description:
+    'Hand the existing secret of a credential to a place of the person, after asking them. Nothing at Telnyx changes, and the secret is not shown here.',
+  toolset: 'secrets',
+  effect: 'update',
+  input: z.object({ id, kind, deliver_to: deliverTo, prefix }),
+  output: z.object({ credential_id: z.string(), secret: delivered }),
+  confirm: async (args, deps) => {
+    const { thing } = await find(args, deps);
+    return { text: `Hand the secret of ${thing} to ${deps.destinations(args.deliver_to, args.prefix).label}?` };
+  },
+  plan: async (args, deps) => ({ requests: [], secret_to: deps.destinations(args.deliver_to, args.prefix).label }),
+  run: async (args, deps) => {
+    const { handover, secret } = await find(args, deps);
+    await using slot = await deps.destinations(args.deliver_to, args.prefix).reserve();
+    return { credential_id: args.id, secret: viewDelivery(await slot.keep(handover), secret, deps) };
+  },
+});
+
+interface Found {
+  thing: string;
+  secret: Secret;
+  handover: Handover;
+}
+
+async function find(args: { id: string; kind: z.infer<typeof kind> }, deps: Deps): Promise<Found> {
+  const name = `${args.kind}-${args.id}`;
+  if (args.kind === 'telephony') {
+    const credential = await getTelephonyCredential(deps.http, args.id);
+    const sip_password = credential.sip_password ?? masked(name, deps);
+    return {
+      thing: describe(credential),
+      secret: sip_password,
+      handover: { name, facts: factsOf(credential), secrets: { sip_password } },
+    };
+  }
+  const { id, alias, type, certificate, private_key } = await getPushCredential(deps.http, args.id);
+  const push_private_key = private_key ?? masked(name, deps);
+  const facts = { id, alias, type, certificate };
+  return {
+    thing: `the ${type} push credential "${alias}"`,
+    secret: push_private_key,
+    handover: { name, facts, secrets: { push_private_key } },
+  };
+}
+
+function masked(name: string, { vault }: Deps): never {
+  const kept = vault.find(name);
+  throw new ToolError(
+    'CONFLICT',
+    'Telnyx no longer shows this secret.',
+    kept
+      ? `It was kept when it was made: tell the person to look into ${kept}.`
+      : 'It cannot be recovered; create a new credential.',
+  );
+}

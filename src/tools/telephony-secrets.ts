@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Delivery } from '../secrets/destination.ts';
+import type { Secret } from '../secrets/secret.ts';
+import {
+  createLoginToken,
+  createTelephonyCredential,
+  getTelephonyCredential,
+  type TelephonyCredential,
+  updateTelephonyCredential,
+} from '../telnyx/telephony-credentials.ts';
+import { type Deps, defineChange } from '../tool.ts';
+import { delivered, deliverTo, expiresAt, futureInstant, id, prefix, text } from './fields.ts';
+import { factsOf, telephonyCredential, viewTelephony } from './telephony-view.ts';
+
+export const createTelephony = defineChange({
+  name: 'create_telephony_credential',
+  title: 'Create a telephony credential',
+  description:
+    'Make a SIP credential on a connection. Its password goes to deliver_to, which only the person can read; the result says where.',
+  toolset: 'telephony',
+  effect: 'create',
+  input: z.object({
+    connection_id: id,
+    name: text.optional(),
+    tag: text.optional(),
+    expires_at: expiresAt,
+    deliver_to: deliverTo,
+    prefix,
+  }),
+  output: z.object({ credential: telephonyCredential, secret: delivered.optional(), warning: z.string().optional() }),
+  plan: async ({ deliver_to, prefix, ...args }, deps) => {
+    const body = {
+      ...args,
+      dry_run: undefined,
+      tag: '(a mark of its own)',
+      expires_at: futureInstant(args.expires_at, deps.now()),
+    };
+    const tagging = { method: 'PATCH' as const, path: '/telephony_credentials/(its id)', body: { tag: args.tag } };
+    return {
+      requests: [
+        { method: 'POST', path: '/telephony_credentials', body },
+        ...(args.tag === undefined ? [] : [tagging]),
+      ],
+      secret_to: deps.destinations(deliver_to, prefix).label,
+    };
+  },
+  run: async ({ connection_id, name, tag, expires_at, deliver_to, prefix }, deps) => {
+    const wanted = { connection_id, name, expires_at: futureInstant(expires_at, deps.now()) };
+    await using slot = await deps.destinations(deliver_to, prefix).reserve();
+    // A tag of its own makes the new credential findable should the answer get lost; the caller's replaces it after.
+    const created = await createTelephonyCredential(deps.http, wanted, `mcp_${randomBytes(12).toString('hex')}`);
+    const { sip_password } = created;
+    const delivery =
+      sip_password &&
+      (await slot.keep({ name: `telephony-${created.id}`, facts: factsOf(created), secrets: { sip_password } }));
+    const tagged = tag === undefined ? created : await setTag(created.id, tag, deps);
+    const warnings = [
+      ...(delivery ? [] : ['Telnyx did not show the new password, so it is nowhere to be found.']),
+      ...(tagged ? [] : [`The tag was not set; call update_telephony_credential with it for ${created.id}.`]),
+    ];
+    return {
+      credential: viewTelephony(tagged ?? created, deps),
+      ...(delivery && { secret: viewDelivery(delivery, sip_password, deps) }),
+      ...(warnings.length > 0 && { warning: warnings.join(' ') }),
+    };
+  },
+});
+
+/** Undefined when it failed: the credential and its secret exist by now, and the caller must hear of both. */
+function setTag(credentialId: string, value: string, { http }: Deps): Promise<TelephonyCredential | undefined> {
+  return updateTelephonyCredential(http, credentialId, { tag: value }).catch(() => undefined);
+}
+
+export function viewDelivery(delivery: Delivery, secret: Secret, { fingerprint }: Deps) {
+  return { ...delivery, fingerprint: fingerprint(secret) };
+}
+
+export const createToken = defineChange({
+  name: 'create_telephony_token',
+  title: 'Create a login token',
+  description:
+    'Mint a token (JWT) by which a WebRTC client logs in as this credential. It goes to deliver_to; it dies with the credential, or at expires_at.',
+  toolset: 'telephony',
+  effect: 'create',
+  input: z.object({ id, deliver_to: deliverTo, prefix }),
+  output: z.object({ credential_id: z.string(), expires_at: z.string().nullable(), secret: delivered }),
+  plan: async (args, deps) => ({
+    requests: [{ method: 'POST', path: `/telephony_credentials/${args.id}/token` }],
+    secret_to: deps.destinations(args.deliver_to, args.prefix).label,
+  }),
+  run: async (args, deps) => {
+    const credential = await getTelephonyCredential(deps.http, args.id);
+    await using slot = await deps.destinations(args.deliver_to, args.prefix).reserve();
+    const { token, expires_at } = await createLoginToken(deps.http, args.id);
+    const delivery = await slot.keep({
+      name: `token-${args.id}`,
+      facts: { ...factsOf(credential), expires_at },
+      secrets: { login_token: token },
+    });
+    return { credential_id: args.id, expires_at, secret: viewDelivery(delivery, token, deps) };
+  },
+});
