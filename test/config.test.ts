@@ -23,7 +23,7 @@ test('without any setting the real API is used and a person is asked', () => {
     logLevel: 'warn',
     sandbox: undefined,
   });
-  expect(config.toolsets).toEqual(['telephony', 'push', 'connections']);
+  expect(config.toolsets).toEqual(['telephony', 'push', 'connections', 'secrets']);
   expect(Object.isFrozen(config)).toBe(true);
 });
 

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
@@ -62,7 +63,12 @@ const pemLines = (pem: string): string[] => pem.split('\n').filter((line) => lin
 test('no secret is in any byte of stdout or stderr, over every tool, on success and on failure', async () => {
   await using sandbox = await startSandbox({ apiKey: API_KEY });
   await plant(sandbox);
-  const env = { TELNYX_API_KEY: API_KEY, TELNYX_BASE_URL: sandbox.baseUrl, TELNYX_MCP_LOG_LEVEL: 'debug' };
+  const env = {
+    TELNYX_API_KEY: API_KEY,
+    TELNYX_BASE_URL: sandbox.baseUrl,
+    TELNYX_MCP_LOG_LEVEL: 'debug',
+    TELNYX_MCP_ALLOW_DIRS: tmpdir(),
+  };
   await using server = await startProcess({ env, elicit: yes });
   const file = (name: string, content: string): string => {
     writeFileSync(join(server.stateDir, name), content);
@@ -77,12 +83,19 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
 
   const [telephonyId, otherId] = [...sandbox.world.telephony.keys()];
   const pushId = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-ios')?.id;
+  const otherPush = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-android')?.id;
   const connectionId = [...sandbox.world.connections.values()].find(({ kind }) => kind === 'credential')?.id;
   const calls: [string, object][] = [
     ['list_telephony_credentials', { limit: 500 }],
     ['get_telephony_credential', { id: telephonyId }],
     ['create_telephony_credential', { connection_id: connectionId, name: 'new', tag: 'x' }],
     ['update_telephony_credential', { id: living(sandbox), name: 'renamed' }],
+    ['create_telephony_token', { id: living(sandbox), deliver_to: `file:${join(server.stateDir, '.env')}` }],
+    [
+      'hand_off_secret',
+      { id: living(sandbox), kind: 'telephony', deliver_to: `file:${join(server.stateDir, 's.json')}` },
+    ],
+    ['hand_off_secret', { id: pushId, kind: 'push' }],
     ['list_mobile_push_credentials', {}],
     ['get_mobile_push_credential', { id: pushId }],
     ['create_mobile_push_credential', { ...ios, alias: 'new ios' }],
@@ -97,6 +110,13 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   for (const [name, args] of calls) {
     const result = await server.call(name, args, { progressToken: name });
     expect(result.isError, `${name}: ${JSON.stringify(result)}`).toBeFalsy();
+  }
+  const alive = { telephony: living(sandbox), push: otherPush };
+  for (const [name, args] of calls.filter(([called]) => !/^(list|get)_/.test(called))) {
+    const about = name.includes('push') || ('kind' in args && args.kind === 'push') ? alive.push : alive.telephony;
+    const fresh = { ...('alias' in args && { alias: 'planned' }), ...('id' in args && { id: about }) };
+    const planned = await server.call(name, { ...args, ...fresh, dry_run: true });
+    expect(planned.isError, `${name}: ${JSON.stringify(planned)}`).toBeFalsy();
   }
   // Then the same against a Telnyx that answers with what it was sent, and with what it keeps, in its errors.
   for (const status of [400, 401, 403, 404, 422, 500, 429]) {
@@ -134,8 +154,12 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   for (const line of server.stdout().trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
   // The one secret that was made is where it belongs, and in no other file name or file.
   const vault = readdirSync(join(server.stateDir, 'vault'));
-  expect(vault).toHaveLength(1);
-  expect(readFileSync(join(server.stateDir, 'vault', vault[0] ?? ''), 'utf8')).toContain('"sip_password"');
+  expect(vault).toHaveLength(2);
+  for (const file of vault)
+    expect(readFileSync(join(server.stateDir, 'vault', file), 'utf8')).toMatch(/"(sip_password|push_private_key)"/);
+  const token = /^TELNYX_LOGIN_TOKEN=(.+)$/m.exec(readFileSync(join(server.stateDir, '.env'), 'utf8'))?.[1] ?? '-';
+  expect(token).toMatch(/^eyJ/);
+  expect(everything).not.toContain(token);
 });
 
 function living(sandbox: Awaited<ReturnType<typeof startSandbox>>): string | undefined {

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { catalogue } from '../src/tools/index.ts';
+import { dataOf, errorOf, type Started, startApp } from './app.ts';
+
+interface Planned {
+  status: string;
+  plan: { requests: string[]; asks?: string; secret_to?: string };
+}
+
+const living = (t: Started): string =>
+  [...t.sandbox.world.telephony.values()].find((row) => !t.sandbox.world.isExpired(row))?.id ?? '';
+const pushId = (t: Started, alias: string): string =>
+  [...t.sandbox.world.push.values()].find((row) => row.alias === alias)?.id ?? '';
+
+const plans: [
+  name: string,
+  args: (t: Started) => object,
+  requests: RegExp[],
+  asks: RegExp | undefined,
+  secretTo: RegExp | undefined,
+][] = [
+  [
+    'create_telephony_credential',
+    () => ({ connection_id: '1', name: 'x', tag: 'y', expires_at: '2099-01-01' }),
+    [
+      /^POST \/telephony_credentials \{"connection_id":"1","name":"x","tag":"\(a mark of its own\)","expires_at":"2099-01-01T00:00:00.000Z"\}$/,
+      /^PATCH \/telephony_credentials\/\(its id\) \{"tag":"y"\}$/,
+    ],
+    undefined,
+    /^the vault$/,
+  ],
+  [
+    'create_telephony_token',
+    (t) => ({ id: living(t), deliver_to: 'keychain:k' }),
+    [/^POST \/telephony_credentials\/[\w-]+\/token$/],
+    undefined,
+    /the keychain entry k/,
+  ],
+  [
+    'update_telephony_credential',
+    (t) => ({ id: living(t), expires_at: new Date(Date.now() + 60_000).toISOString() }),
+    [/^PATCH \/telephony_credentials\/[\w-]+ \{"expires_at":/],
+    /expire for good/,
+    undefined,
+  ],
+  [
+    'delete_telephony_credential',
+    (t) => ({ id: living(t) }),
+    [/^DELETE \/telephony_credentials\/[\w-]+$/],
+    /cannot be brought back/,
+    undefined,
+  ],
+  [
+    'delete_mobile_push_credential',
+    (t) => ({ id: pushId(t, 'acme-dialer-ios') }),
+    [/^DELETE \/mobile_push_credentials\/[\w-]+$/],
+    /to type: delete acme-dialer-ios in use by 2 connections/,
+    undefined,
+  ],
+  ['hand_off_secret', (t) => ({ id: living(t), kind: 'telephony' }), [], /Hand the secret of/, /^the vault$/],
+];
+
+test.each(plans)('%s only plans, and sends nothing but reads', async (name, args, requests, asks, secretTo) => {
+  await using t = await startApp({ person: () => ({ action: 'accept', content: { confirm: true } }) });
+  await t.sandbox.world.ready;
+  const { status, plan } = dataOf<Planned>(await t.call(name, { ...args(t), dry_run: true }));
+  expect(status).toBe('planned');
+  expect(plan.requests).toEqual(requests.map((request) => expect.stringMatching(request)));
+  expect(plan.asks ?? '').toMatch(asks ?? /^$/);
+  expect(plan.secret_to ?? '').toMatch(secretTo ?? /^$/);
+  expect(t.asked).toEqual([]);
+  expect(t.sandbox.requests.every(({ method }) => method === 'GET')).toBe(true);
+  expect(existsSync(join(t.stateDir, 'vault'))).toBe(false);
+});
+
+test('a plan is refused for what would be refused', async () => {
+  await using t = await startApp();
+  await t.sandbox.world.ready;
+  for (const [name, args, code] of [
+    ['delete_mobile_push_credential', { id: pushId(t, 'ios-native-new-march-2025') }, 'PERMISSION'],
+    ['delete_telephony_credential', { id: 'none' }, 'NOT_FOUND'],
+    ['create_telephony_credential', { connection_id: '1', expires_at: '2000-01-01' }, 'BAD_INPUT'],
+    ['create_telephony_credential', { connection_id: '1', deliver_to: 'nowhere' }, 'BAD_INPUT'],
+  ] as const) {
+    expect(errorOf(await t.call(name, { ...args, dry_run: true })).code).toBe(code);
+  }
+});
+
+test('every tool that changes something can plan, and no tool that only reads takes dry_run', () => {
+  for (const tool of catalogue) {
+    expect('dry_run' in tool.input.shape, tool.name).toBe(tool.effect !== 'read');
+    expect(tool.plan !== undefined, tool.name).toBe(tool.effect !== 'read');
+  }
+});
