@@ -1,9 +1,10 @@
-import { type Asking, call, type Outcome } from './call.ts';
+import { type Asking, call, needsApproval, type Outcome } from './call.ts';
 import type { Config } from './config.ts';
 import { createCursors } from './cursor.ts';
 import { ToolError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import { createApprovals } from './people/approvals.ts';
+import type { PageApprovals } from './people/page-approvals.ts';
 import type { Answer } from './people/question.ts';
 import type { Prompt } from './prompt.ts';
 import type { Resource } from './resource.ts';
@@ -30,6 +31,8 @@ export interface App {
   readonly sandbox: boolean;
   readonly log: Log;
   call(tool: Tool, args: unknown, context: CallContext): Promise<Outcome>;
+  /** Puts a question on a local page, for a client that cannot ask. Throws `CANNOT_ASK` without a browser. */
+  askOnPage(tool: Tool, asked: Outcome & { kind: 'ask' }): Promise<Record<string, unknown>>;
   /** Whether the state of an answer was sealed here; a forged one must be refused, not just ignored. */
   genuine(state: string): boolean;
   /** What a resource or a completion may use, for one request. */
@@ -44,6 +47,8 @@ export interface Surroundings {
   limits?: HttpLimits;
   writeLog?: (line: string) => void;
   keychain?: () => Promise<Keychain>;
+  /** Opens the person's browser. */
+  launch?: (url: string, used: AbortSignal) => Promise<void>;
 }
 
 const LIMITS: HttpLimits = { requestMs: 15_000, callMs: 20_000, recoveryMs: 5_000 };
@@ -58,20 +63,20 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   } = around;
   const { tools, resources, prompts } = around.offers ?? { tools: catalogue, resources: [], prompts: [] };
   const log = createLog(config.logLevel, now, writeLog);
+  const pages = once(() => openPages(config, now, around.launch));
   const asking: Asking = {
     confirm: config.confirm,
     preamble: config.sandbox === undefined ? '' : '[Sandbox: nothing real is touched] ',
     approvals: createApprovals(now),
+    pages,
   };
   const vault = openVault(config.stateDir);
   const destinations = createDestinations(config, { vault, keychain });
   const key = once(() => keepKey(config.stateDir, log));
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox));
-  let connected = false;
 
   async function deps({ signal, progress }: Omit<CallContext, 'answer'>): Promise<Deps> {
-    connected = true;
     const http = await telnyx();
     return {
       http: http({ signal }),
@@ -93,12 +98,42 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     sandbox: config.sandbox !== undefined,
     log,
     deps,
+    async askOnPage(tool, { key, state, question }) {
+      const waiting = await (await pages()).ask({ key, state, question, title: tool.title }).catch(() => {
+        throw cannotAsk();
+      });
+      return needsApproval(tool, waiting).result;
+    },
     genuine: asking.approvals.genuine,
     call: async (tool, args, context) => call(tool, args, context.answer, await deps(context), asking),
     async close() {
-      if (config.sandbox !== undefined && connected) await (await sandbox())?.close();
+      if (pages.made()) await (await pages()).close();
+      if (sandbox.made()) await (await sandbox())?.close();
     },
   };
+}
+
+/** The local pages, loaded when the first question needs one. */
+async function openPages(config: Config, now: () => Date, launch: Surroundings['launch']): Promise<PageApprovals> {
+  const [{ createPageHost }, { createLauncher }, { createPageApprovals }] = await Promise.all([
+    import('./people/pages/host.ts'),
+    import('./people/pages/browser.ts'),
+    import('./people/page-approvals.ts'),
+  ]);
+  const launcher = launch ?? createLauncher({ platform: process.platform, env: config.childEnv });
+  const account =
+    config.sandbox === undefined
+      ? `that of your API key, at ${new URL(config.baseUrl).host}`
+      : 'a sandbox, nothing real';
+  return createPageApprovals(createPageHost({ now, launch: launcher }), account, now);
+}
+
+function cannotAsk(): ToolError {
+  return new ToolError(
+    'CANNOT_ASK',
+    'This needs a yes from a person, this client cannot ask one, and no page can be opened on this machine. Nothing was changed.',
+    'Tell the person: it works in a client that supports MCP elicitation, or on a machine with a browser. An operator can turn questions off for sandboxes and CI with TELNYX_MCP_CONFIRM=never.',
+  );
 }
 
 async function connect(
@@ -136,10 +171,12 @@ function keepKey(stateDir: string, log: Log): StateKey {
   return key;
 }
 
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
+/** The function with its first result kept; `made` tells whether there is one. */
+function once<T>(make: () => T): (() => T) & { made(): boolean } {
+  let kept: { value: T } | undefined;
+  const get = (): T => {
+    kept ??= { value: make() };
+    return kept.value;
   };
+  return Object.assign(get, { made: () => kept !== undefined });
 }

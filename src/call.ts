@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { badInput } from './errors.ts';
 import type { Approvals } from './people/approvals.ts';
+import type { PageApprovals, Waiting } from './people/page-approvals.ts';
 import { type Answer, digestCall, digestQuestion, type Question, saysYes } from './people/question.ts';
 import { readOnly } from './telnyx/http.ts';
 import type { Deps, Tool } from './tool.ts';
 
 export type Outcome =
   | { kind: 'result'; result: Record<string, unknown> }
-  | { kind: 'ask'; state: string; question: Question };
+  | { kind: 'ask'; key: string; state: string; question: Question };
 
 export interface Asking {
   /** `never` skips the question, an operator's choice for sandboxes and CI; refusals in `confirm` still hold. */
@@ -15,6 +16,8 @@ export interface Asking {
   /** Put before every question, so that a person can tell a sandbox from the real account. */
   preamble: string;
   approvals: Approvals;
+  /** Where a person is asked whose client cannot. */
+  pages(): Promise<PageApprovals>;
 }
 
 /**
@@ -24,12 +27,14 @@ export interface Asking {
 export async function call(
   tool: Tool,
   rawArgs: unknown,
-  answer: Answer | undefined,
+  given: Answer | undefined,
   deps: Deps,
   asking: Asking,
 ): Promise<Outcome> {
-  const { dry_run: dry, ...args } = parseArgs(tool, rawArgs);
+  const { dry_run: dry, approval_id: approvalId, ...args } = parseArgs(tool, rawArgs);
   if (dry === true) return plan(tool, args, { ...deps, http: readOnly(deps.http) }, asking);
+  const answer = typeof approvalId === 'string' ? await pageAnswer(approvalId, asking) : given;
+  if (answer && 'approval_id' in answer) return needsApproval(tool, answer);
   const callDigest = digestCall(tool.name, args);
   const answered = answer && asking.approvals.redeem(answer.state, callDigest);
   // A no needs no fresh read: it is a no to whatever the question would be by now.
@@ -38,10 +43,27 @@ export async function call(
   if (question) {
     // A question that reads differently by now was never answered.
     const now = digestQuestion(question);
-    if (!answer || answered !== now) return { kind: 'ask', state: asking.approvals.seal(callDigest, now), question };
+    const key = `${callDigest}.${now}`;
+    if (!answer || answered !== now)
+      return { kind: 'ask', key, state: asking.approvals.seal(callDigest, now), question };
     if (!saysYes(question, answer)) return notDone(tool, answer);
   }
   return { kind: 'result', result: tool.output.parse(await tool.run(args, deps)) };
+}
+
+async function pageAnswer(approvalId: string, { pages }: Asking): Promise<Answer | Waiting> {
+  const found = await (await pages()).answerTo(approvalId);
+  if (found) return found;
+  throw badInput(
+    'This approval_id is unknown, used or too old.',
+    'Call again without approval_id; the person is asked anew.',
+  );
+}
+
+/** The result of a call that waits for a person at a page. */
+export function needsApproval(tool: Tool, { approval_id, code, secondsLeft }: Waiting): Outcome & { kind: 'result' } {
+  const message = `A page with the code ${code} is open in the person's browser and waits for their decision, for ${secondsLeft} more seconds. Tell them, then call again with approval_id and the same arguments.`;
+  return { kind: 'result', result: tool.output.parse({ status: 'needs_approval', approval_id, message }) };
 }
 
 /** What the call would do, who would be asked, and where secrets would go; nothing but reads is sent. */

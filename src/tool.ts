@@ -71,7 +71,9 @@ export function defineRead<I extends z.ZodObject, O extends z.ZodObject>(tool: D
 export function defineChange<I extends z.ZodObject, O extends z.ZodObject>(tool: Change<I, O>): Tool {
   return {
     ...tool,
-    input: tool.input.extend({ dry_run: z.boolean().optional().describe('Only plan') }).strict(),
+    input: tool.input
+      .extend({ dry_run: z.boolean().optional().describe('Only plan'), ...(tool.confirm && approval) })
+      .strict(),
     output: z.object({ ...outcome, ...(tool.confirm && asked), ...tool.output.partial().shape }),
     run: async (args: z.output<I>, deps: Deps) => ({ status: 'done', ...(await tool.run(args, deps)) }),
   } as unknown as Tool;
@@ -88,9 +90,12 @@ const outcome = {
     .optional(),
 };
 
+const approval = { approval_id: z.string().max(64).optional().describe('From needs_approval') };
+
 const asked = {
-  status: z.enum(['done', 'planned', 'declined', 'unanswered']),
+  status: z.enum(['done', 'planned', 'declined', 'unanswered', 'needs_approval']),
   message: z.string().optional(),
+  approval_id: z.string().optional(),
 };
 
 /** The four MCP hints of an effect. Creates only add; an update may overwrite; deleting or setting twice is once. */

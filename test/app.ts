@@ -46,6 +46,9 @@ export const yes: Person = ({ requestedSchema }) => ({
   ),
 });
 
+/** No test opens a window on somebody's desktop. */
+const noBrowser = () => Promise.reject(new Error('no browser'));
+
 /** Sandbox, server and a real SDK client, joined in memory. */
 export async function startApp({
   person,
@@ -59,7 +62,7 @@ export async function startApp({
   const env = { TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl, TELNYX_MCP_STATE_DIR: stateDir };
   const app = createApp(
     { ...loadConfig(['--log-level', 'debug'], env).config, ...config },
-    { writeLog: (line) => log.push(line), ...around },
+    { writeLog: (line) => log.push(line), launch: noBrowser, ...around },
   );
   const [here, there] = InMemoryTransport.createLinkedPair();
   const engine = await serveHandshake(app, there);

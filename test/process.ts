@@ -51,7 +51,7 @@ export async function startProcess({
     process.execPath,
     [GUARD, ...imports].flatMap((module) => ['--import', module]).concat(MAIN, args),
     {
-      env: { PATH, HOME, TELNYX_MCP_STATE_DIR: stateDir, ...env },
+      env: { PATH, HOME, CI: '1', TELNYX_MCP_STATE_DIR: stateDir, ...env },
     },
   );
   const written = { stdout: '', stderr: '' };

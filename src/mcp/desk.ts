@@ -55,17 +55,20 @@ export function createDesk(app: App) {
       })),
     }),
 
-    /** Runs one round of a tool call; `asked` turns a question into the engine's result. Failures become results too. */
+    /** Runs one round of a tool call; `asked` turns a question into the engine's result, undefined when its client cannot ask. Failures become results too. */
     call<R>(
       name: string,
       args: unknown,
       context: CallContext,
-      asked: (outcome: Outcome & { kind: 'ask' }) => Promise<R> | R,
+      asked: (outcome: Outcome & { kind: 'ask' }) => Promise<R> | R | undefined,
     ) {
       const tool = findTool(name);
       const result = app
         .call(tool, args, context)
-        .then((outcome) => (outcome.kind === 'ask' ? asked(outcome) : resultOf(outcome.result)))
+        .then(async (outcome) => {
+          if (outcome.kind === 'result') return resultOf(outcome.result);
+          return (await asked(outcome)) ?? resultOf(await app.askOnPage(tool, outcome));
+        })
         .catch((error: unknown) => errorResult(error, log));
       running.add(result);
       void result.finally(() => running.delete(result));

@@ -19,7 +19,7 @@ import { type Answer, formFor, type Question } from '../people/question.ts';
 import { instructionsFor, serverInfo } from './about.ts';
 import { createDesk } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
-import { cannotAsk, errorResult } from './result.ts';
+import { errorResult } from './result.ts';
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 type Result = {
@@ -67,16 +67,22 @@ export async function serveHandshake(app: App, transport: Transport): Promise<En
 
   /** Calls; when that needs a person's answer, asks inside the call and calls again with what they said. */
   function converse(name: string, args: unknown, extra: Extra, context: CallContext, round: number): Promise<Result> {
-    return desk.call<Result>(name, args, context, async ({ question, state }) => {
+    return desk.call<Result>(name, args, context, ({ question, state }) => {
       if (round > ROUNDS) return errorResult(restless(), app.log);
-      return converse(name, args, extra, { ...context, answer: { state, ...(await ask(question, extra)) } }, round + 1);
+      if (!canBeAsked()) return undefined;
+      return ask(question, extra).then((said) =>
+        converse(name, args, extra, { ...context, answer: { state, ...said } }, round + 1),
+      );
     });
   }
 
-  async function ask(question: Question, extra: Extra): Promise<Omit<Answer, 'state'>> {
+  function canBeAsked(): boolean {
     const elicitation = server.getClientCapabilities()?.elicitation;
     // A bare `{}` means forms, as it did before there were other modes.
-    if (!elicitation || (elicitation.url && !elicitation.form)) throw cannotAsk();
+    return elicitation !== undefined && (elicitation.url === undefined || elicitation.form !== undefined);
+  }
+
+  async function ask(question: Question, extra: Extra): Promise<Omit<Answer, 'state'>> {
     const signal = AbortSignal.any([extra.signal, leaving.signal]);
     const options = { signal, timeout: ANSWER_WITHIN_MS, relatedRequestId: extra.requestId };
     // No answer, an answer that does not fit the form, a client that left: none of them is a yes.

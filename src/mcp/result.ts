@@ -27,12 +27,3 @@ function whereOf(error: unknown): string {
   const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
   return [error.name, ...frames.slice(0, 4).map((frame) => frame.trim())].join(' ');
 }
-
-/** The error of a question nobody can be asked. */
-export function cannotAsk(): ToolError {
-  return new ToolError(
-    'CANNOT_ASK',
-    'This needs a yes from a person, and this client cannot ask one. Nothing was changed.',
-    'Tell the person: it works in a client that supports MCP elicitation. An operator can turn questions off for sandboxes and CI with TELNYX_MCP_CONFIRM=never.',
-  );
-}

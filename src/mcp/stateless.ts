@@ -13,7 +13,6 @@ import { type Answer, formFor } from '../people/question.ts';
 import { instructionsFor, serverInfo } from './about.ts';
 import { createDesk, INVALID_PARAMS } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
-import { cannotAsk, errorResult } from './result.ts';
 
 type Desk = ReturnType<typeof createDesk>;
 
@@ -61,18 +60,13 @@ export function createStatelessServer(app: App, desk: Desk = createDesk(app)): S
 
   server.setRequestHandler('tools/list', desk.listTools);
   server.setRequestHandler('tools/call', ({ params }, context) =>
-    desk.call<InputRequiredResult | ReturnType<typeof errorResult>>(
-      params.name,
-      params.arguments,
-      contextOf(context),
-      ({ question, state }) => {
-        if (!canBeAsked(context)) return errorResult(cannotAsk(), app.log);
-        return inputRequired({
-          inputRequests: { [QUESTION]: inputRequired.elicit(formFor(question)) },
-          requestState: state,
-        });
-      },
-    ),
+    desk.call<InputRequiredResult>(params.name, params.arguments, contextOf(context), ({ question, state }) => {
+      if (!canBeAsked(context)) return undefined;
+      return inputRequired({
+        inputRequests: { [QUESTION]: inputRequired.elicit(formFor(question)) },
+        requestState: state,
+      });
+    }),
   );
   if (capabilities.resources) {
     server.setRequestHandler('resources/list', desk.listResources);

@@ -50,6 +50,8 @@ export async function connect(kind: ClientKind, sandbox: Sandbox, elicit?: Elici
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-contract-'));
   const env = {
     PATH: process.env.PATH ?? '',
+    // No test opens a window on somebody's desktop.
+    CI: '1',
     TELNYX_API_KEY: sandbox.apiKey,
     TELNYX_BASE_URL: sandbox.baseUrl,
     TELNYX_MCP_STATE_DIR: stateDir,

@@ -63,6 +63,8 @@ async function submit(request: IncomingMessage, response: ServerResponse, entry:
   } catch (error) {
     if (error instanceof TooLarge) return refuse(response, 413);
     show(response, 500, FAILED, entry);
+  } finally {
+    if (response.destroyed) entry.settle();
   }
 }
 
@@ -93,7 +95,13 @@ function show(response: ServerResponse, status: number, view: View, { page }: En
 
 /** Says nothing beyond the status, and reads no more of what is still being sent. */
 export function refuse(response: ServerResponse, status: number): void {
-  if (status === 413) response.setHeader('Connection', 'close').once('finish', () => response.req.socket.end());
+  if (status === 413) {
+    const { socket } = response.req;
+    response.setHeader('Connection', 'close').once('finish', () => {
+      socket.end();
+      setTimeout(() => socket.destroy(), 1_000).unref();
+    });
+  }
   send(response, status, 'text/plain', status === 303 ? '' : 'There is nothing here.\n');
 }
 

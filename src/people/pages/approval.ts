@@ -69,7 +69,6 @@ ${field}
 <button class="main" form="approve" name="answer" value="accept">Approve</button>
 </div>
 </form>
-<p></p>
 <p class="soft">If your assistant named a code, it must be the one at the top of this page. The page works once, for 10 minutes.</p>
 </section>`,
   };

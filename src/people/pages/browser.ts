@@ -48,7 +48,7 @@ export function createLauncher(around: Surroundings): (url: string, used: AbortS
         clearTimeout(timer);
         remove();
       });
-      await started(await (around.openFile ?? openWithSystem)(file));
+      await started(await (around.openFile ?? openWithSystem)(file), used);
     } catch {
       remove();
       // Not the cause: it may quote the path or the environment.
@@ -83,11 +83,12 @@ async function openWithSystem(path: string): Promise<Launched> {
 }
 
 /** Rejects when the opener gives up at once; one that becomes the browser itself runs on. */
-function started(launched: Launched): Promise<void> {
+function started(launched: Launched, used: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const ended = (code: number | null): void => (code === 0 ? resolve() : reject(new Error('the opener failed')));
     if (launched.exitCode !== null) return ended(launched.exitCode);
     launched.once('exit', ended);
-    setTimeout(resolve, OPENER_FAILS_WITHIN_MS);
+    onceAborted(used, resolve);
+    setTimeout(resolve, OPENER_FAILS_WITHIN_MS).unref();
   });
 }

@@ -102,7 +102,7 @@ async function serve(entries: ReadonlySet<Entry>): Promise<{ server: Server; por
   let port = 0;
   const server = createServer({
     // A page needs one request or two: whoever is slow, or holds many connections, is nobody's browser.
-    headersTimeout: 5_000,
+    headersTimeout: 3_000,
     requestTimeout: 15_000,
     keepAliveTimeout: 2_000,
     connectionsCheckingInterval: 1_000,

@@ -25,7 +25,6 @@ export function revealPage({ title, fields }: RevealedSecret, code: string): Pag
 <form method="post"><input type="hidden" name="token" value="${token}">
 <div class="actions"><button class="main">Show it now</button></div>
 </form>
-<p></p>
 <p class="soft">It is shown once. If your assistant named a code, it must be the one at the top of this page. The page works for 5 minutes.</p>
 </section>`,
     }),
@@ -53,7 +52,7 @@ function field(name: string, value: string, at: number): Html {
   const id = `field-${String(at)}`;
   // A spelling checker may send what it checks to its maker.
   const common = html`class="secret" id="${id}" readonly autocomplete="off" autocapitalize="off" spellcheck="false"`;
-  const rows = Math.min(8, Math.max(value.split('\n').length, Math.ceil(value.length / 40)));
+  const rows = Math.min(8, Math.max(value.split('\n').length, Math.ceil(value.length / 36)));
   // A browser drops the first line break of a textarea: the one after the tag is there for that.
   const box =
     rows === 1

@@ -6,19 +6,21 @@ export const STYLE = `
 --accent:#3ecfa5;--accent-hover:#6bdebb;--on-accent:#04241b;--tint:#14281f;--danger:#ff9a8f;--danger-hover:#ffb8b0;--danger-tint:#2e1815;--focus:#8ab4ff}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
-body{margin:0;min-height:100vh;background:var(--bg);color:var(--text);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;padding:clamp(12px,7vh,72px) 12px 24px}
+body{margin:0;min-height:100vh;background:var(--bg);color:var(--text);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;padding:clamp(12px,6vw,64px) 12px 24px}
 main{max-width:34rem;margin:0 auto;background:var(--card);border:1px solid var(--line);border-radius:14px;box-shadow:0 1px 2px rgb(0 0 0/.05),0 8px 28px rgb(0 0 0/.06);overflow:hidden}
 header{display:flex;align-items:center;justify-content:space-between;gap:12px;padding:12px clamp(16px,5vw,28px);border-bottom:1px solid var(--line);color:var(--soft);font-size:.875rem}
 header span:first-child{display:flex;align-items:center;gap:8px;font-weight:600;color:var(--text)}
 header svg{width:18px;height:18px;flex:none;color:var(--accent)}
 .code{white-space:nowrap}
-.code b{font:600 .9375rem/1 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.12em;color:var(--text);background:var(--tint);border:1px solid var(--line);border-radius:6px;padding:4px 4px 4px 8px;margin-left:6px}
-section{padding:clamp(18px,5vw,28px)}
+.code b{font:600 .9375rem/1 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;letter-spacing:.12em;color:var(--text);background:var(--tint);border:1px solid var(--line);border-radius:6px;padding:4px 5px 4px 8px;margin-left:6px}
+section,#page{padding:clamp(18px,5vw,28px)}
 h1{font-size:1.375rem;line-height:1.25;letter-spacing:-.01em;margin:0 0 .5rem;outline:none;overflow-wrap:anywhere}
 h2{font-size:.9375rem;margin:1.25rem 0 .375rem}
 p{margin:0 0 .75rem;overflow-wrap:anywhere}
 .soft{color:var(--soft);font-size:.875rem}
 .soft:last-child{margin-bottom:0}
+:is(form,.actions)+.soft{margin-top:1.25rem}
+[role=status]+.soft{margin-top:.75rem}
 .asked{border-left:3px solid var(--accent);background:var(--tint);border-radius:0 8px 8px 0;padding:14px 16px;margin:1rem 0;unicode-bidi:isolate}
 .grave .asked{border-color:var(--danger);background:var(--danger-tint)}
 .asked p:last-child{margin:0}
@@ -27,13 +29,13 @@ dt{color:var(--soft)}
 dd{margin:0;overflow-wrap:anywhere;unicode-bidi:isolate}
 label,.label{display:block;font-weight:600;font-size:.9375rem;margin:1rem 0 .375rem}
 .phrase{display:block;font:.9375rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-weight:400;overflow-wrap:anywhere;margin:.125rem 0 0}
-input:not([type=file]),textarea{width:100%;min-height:44px;padding:9px 12px;font:inherit;color:inherit;background:var(--field);border:1px solid var(--edge);border-radius:8px}
-.secret{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.9375rem;line-height:1.5}
+input:not([type=file]),textarea{width:100%;min-height:46px;padding:9px 12px;font:inherit;color:inherit;background:var(--field);border:1px solid var(--edge);border-radius:8px}
+main .secret{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.9375rem;line-height:1.5}
 textarea{display:block;resize:vertical;overflow-wrap:anywhere}
 [aria-invalid=true]{border-color:var(--danger);border-width:2px}
 .error{color:var(--danger);font-size:.9375rem;font-weight:600;margin:.375rem 0 0}
 .actions{display:flex;flex-wrap:wrap;gap:12px;margin-top:1.5rem}
-button,.pick{min-height:44px;padding:10px 20px;font:inherit;font-weight:600;border-radius:8px;border:1px solid var(--edge);background:transparent;color:var(--text);cursor:pointer}
+button{min-height:46px;padding:10px 20px;font:inherit;font-weight:600;border-radius:8px;border:1px solid var(--edge);background:transparent;color:var(--text);cursor:pointer}
 .actions button{flex:1 1 9rem}
 button:hover{border-color:var(--text)}
 button.main{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}

@@ -112,6 +112,8 @@ async function finish(action) {
       cancel.disabled = false;
       return;
     }
+    // Before the form goes: a browser would offer to keep the passphrase.
+    passphrase.value = '';
     const title = element('h1', said.title);
     title.tabIndex = -1;
     page.replaceChildren(title, ...said.sentences.map((sentence) => element('p', sentence)));
@@ -128,6 +130,12 @@ input.addEventListener('change', () => {
   input.value = '';
   if (chosen.length > 0) void add(chosen);
 });
+// In a form, Chromium takes Enter for sending it.
+input.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter') return;
+  event.preventDefault();
+  input.click();
+});
 // Anywhere on the page: a file dropped beside the frame would otherwise take the browser away from here.
 addEventListener('dragover', (event) => {
   event.preventDefault();
@@ -140,6 +148,9 @@ addEventListener('drop', (event) => {
   const chosen = [...event.dataTransfer.files];
   if (chosen.length > 0) void add(chosen);
 });
-use.addEventListener('click', () => void finish('use'));
+page.addEventListener('submit', (event) => {
+  event.preventDefault();
+  void finish('use');
+});
 cancel.addEventListener('click', () => void finish('cancel'));
 `;

@@ -87,7 +87,7 @@ const said = ([title, sentence]: readonly [string, string]) => ({
 function form(title: string, token: string): View {
   return {
     title,
-    main: html`<section id="page" data-token="${token}" data-most-bytes="${String(MOST_BYTES)}" data-most-files="${String(MOST_FILES)}">
+    main: html`<form id="page" method="post" data-token="${token}" data-most-bytes="${String(MOST_BYTES)}" data-most-files="${String(MOST_FILES)}">
 <h1>${oneLine(title)}</h1>
 <p class="soft">Files you choose here do not pass through the conversation: your assistant does not see what is in them.</p>
 <noscript><p class="error">This page needs JavaScript to read your files. You can close it and tell your assistant where the files are instead.</p></noscript>
@@ -100,11 +100,10 @@ function form(title: string, token: string): View {
 <p role="status" id="said"></p>
 <div class="actions">
 <button type="button" id="cancel">Cancel</button>
-<button type="button" id="use" class="main" disabled>Use these</button>
+<button id="use" class="main" disabled>Use these</button>
 </div>
-<p></p>
 <p class="soft">If your assistant named a code, it must be the one at the top of this page. The page works once, for 10 minutes.</p>
-</section>`,
+</form>`,
     script: UPLOAD_SCRIPT,
   };
 }

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { approvalPage } from './pages/approval.ts';
+import { newCode } from './pages/code.ts';
+import type { PageHost } from './pages/host.ts';
+import type { OpenedPage } from './pages/page.ts';
+import type { Answer, Question } from './question.ts';
+
+export interface Waiting {
+  approval_id: string;
+  code: string;
+  secondsLeft: number;
+}
+
+interface Asked {
+  /** What is asked and for which call: the same again is the same page. */
+  key: string;
+  title: string;
+  question: Question;
+  state: string;
+}
+
+/** Questions on local pages, for clients that cannot ask: the agent gets an id at once and calls again with it. */
+export interface PageApprovals {
+  /** Opens a page for a question; the page already open for the same one, if there is. Rejects without a browser. */
+  ask(asked: Asked): Promise<Waiting>;
+  /** What the person said, once; `Waiting` while they have not; undefined for an id that is unknown, used or too old. */
+  answerTo(approvalId: string): Promise<Waiting | Answer | undefined>;
+  close(): Promise<void>;
+}
+
+interface Entry {
+  key: string;
+  code: string;
+  page: OpenedPage;
+  answer: Answer | undefined;
+}
+
+export function createPageApprovals(host: PageHost, account: string, now: () => Date): PageApprovals {
+  const entries = new Map<string, Entry>();
+
+  const waiting = (id: string, { code, page }: Entry): Waiting => ({
+    approval_id: id,
+    code,
+    secondsLeft: Math.max(0, Math.ceil((page.expiresAt.getTime() - now().getTime()) / 1000)),
+  });
+
+  return {
+    async ask({ key, title, question, state }) {
+      for (const [id, entry] of entries) if (entry.key === key) return waiting(id, entry);
+      const id = randomUUID();
+      const code = newCode();
+      const content = question.phrase === undefined ? { confirm: true } : { phrase: question.phrase };
+      const decide = (action: 'accept' | 'decline'): void => {
+        const entry = entries.get(id);
+        if (entry) entry.answer = { state, action, ...(action === 'accept' && { content }) };
+      };
+      const page = await host.open(approvalPage({ title, account, ...question }, decide, code));
+      entries.set(id, { key, code, page, answer: undefined });
+      void page.done.then((ending) => ending !== 'answered' && entries.delete(id));
+      return waiting(id, { key, code, page, answer: undefined });
+    },
+    async answerTo(id) {
+      const entry = entries.get(id);
+      if (!entry) return undefined;
+      if (!entry.answer) return waiting(id, entry);
+      entries.delete(id);
+      return entry.answer;
+    },
+    close: () => host.close(),
+  };
+}

@@ -1,0 +1,150 @@
+import { expect, test } from 'vitest';
+import { dataOf, errorOf, type Options, type Started, startApp } from './app.ts';
+import { press, visit } from './browser/visitor.ts';
+
+const DELETE = 'delete_telephony_credential';
+const idOf = (t: Started): string => [...t.sandbox.world.telephony.keys()][0] ?? '';
+const deletions = (t: Started): number => t.sandbox.requests.filter(({ method }) => method === 'DELETE').length;
+
+interface Waiting {
+  status: string;
+  approval_id: string;
+  message: string;
+}
+
+/** A server whose client declares no elicitation, and the addresses it opened in a browser. */
+async function start(options: Options = {}): Promise<{ t: Started; launched: string[] }> {
+  const launched: string[] = [];
+  const launch = async (url: string): Promise<void> => void launched.push(url);
+  return { t: await startApp({ launch, ...options }), launched };
+}
+
+test('a client that cannot ask gets an approval id at once, and the person a page', async () => {
+  const { t, launched } = await start();
+  await using _ = t;
+  const id = idOf(t);
+  const name = t.sandbox.world.telephony.get(id)?.name ?? '-';
+  const asked = dataOf<Waiting>(await t.call(DELETE, { id }));
+  expect(asked).toMatchObject({ status: 'needs_approval', approval_id: expect.stringMatching(/^[\w-]{36}$/) });
+  expect(launched).toHaveLength(1);
+  const page = await visit(launched[0] ?? '');
+  expect(page.body).toContain(name);
+  expect(page.body).toContain('Delete a telephony credential');
+  const code = /code (\w{4}) /.exec(asked.message)?.[1] ?? '-';
+  expect(page.body).toContain(code);
+
+  const waiting = dataOf<Waiting>(await t.call(DELETE, { id, approval_id: asked.approval_id }));
+  expect(waiting).toMatchObject({
+    status: 'needs_approval',
+    approval_id: asked.approval_id,
+    message: expect.stringMatching(/for \d+ more seconds/),
+  });
+  expect(deletions(t)).toBe(0);
+
+  expect((await press(page, { answer: 'accept' })).status).toBe(200);
+  expect(deletions(t)).toBe(0);
+  expect(dataOf(await t.call(DELETE, { id, approval_id: asked.approval_id }))).toEqual({ status: 'done', id });
+  expect(deletions(t)).toBe(1);
+  // Neither the address nor a part of it is in anything the model or a log gets.
+  for (const secret of [new URL(launched[0] ?? '').pathname, new URL(page.url).pathname, page.token]) {
+    expect(JSON.stringify([asked, waiting, t.log])).not.toContain(secret);
+  }
+});
+
+test('a refusal at the page is a no', async () => {
+  const { t, launched } = await start();
+  await using _ = t;
+  const args = { id: idOf(t) };
+  const { approval_id } = dataOf<Waiting>(await t.call(DELETE, args));
+  await press(await visit(launched[0] ?? ''), { answer: 'decline' });
+  expect(dataOf(await t.call(DELETE, { ...args, approval_id }))).toMatchObject({ status: 'declined' });
+  expect(deletions(t)).toBe(0);
+});
+
+test('what is in use takes its phrase at the page, too', async () => {
+  const { t, launched } = await start();
+  await using _ = t;
+  await t.sandbox.world.ready;
+  const args = { id: [...t.sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-ios')?.id };
+  const { approval_id } = dataOf<Waiting>(await t.call('delete_mobile_push_credential', args));
+  const page = await visit(launched[0] ?? '');
+  expect((await press(page, { answer: 'accept' })).status).toBe(422);
+  expect(dataOf(await t.call('delete_mobile_push_credential', { ...args, approval_id }))).toMatchObject({
+    status: 'needs_approval',
+  });
+  expect(
+    (await press(page, { answer: 'accept', phrase: 'delete acme-dialer-ios in use by 2 connections' })).status,
+  ).toBe(200);
+  expect(dataOf(await t.call('delete_mobile_push_credential', { ...args, approval_id }))).toMatchObject({
+    status: 'done',
+  });
+});
+
+test('the same question again is the same page', async () => {
+  const { t, launched } = await start();
+  await using _ = t;
+  const args = { id: idOf(t) };
+  const first = dataOf<Waiting>(await t.call(DELETE, args));
+  const second = dataOf<Waiting>(await t.call(DELETE, args));
+  expect(second.approval_id).toBe(first.approval_id);
+  expect(launched).toHaveLength(1);
+});
+
+test('an approval serves one call, of the thing as it was shown', async () => {
+  const { t, launched } = await start();
+  await using _ = t;
+  const [id, other] = [...t.sandbox.world.telephony.keys()];
+  const record = t.sandbox.world.telephony.get(id ?? '');
+  const approve = async (args: object): Promise<string> => {
+    const { approval_id } = dataOf<Waiting>(await t.call(DELETE, { ...args }));
+    await press(await visit(launched.at(-1) ?? ''), { answer: 'accept' });
+    return approval_id;
+  };
+  // Of another thing.
+  const misplaced = await approve({ id });
+  expect(dataOf(await t.call(DELETE, { id: other, approval_id: misplaced }))).toMatchObject({
+    status: 'needs_approval',
+  });
+  // Of a thing that changed after the yes.
+  const stale = await approve({ id });
+  if (record) record.name = 'renamed';
+  expect(dataOf(await t.call(DELETE, { id, approval_id: stale }))).toMatchObject({ status: 'needs_approval' });
+  expect(deletions(t)).toBe(0);
+  // Twice.
+  const good = await approve({ id });
+  expect(dataOf(await t.call(DELETE, { id, approval_id: good }))).toMatchObject({ status: 'done' });
+  if (record) t.sandbox.world.telephony.set(record.id, record);
+  expect(errorOf(await t.call(DELETE, { id, approval_id: good }))).toMatchObject({
+    code: 'BAD_INPUT',
+    message: expect.stringMatching(/unknown, used or too old/),
+  });
+  expect(deletions(t)).toBe(1);
+});
+
+test.each(['', 'x', '00000000-0000-4000-8000-000000000000'])(
+  'a made-up approval id %j is refused',
+  async (approval_id) => {
+    const { t } = await start();
+    await using _ = t;
+    expect(errorOf(await t.call(DELETE, { id: idOf(t), approval_id })).code).toBe('BAD_INPUT');
+    expect(deletions(t)).toBe(0);
+  },
+);
+
+test('an approval older than ten minutes is worth nothing', async () => {
+  let now = Date.now();
+  const { t, launched } = await start({ now: () => new Date(now) });
+  await using _ = t;
+  const args = { id: idOf(t) };
+  const { approval_id } = dataOf<Waiting>(await t.call(DELETE, args));
+  await press(await visit(launched[0] ?? ''), { answer: 'accept' });
+  now += 10 * 60_000;
+  expect(dataOf(await t.call(DELETE, { ...args, approval_id }))).not.toMatchObject({ status: 'done' });
+  expect(deletions(t)).toBe(0);
+});
+
+test('without a browser nobody can be asked', async () => {
+  await using t = await startApp();
+  expect(errorOf(await t.call(DELETE, { id: idOf(t) }))).toMatchObject({ code: 'CANNOT_ASK' });
+  expect(deletions(t)).toBe(0);
+});
