@@ -4,7 +4,6 @@ import { createCursors } from './cursor.ts';
 import { ToolError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import { createApprovals } from './people/approvals.ts';
-import type { PageApprovals } from './people/page-approvals.ts';
 import type { Answer } from './people/question.ts';
 import type { Prompt } from './prompt.ts';
 import type { Resource } from './resource.ts';
@@ -48,7 +47,7 @@ export interface Surroundings {
   writeLog?: (line: string) => void;
   keychain?: () => Promise<Keychain>;
   /** Opens the person's browser. */
-  launch?: (url: string, used: AbortSignal) => Promise<void>;
+  launch?: ((url: string, used: AbortSignal) => Promise<void>) | undefined;
 }
 
 const LIMITS: HttpLimits = { requestMs: 15_000, callMs: 20_000, recoveryMs: 5_000 };
@@ -63,15 +62,20 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   } = around;
   const { tools, resources, prompts } = around.offers ?? { tools: catalogue, resources: [], prompts: [] };
   const log = createLog(config.logLevel, now, writeLog);
-  const pages = once(() => openPages(config, now, around.launch));
+  const vault = openVault(config.stateDir);
+  // Loaded when the first question or secret needs a page.
+  const pages = once(async () => {
+    const { openLocalPages } = await import('./people/local-pages.ts');
+    return openLocalPages({ env: config.childEnv, account: accountOf(config), vault, now, launch: around.launch });
+  });
   const asking: Asking = {
     confirm: config.confirm,
     preamble: config.sandbox === undefined ? '' : '[Sandbox: nothing real is touched] ',
     approvals: createApprovals(now),
-    pages,
+    pages: async () => (await pages()).approvals,
   };
-  const vault = openVault(config.stateDir);
-  const destinations = createDestinations(config, { vault, keychain });
+  const browser = async () => (await pages()).destination;
+  const destinations = createDestinations(config, { vault, keychain, browser });
   const key = once(() => keepKey(config.stateDir, log));
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox));
@@ -99,7 +103,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     log,
     deps,
     async askOnPage(tool, { key, state, question }) {
-      const waiting = await (await pages()).ask({ key, state, question, title: tool.title }).catch(() => {
+      const waiting = await (await asking.pages()).ask({ key, state, question, title: tool.title }).catch(() => {
         throw cannotAsk();
       });
       return needsApproval(tool, waiting).result;
@@ -113,20 +117,8 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   };
 }
 
-/** The local pages, loaded when the first question needs one. */
-async function openPages(config: Config, now: () => Date, launch: Surroundings['launch']): Promise<PageApprovals> {
-  const [{ createPageHost }, { createLauncher }, { createPageApprovals }] = await Promise.all([
-    import('./people/pages/host.ts'),
-    import('./people/pages/browser.ts'),
-    import('./people/page-approvals.ts'),
-  ]);
-  const launcher = launch ?? createLauncher({ platform: process.platform, env: config.childEnv });
-  const account =
-    config.sandbox === undefined
-      ? `that of your API key, at ${new URL(config.baseUrl).host}`
-      : 'a sandbox, nothing real';
-  return createPageApprovals(createPageHost({ now, launch: launcher }), account, now);
-}
+const accountOf = ({ sandbox, baseUrl }: Config): string =>
+  sandbox === undefined ? `that of your API key, at ${new URL(baseUrl).host}` : 'a sandbox, nothing real';
 
 function cannotAsk(): ToolError {
   return new ToolError(

@@ -14,9 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Keychain } from '../src/secrets/keychain.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, textOf, yes } from './app.ts';
+import { press, visit } from './browser/visitor.ts';
 
 let folder: string;
 let outside: string;
@@ -441,4 +443,41 @@ test('the default destination is the operator’s', async () => {
   await using t = await start({ config: { deliverTo: `file:${at('.env')}` } });
   const result = await t.call('create_telephony_credential', { connection_id: connectionOf(t), name: 'new one' });
   expect(dataOf<Created>(result).secret.destination).toBe('file');
+});
+
+test('a page shows the secret once, and the vault keeps it only until then', async () => {
+  const launched: string[] = [];
+  await using t = await start({ launch: async (url) => void launched.push(url) });
+  const result = await create(t, 'browser');
+  const { secret, credential } = dataOf<Created>(result);
+  const entry = join(t.stateDir, 'vault', `telephony-${credential.id}.json`);
+  expect(secret).toMatchObject({ destination: 'browser', place: expect.stringContaining(entry) });
+  expect(existsSync(entry)).toBe(true);
+  const page = await visit(launched[0] ?? '');
+  const { sip_password = '-', sip_username = '-' } = made(t) ?? {};
+  expect(page.body).not.toContain(sip_password);
+  expect(page.body).toContain(/code (\w{4}),/.exec(secret.place)?.[1] ?? '-');
+  const revealed = await press(page);
+  expect(revealed.body).toContain(sip_password);
+  expect(revealed.body).toContain(sip_username);
+  while (existsSync(entry)) await sleep(5);
+  expect((await press(page)).body).not.toContain(sip_password);
+  for (const part of [sip_password, new URL(page.url).pathname])
+    expect(JSON.stringify([result, t.log])).not.toContain(part);
+});
+
+test('a page that cannot be opened leaves the secret in the vault, and says so', async () => {
+  await using t = await start();
+  const { secret } = dataOf<Created>(await create(t, 'browser'));
+  expect(secret).toMatchObject({ destination: 'vault', warning: expect.stringContaining('No page could be opened') });
+  expect(readFileSync(secret.place, 'utf8')).toContain(made(t)?.sip_password);
+});
+
+test('a machine without a display says so before anything is created', async () => {
+  await using t = await start({ launch: undefined, config: { childEnv: { CI: '1' } } });
+  expect(errorOf(await create(t, 'browser'))).toMatchObject({
+    code: 'CONFIGURATION',
+    message: expect.stringMatching(/no display/),
+  });
+  expect(made(t)).toBeUndefined();
 });

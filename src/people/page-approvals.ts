@@ -25,7 +25,6 @@ export interface PageApprovals {
   ask(asked: Asked): Promise<Waiting>;
   /** What the person said, once; `Waiting` while they have not; undefined for an id that is unknown, used or too old. */
   answerTo(approvalId: string): Promise<Waiting | Answer | undefined>;
-  close(): Promise<void>;
 }
 
 interface Entry {
@@ -66,6 +65,5 @@ export function createPageApprovals(host: PageHost, account: string, now: () => 
       entries.delete(id);
       return entry.answer;
     },
-    close: () => host.close(),
   };
 }

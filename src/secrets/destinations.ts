@@ -15,21 +15,25 @@ interface Rules {
 interface Places {
   vault: Vault;
   keychain(): Promise<Keychain>;
+  /** A page in the person's browser; loaded when it is first wanted. */
+  browser(): Promise<Destination>;
 }
 
 /** The destination a `deliver_to` names; keys in files begin with `prefix`. */
 export type Destinations = (deliverTo: string | undefined, prefix: string) => Destination;
 
 /** The destinations the operator's rules allow. Throws `BAD_INPUT` for a `deliver_to` of no known form. */
-export function createDestinations(rules: Rules, { vault, keychain }: Places): Destinations {
+export function createDestinations(rules: Rules, { vault, keychain, browser }: Places): Destinations {
   return (deliverTo = rules.deliverTo, prefix) => {
     const [kind, ...rest] = deliverTo.split(':');
     const name = rest.join(':');
     if (deliverTo === 'vault') return vault;
+    if (deliverTo === 'browser')
+      return { label: 'a page in the browser', reserve: async () => (await browser()).reserve() };
     if (kind === 'file' && name) return backedBy(vault, projectFile(name, prefix, rules));
     if (kind === 'keychain' && /^[\w .@-]{1,64}$/.test(name)) return backedBy(vault, keychainEntry(name, keychain));
     if (kind === 'command' && /^[\w-]{1,64}$/.test(name)) return backedBy(vault, commandSink(name, rules));
-    throw badInput('deliver_to must be one of: vault, file:PATH, keychain:NAME, command:NAME.');
+    throw badInput('deliver_to must be one of: vault, browser, file:PATH, keychain:NAME, command:NAME.');
   };
 }
 

@@ -11,6 +11,8 @@ const RESERVED_BYTES = 8192;
 export interface Vault extends Destination {
   /** The path of an entry kept earlier, by its name, or undefined. */
   find(name: string): string | undefined;
+  /** Removes an entry that has reached the person by another way. */
+  forget(name: string): Promise<void>;
 }
 
 /** The default home of new secrets: one 0600 JSON file per credential in a 0700 folder below the state folder. */
@@ -20,6 +22,7 @@ export function openVault(stateDir: string): Vault {
   return {
     label: 'the vault',
     find: (name) => (existsSync(pathOf(name)) ? pathOf(name) : undefined),
+    forget: (name) => rm(pathOf(name), { force: true }),
     async reserve() {
       const temporary = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
       try {

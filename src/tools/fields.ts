@@ -42,7 +42,7 @@ export const deliverTo = z
   .string()
   .max(4096)
   .optional()
-  .describe('vault (default), file:PATH (.env or .json), keychain:NAME or command:NAME');
+  .describe('vault (default), browser, file:PATH (.env or .json), keychain:NAME or command:NAME');
 
 /** How keys in files begin. */
 export const prefix = z

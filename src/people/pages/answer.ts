@@ -50,19 +50,18 @@ async function submit(request: IncomingMessage, response: ServerResponse, entry:
   if (!isSameOrigin(request.headers)) return refuse(response, 403);
   if (!isType(request, page.accepts)) return refuse(response, 415);
   if (declaresMore(request, page.bodyLimit)) return refuse(response, 413);
-  const gone = (): void => reply(response, 'gone', entry);
-  if (!entry.usable) return gone();
-  if (!entry.ownedBy(cookieOf(request.headers))) return show(response, 403, ELSEWHERE, entry);
+  if (!entry.usable) return tell(response, 410, GONE, entry);
+  if (!entry.ownedBy(cookieOf(request.headers))) return tell(response, 403, ELSEWHERE, entry);
   try {
     const fields = await readFields(request, page.accepts, page.bodyLimit);
     if (!hasToken(fields, token)) return refuse(response, 403);
-    if (!entry.usable) return gone();
+    if (!entry.usable) return tell(response, 410, GONE, entry);
     // The person's browser has its answer before whoever waits for `done` may close the host.
     response.once('close', () => entry.settle());
     reply(response, await page.submit(fields, { token, claim: (ending) => entry.claim(ending) }), entry);
   } catch (error) {
     if (error instanceof TooLarge) return refuse(response, 413);
-    show(response, 500, FAILED, entry);
+    tell(response, 500, FAILED, entry);
   } finally {
     if (response.destroyed) entry.settle();
   }
@@ -79,11 +78,15 @@ function find(entries: Iterable<Entry>, url: string): { entry: Entry; byTicket: 
 }
 
 function reply(response: ServerResponse, answered: Reply, entry: Entry): void {
-  if (answered === 'gone') {
-    if (entry.page.accepts === 'form') show(response, 410, GONE, entry);
-    else send(response, 410, 'application/json', JSON.stringify({ error: `This page is closed. ${ASK_AGAIN}` }));
-  } else if ('view' in answered) show(response, answered.status, answered.view, entry);
+  if (answered === 'gone') tell(response, 410, GONE, entry);
+  else if ('view' in answered) show(response, answered.status, answered.view, entry);
   else send(response, answered.status, 'application/json', JSON.stringify(answered.json));
+}
+
+/** What ends a submission without its page: a document for a form, a sentence for a script. */
+function tell(response: ServerResponse, status: number, view: View, entry: Entry): void {
+  if (entry.page.accepts === 'form') show(response, status, view, entry);
+  else send(response, status, 'application/json', JSON.stringify({ error: `${view.title}. ${ASK_AGAIN}` }));
 }
 
 function show(response: ServerResponse, status: number, view: View, { page }: Entry): void {

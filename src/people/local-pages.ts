@@ -1,0 +1,34 @@
+import type { Destination } from '../secrets/destination.ts';
+import type { Vault } from '../secrets/vault.ts';
+import { createPageApprovals, type PageApprovals } from './page-approvals.ts';
+import { browserPage } from './page-destination.ts';
+import { createLauncher, hasBrowser } from './pages/browser.ts';
+import { createPageHost } from './pages/host.ts';
+
+interface Around {
+  env: Record<string, string>;
+  /** The account, as a person knows it. */
+  account: string;
+  vault: Vault;
+  now(): Date;
+  /** Opens a browser; the system's unless told. */
+  launch?: ((url: string, used: AbortSignal) => Promise<void>) | undefined;
+}
+
+/** What local pages are for: questions to a person whose client cannot ask, and secrets they want to see. */
+interface LocalPages {
+  approvals: PageApprovals;
+  destination: Destination;
+  close(): Promise<void>;
+}
+
+/** Pages on the loopback interface; nothing listens until the first one opens. */
+export function openLocalPages({ env, account, vault, now, launch }: Around): LocalPages {
+  const machine = { platform: process.platform, env };
+  const host = createPageHost({ now, launch: launch ?? createLauncher(machine) });
+  return {
+    approvals: createPageApprovals(host, account, now),
+    destination: browserPage(host, vault, launch !== undefined || hasBrowser(machine)),
+    close: () => host.close(),
+  };
+}

@@ -1,0 +1,65 @@
+import { ToolError } from '../errors.ts';
+import type { Delivery, Destination, Handover, Slot } from '../secrets/destination.ts';
+import type { Secret } from '../secrets/secret.ts';
+import type { Vault } from '../secrets/vault.ts';
+import { newCode } from './pages/code.ts';
+import type { PageHost } from './pages/host.ts';
+import { revealPage } from './pages/reveal.ts';
+
+/** The names a person reads for what is handed over. */
+const NAMES: Record<string, string> = {
+  sip_password: 'SIP password',
+  login_token: 'Login token',
+  push_private_key: 'Private key',
+};
+
+/** A one-time page in the person's browser. Until it is opened the secret is in the vault; after that nowhere here. */
+export function browserPage(host: PageHost, vault: Vault, hasBrowser: boolean): Destination {
+  return {
+    label: 'a page in the browser',
+    async reserve() {
+      if (hasBrowser) return new PageSlot(host, vault, await vault.reserve());
+      throw new ToolError(
+        'CONFIGURATION',
+        'No page can be opened on this machine: it has no display. Nothing was created.',
+        'Deliver to the vault or to a file instead.',
+      );
+    },
+  };
+}
+
+class PageSlot implements Slot {
+  readonly #host: PageHost;
+  readonly #vault: Vault;
+  readonly #spare: Slot;
+
+  constructor(host: PageHost, vault: Vault, spare: Slot) {
+    this.#host = host;
+    this.#vault = vault;
+    this.#spare = spare;
+  }
+
+  async keep(handover: Handover): Promise<Delivery> {
+    const kept = await this.#spare.keep(handover);
+    const code = newCode();
+    try {
+      const page = await this.#host.open(revealPage({ title: titleOf(handover), fields: fieldsOf(handover) }, code));
+      void page.done.then((ending) => (ending === 'answered' ? this.#vault.forget(handover.name) : undefined));
+      const place = `a page with the code ${code}, for 5 minutes; if it is not opened by then, ${kept.place} keeps it`;
+      return { destination: 'browser', place };
+    } catch {
+      return { ...kept, warning: 'No page could be opened, so it is in the vault.' };
+    }
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#spare[Symbol.asyncDispose]();
+  }
+}
+
+const titleOf = ({ facts, name }: Handover): string => `The secret of ${facts.name ?? facts.alias ?? name}`;
+
+function fieldsOf({ facts, secrets }: Handover): Record<string, Secret | string> {
+  const named = Object.entries(secrets).map(([key, secret]) => [NAMES[key] ?? key, secret] as const);
+  return { ...(facts.sip_username && { 'SIP username': facts.sip_username }), ...Object.fromEntries(named) };
+}
