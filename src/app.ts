@@ -4,7 +4,8 @@ import { createCursors } from './cursor.ts';
 import { ToolError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import { createApprovals } from './people/approvals.ts';
-import type { Answer } from './people/question.ts';
+import { createHeldResults } from './people/held-results.ts';
+import type { Answer, ShownPage } from './people/question.ts';
 import type { Prompt } from './prompt.ts';
 import type { Resource } from './resource.ts';
 import { createDestinations } from './secrets/destinations.ts';
@@ -21,6 +22,8 @@ export interface CallContext {
   signal: AbortSignal;
   progress(done: number, total?: number): void;
   answer?: Answer | undefined;
+  /** True when the client can bring a person to a page (URL elicitation). */
+  showsPages: boolean;
 }
 
 export interface App {
@@ -32,12 +35,17 @@ export interface App {
   call(tool: Tool, args: unknown, context: CallContext): Promise<Outcome>;
   /** Puts a question on a local page, for a client that cannot ask. Throws `CANNOT_ASK` without a browser. */
   askOnPage(tool: Tool, asked: Outcome & { kind: 'ask' }): Promise<Record<string, unknown>>;
+  /** Keeps a result while its client shows a page; gives the sealed state by which `release` hands it out, once. */
+  hold(result: Record<string, unknown>): string;
+  release(state: string): Record<string, unknown> | undefined;
   /** Whether the state of an answer was sealed here; a forged one must be refused, not just ignored. */
   genuine(state: string): boolean;
   /** What a resource or a completion may use, for one request. */
   deps(context: Omit<CallContext, 'answer'>): Promise<Deps>;
   close(): Promise<void>;
 }
+
+type Show = (page: ShownPage) => void;
 
 /** What tests replace: the clock, the time limits, the place of the log, and what is on offer. */
 export interface Surroundings {
@@ -74,14 +82,15 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     approvals: createApprovals(now),
     pages: async () => (await pages()).approvals,
   };
-  const browser = async () => (await pages()).destination;
-  const destinations = createDestinations(config, { vault, keychain, browser });
+  const held = createHeldResults(asking.approvals);
   const key = once(() => keepKey(config.stateDir, log));
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox));
 
-  async function deps({ signal, progress }: Omit<CallContext, 'answer'>): Promise<Deps> {
+  async function deps({ signal, progress, showsPages }: Omit<CallContext, 'answer'>, show?: Show): Promise<Deps> {
     const http = await telnyx();
+    const browser = async () => (await pages()).destination(showsPages ? show : undefined);
+    const destinations = createDestinations(config, { vault, keychain, browser });
     return {
       http: http({ signal }),
       vault,
@@ -109,7 +118,16 @@ export function createApp(config: Config, around: Surroundings = {}): App {
       return needsApproval(tool, waiting).result;
     },
     genuine: asking.approvals.genuine,
-    call: async (tool, args, context) => call(tool, args, context.answer, await deps(context), asking),
+    async call(tool, args, context) {
+      let shown: ShownPage | undefined;
+      const show: Show = (page) => {
+        shown = page;
+      };
+      const outcome = await call(tool, args, context.answer, await deps(context, show), asking);
+      return outcome.kind === 'result' && shown ? { ...outcome, shown } : outcome;
+    },
+    hold: held.hold,
+    release: held.release,
     async close() {
       if (pages.made()) await (await pages()).close();
       if (sandbox.made()) await (await sandbox())?.close();

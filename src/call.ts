@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { badInput } from './errors.ts';
 import type { Approvals } from './people/approvals.ts';
 import type { PageApprovals, Waiting } from './people/page-approvals.ts';
-import { type Answer, digestCall, digestQuestion, type Question, saysYes } from './people/question.ts';
+import { type Answer, digestCall, digestQuestion, type Question, type ShownPage, saysYes } from './people/question.ts';
 import { readOnly } from './telnyx/http.ts';
 import type { Deps, Tool } from './tool.ts';
 
 export type Outcome =
-  | { kind: 'result'; result: Record<string, unknown> }
+  /** `shown` is a page the client should bring the person to before it passes the result on. */
+  | { kind: 'result'; result: Record<string, unknown>; shown?: ShownPage }
   | { kind: 'ask'; key: string; state: string; question: Question };
 
 export interface Asking {

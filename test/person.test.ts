@@ -95,7 +95,7 @@ test('a thing that never stops changing is left alone', async () => {
 async function direct(t: Started, tool: string, args: object) {
   const definition = t.app.catalogue.find(({ name }) => name === tool);
   if (!definition) throw new Error(`no tool ${tool}`);
-  const context = { signal: new AbortController().signal, progress: () => undefined };
+  const context = { signal: new AbortController().signal, progress: () => undefined, showsPages: false };
   return (state?: string) =>
     t.app.call(definition, args, {
       ...context,

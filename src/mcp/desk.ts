@@ -1,5 +1,6 @@
 import type { App, CallContext } from '../app.ts';
 import type { Outcome } from '../call.ts';
+import type { ShownPage } from '../people/question.ts';
 import { isTemplate, matchUri } from '../resource.ts';
 import { listingOf } from './listing.ts';
 import { errorResult, resultOf } from './result.ts';
@@ -18,6 +19,14 @@ class ProtocolRefusal extends Error {
 
 export const INVALID_PARAMS = -32602;
 const MOST_COMPLETIONS = 100;
+
+/** How an engine reaches a person. */
+interface Ways<R> {
+  /** Puts a question; undefined when the client cannot ask one. */
+  asked(outcome: Outcome & { kind: 'ask' }): Promise<R> | R | undefined;
+  /** Brings the person to a page, before or with the result. */
+  shown(page: ShownPage, result: Record<string, unknown>): Promise<R> | R;
+}
 
 /** What both engines answer alike, in the shapes both protocol generations share. */
 export function createDesk(app: App) {
@@ -55,19 +64,14 @@ export function createDesk(app: App) {
       })),
     }),
 
-    /** Runs one round of a tool call; `asked` turns a question into the engine's result, undefined when its client cannot ask. Failures become results too. */
-    call<R>(
-      name: string,
-      args: unknown,
-      context: CallContext,
-      asked: (outcome: Outcome & { kind: 'ask' }) => Promise<R> | R | undefined,
-    ) {
+    /** Runs one round of a tool call; the engine's ways turn its outcome into a result. Failures become results too. */
+    call<R>(name: string, args: unknown, context: CallContext, { asked, shown }: Ways<R>) {
       const tool = findTool(name);
       const result = app
         .call(tool, args, context)
         .then(async (outcome) => {
-          if (outcome.kind === 'result') return resultOf(outcome.result);
-          return (await asked(outcome)) ?? resultOf(await app.askOnPage(tool, outcome));
+          if (outcome.kind === 'ask') return (await asked(outcome)) ?? resultOf(await app.askOnPage(tool, outcome));
+          return outcome.shown ? await shown(outcome.shown, outcome.result) : resultOf(outcome.result);
         })
         .catch((error: unknown) => errorResult(error, log));
       running.add(result);

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import {
   CallToolRequestSchema,
   CompleteRequestSchema,
+  type ElicitResult,
   GetPromptRequestSchema,
   ListPromptsRequestSchema,
   ListResourcesRequestSchema,
@@ -19,7 +21,7 @@ import { type Answer, formFor, type Question } from '../people/question.ts';
 import { instructionsFor, serverInfo } from './about.ts';
 import { createDesk } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
-import { errorResult } from './result.ts';
+import { errorResult, resultOf } from './result.ts';
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 type Result = {
@@ -67,12 +69,19 @@ export async function serveHandshake(app: App, transport: Transport): Promise<En
 
   /** Calls; when that needs a person's answer, asks inside the call and calls again with what they said. */
   function converse(name: string, args: unknown, extra: Extra, context: CallContext, round: number): Promise<Result> {
-    return desk.call<Result>(name, args, context, ({ question, state }) => {
-      if (round > ROUNDS) return errorResult(restless(), app.log);
-      if (!canBeAsked()) return undefined;
-      return ask(question, extra).then((said) =>
-        converse(name, args, extra, { ...context, answer: { state, ...said } }, round + 1),
-      );
+    return desk.call<Result>(name, args, context, {
+      asked: ({ question, state }) => {
+        if (round > ROUNDS) return errorResult(restless(), app.log);
+        if (!canBeAsked()) return undefined;
+        return ask(question, extra).then((said) =>
+          converse(name, args, extra, { ...context, answer: { state, ...said } }, round + 1),
+        );
+      },
+      shown: async (page, result) => {
+        // Whatever the person does with the page, the call is done.
+        await elicit({ mode: 'url', elicitationId: randomUUID(), ...page }, extra).catch(() => undefined);
+        return resultOf(result);
+      },
     });
   }
 
@@ -82,12 +91,20 @@ export async function serveHandshake(app: App, transport: Transport): Promise<En
     return elicitation !== undefined && (elicitation.url === undefined || elicitation.form !== undefined);
   }
 
-  async function ask(question: Question, extra: Extra): Promise<Omit<Answer, 'state'>> {
+  // No answer, an answer that does not fit the form, a client that left: none of them is a yes.
+  const ask = (question: Question, extra: Extra): Promise<Omit<Answer, 'state'>> =>
+    elicit(formFor(question), extra).catch(() => ({ action: 'cancel' as const }));
+
+  function elicit(params: Parameters<Server['elicitInput']>[0], extra: Extra): Promise<ElicitResult> {
     const signal = AbortSignal.any([extra.signal, leaving.signal]);
-    const options = { signal, timeout: ANSWER_WITHIN_MS, relatedRequestId: extra.requestId };
-    // No answer, an answer that does not fit the form, a client that left: none of them is a yes.
-    return server.elicitInput(formFor(question), options).catch(() => ({ action: 'cancel' as const }));
+    return server.elicitInput(params, { signal, timeout: ANSWER_WITHIN_MS, relatedRequestId: extra.requestId });
   }
+
+  const contextOf = ({ signal, _meta, sendNotification }: Extra): CallContext => ({
+    signal,
+    progress: progressTo(_meta?.progressToken, sendNotification),
+    showsPages: server.getClientCapabilities()?.elicitation?.url !== undefined,
+  });
 
   await server.connect(redacted(transport));
   return {
@@ -98,11 +115,6 @@ export async function serveHandshake(app: App, transport: Transport): Promise<En
     close: () => server.close(),
   };
 }
-
-const contextOf = ({ signal, _meta, sendNotification }: Extra): CallContext => ({
-  signal,
-  progress: progressTo(_meta?.progressToken, sendNotification),
-});
 
 function restless(): ToolError {
   return new ToolError(

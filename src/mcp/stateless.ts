@@ -13,11 +13,13 @@ import { type Answer, formFor } from '../people/question.ts';
 import { instructionsFor, serverInfo } from './about.ts';
 import { createDesk, INVALID_PARAMS } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
+import { resultOf } from './result.ts';
 
 type Desk = ReturnType<typeof createDesk>;
 
 /** The one question a call can have under way; the name is ours and comes back with the answer. */
 const QUESTION = 'question';
+const PAGE = 'page';
 
 /** What a request says of its client, as far as asking a person goes. */
 const elicitation = z.object({
@@ -59,15 +61,27 @@ export function createStatelessServer(app: App, desk: Desk = createDesk(app)): S
   });
 
   server.setRequestHandler('tools/list', desk.listTools);
-  server.setRequestHandler('tools/call', ({ params }, context) =>
-    desk.call<InputRequiredResult>(params.name, params.arguments, contextOf(context), ({ question, state }) => {
-      if (!canBeAsked(context)) return undefined;
-      return inputRequired({
-        inputRequests: { [QUESTION]: inputRequired.elicit(formFor(question)) },
-        requestState: state,
-      });
-    }),
-  );
+  server.setRequestHandler('tools/call', ({ params }, context) => {
+    const state = context.mcpReq.requestState();
+    const done = typeof state === 'string' ? app.release(state) : undefined;
+    if (done) return resultOf(done);
+    return desk.call<InputRequiredResult | ReturnType<typeof resultOf>>(
+      params.name,
+      params.arguments,
+      contextOf(context),
+      {
+        asked: ({ question, state }) => {
+          if (!elicits(context).forms) return undefined;
+          return inputRequired({
+            inputRequests: { [QUESTION]: inputRequired.elicit(formFor(question)) },
+            requestState: state,
+          });
+        },
+        shown: (page, result) =>
+          inputRequired({ inputRequests: { [PAGE]: inputRequired.elicitUrl(page) }, requestState: app.hold(result) }),
+      },
+    );
+  });
   if (capabilities.resources) {
     server.setRequestHandler('resources/list', desk.listResources);
     server.setRequestHandler('resources/templates/list', desk.listTemplates);
@@ -87,16 +101,19 @@ export function createStatelessServer(app: App, desk: Desk = createDesk(app)): S
   return server;
 }
 
-function canBeAsked({ mcpReq }: ServerContext): boolean {
+/** What the client of a request says it can put to a person. */
+function elicits({ mcpReq }: ServerContext): { forms: boolean; pages: boolean } {
   const asking = elicitation.safeParse(mcpReq.envelope);
-  if (!asking.success) return false;
+  if (!asking.success) return { forms: false, pages: false };
   const { form, url } = asking.data[CLIENT_CAPABILITIES_META_KEY].elicitation;
   // A bare `{}` means forms, as it did before there were other modes.
-  return url === undefined || form !== undefined;
+  return { forms: url === undefined || form !== undefined, pages: url !== undefined };
 }
 
-function contextOf({ mcpReq }: ServerContext): CallContext {
+function contextOf(context: ServerContext): CallContext {
+  const { mcpReq } = context;
   return {
+    showsPages: elicits(context).pages,
     signal: mcpReq.signal,
     progress: progressTo(mcpReq._meta?.progressToken, (notification) => mcpReq.notify(notification)),
     answer: answerOf(mcpReq),

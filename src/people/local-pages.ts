@@ -1,9 +1,10 @@
 import type { Destination } from '../secrets/destination.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { createPageApprovals, type PageApprovals } from './page-approvals.ts';
-import { browserPage } from './page-destination.ts';
+import { pageDestination } from './page-destination.ts';
 import { createLauncher, hasBrowser } from './pages/browser.ts';
 import { createPageHost } from './pages/host.ts';
+import type { ShownPage } from './question.ts';
 
 interface Around {
   env: Record<string, string>;
@@ -18,7 +19,8 @@ interface Around {
 /** What local pages are for: questions to a person whose client cannot ask, and secrets they want to see. */
 interface LocalPages {
   approvals: PageApprovals;
-  destination: Destination;
+  /** `show` is how this call's client brings a person to a page, if it can. */
+  destination(show: ((page: ShownPage) => void) | undefined): Destination;
   close(): Promise<void>;
 }
 
@@ -28,7 +30,8 @@ export function openLocalPages({ env, account, vault, now, launch }: Around): Lo
   const host = createPageHost({ now, launch: launch ?? createLauncher(machine) });
   return {
     approvals: createPageApprovals(host, account, now),
-    destination: browserPage(host, vault, launch !== undefined || hasBrowser(machine)),
+    destination: (show) =>
+      pageDestination({ host, vault, show, hasBrowser: launch !== undefined || hasBrowser(machine) }),
     close: () => host.close(),
   };
 }

@@ -5,6 +5,7 @@ import type { Vault } from '../secrets/vault.ts';
 import { newCode } from './pages/code.ts';
 import type { PageHost } from './pages/host.ts';
 import { revealPage } from './pages/reveal.ts';
+import type { ShownPage } from './question.ts';
 
 /** The names a person reads for what is handed over. */
 const NAMES: Record<string, string> = {
@@ -13,12 +14,20 @@ const NAMES: Record<string, string> = {
   push_private_key: 'Private key',
 };
 
-/** A one-time page in the person's browser. Until it is opened the secret is in the vault; after that nowhere here. */
-export function browserPage(host: PageHost, vault: Vault, hasBrowser: boolean): Destination {
+interface Ways {
+  host: PageHost;
+  vault: Vault;
+  hasBrowser: boolean;
+  /** Hands a page to the client, which brings the person to it; undefined when it cannot. */
+  show: ((page: ShownPage) => void) | undefined;
+}
+
+/** A one-time page for a person. Until it is opened the secret is in the vault; after that nowhere here. */
+export function pageDestination(ways: Ways): Destination {
   return {
     label: 'a page in the browser',
     async reserve() {
-      if (hasBrowser) return new PageSlot(host, vault, await vault.reserve());
+      if (ways.show || ways.hasBrowser) return new PageSlot(ways, await ways.vault.reserve());
       throw new ToolError(
         'CONFIGURATION',
         'No page can be opened on this machine: it has no display. Nothing was created.',
@@ -29,22 +38,23 @@ export function browserPage(host: PageHost, vault: Vault, hasBrowser: boolean): 
 }
 
 class PageSlot implements Slot {
-  readonly #host: PageHost;
-  readonly #vault: Vault;
+  readonly #ways: Ways;
   readonly #spare: Slot;
 
-  constructor(host: PageHost, vault: Vault, spare: Slot) {
-    this.#host = host;
-    this.#vault = vault;
+  constructor(ways: Ways, spare: Slot) {
+    this.#ways = ways;
     this.#spare = spare;
   }
 
   async keep(handover: Handover): Promise<Delivery> {
+    const { host, vault, show } = this.#ways;
     const kept = await this.#spare.keep(handover);
     const code = newCode();
+    const reveal = revealPage({ title: titleOf(handover), fields: fieldsOf(handover) }, code);
     try {
-      const page = await this.#host.open(revealPage({ title: titleOf(handover), fields: fieldsOf(handover) }, code));
-      void page.done.then((ending) => (ending === 'answered' ? this.#vault.forget(handover.name) : undefined));
+      const page = await (show ? host.offer(reveal) : host.open(reveal));
+      show?.({ url: page.url, message: `Open this page to see ${titleOf(handover)}. It must show the code ${code}.` });
+      void page.done.then((ending) => (ending === 'answered' ? vault.forget(handover.name) : undefined));
       const place = `a page with the code ${code}, for 5 minutes; if it is not opened by then, ${kept.place} keeps it`;
       return { destination: 'browser', place };
     } catch {
@@ -57,7 +67,7 @@ class PageSlot implements Slot {
   }
 }
 
-const titleOf = ({ facts, name }: Handover): string => `The secret of ${facts.name ?? facts.alias ?? name}`;
+const titleOf = ({ facts, name }: Handover): string => `the secret of ${facts.name ?? facts.alias ?? name}`;
 
 function fieldsOf({ facts, secrets }: Handover): Record<string, Secret | string> {
   const named = Object.entries(secrets).map(([key, secret]) => [NAMES[key] ?? key, secret] as const);

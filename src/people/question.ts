@@ -38,3 +38,9 @@ export const digestCall = (tool: string, args: unknown): string => digest([tool,
 export const digestQuestion = ({ text, phrase }: Question): string => digest([text, phrase]);
 
 const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');
+
+/** A page that the client itself shows a person (MCP URL elicitation): the message and the page bear the same code. */
+export interface ShownPage {
+  url: string;
+  message: string;
+}
