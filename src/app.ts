@@ -95,6 +95,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
       http: http({ signal }),
       vault,
       destinations,
+      uploads: async () => (await pages()).uploads,
       cursors: createCursors(key()),
       fingerprint: fingerprint.bind(null, key()),
       now,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Cursors } from './cursor.ts';
+import type { PageUploads } from './people/page-uploads.ts';
 import type { Question } from './people/question.ts';
 import type { Destinations } from './secrets/destinations.ts';
 import type { Secret } from './secrets/secret.ts';
@@ -17,6 +18,7 @@ export interface Deps {
   http: Http;
   vault: Vault;
   destinations: Destinations;
+  uploads(): Promise<PageUploads>;
   cursors: Cursors;
   fingerprint(secret: Secret | null): string | null;
   now(): Date;
@@ -24,7 +26,7 @@ export interface Deps {
 }
 
 /** What a change would do: requests in their order, secrets withheld, and where a new secret would go. */
-export interface Plan {
+interface Plan {
   requests: { method: 'POST' | 'PATCH' | 'DELETE'; path: string; body?: Record<string, unknown> | undefined }[];
   secret_to?: string;
 }
@@ -41,8 +43,10 @@ interface Definition<I extends z.ZodObject, O extends z.ZodObject> {
   run(args: z.output<I>, deps: Deps): Promise<z.input<O>>;
 }
 
-interface Change<I extends z.ZodObject, O extends z.ZodObject> extends Definition<I, O> {
+interface Change<I extends z.ZodObject, O extends z.ZodObject> extends Omit<Definition<I, O>, 'run'> {
   effect: Exclude<Effect, 'read'>;
+  /** True when it may have to wait for files a person drops at a page. */
+  uploads?: true;
   /**
    * The question a person must answer first, from a fresh read; undefined when these arguments need none. Required for
    * `destroy`. Throws when the thing must not be done at all.
@@ -50,6 +54,13 @@ interface Change<I extends z.ZodObject, O extends z.ZodObject> extends Definitio
   confirm?(args: z.output<I>, deps: Deps): Promise<Question | undefined>;
   /** What `run` would send, after the same checks; it may read. */
   plan(args: z.output<I>, deps: Deps): Promise<Plan>;
+  run(args: z.output<I>, deps: Deps): Promise<z.input<O> | NeedsUpload>;
+}
+
+interface NeedsUpload {
+  status: 'needs_upload';
+  upload_id: string;
+  message: string;
 }
 
 /** A tool as the catalogue holds it, whatever its arguments and results. */
@@ -74,7 +85,12 @@ export function defineChange<I extends z.ZodObject, O extends z.ZodObject>(tool:
     input: tool.input
       .extend({ dry_run: z.boolean().optional().describe('Only plan'), ...(tool.confirm && approval) })
       .strict(),
-    output: z.object({ ...outcome, ...(tool.confirm && asked), ...tool.output.partial().shape }),
+    output: z.object({
+      ...outcome,
+      ...(tool.confirm && asked),
+      ...(tool.uploads && uploading),
+      ...tool.output.partial().shape,
+    }),
     run: async (args: z.output<I>, deps: Deps) => ({ status: 'done', ...(await tool.run(args, deps)) }),
   } as unknown as Tool;
 }
@@ -90,7 +106,13 @@ const outcome = {
     .optional(),
 };
 
-const approval = { approval_id: z.string().max(64).optional().describe('From needs_approval') };
+const uploading = {
+  status: z.enum(['done', 'planned', 'needs_upload']),
+  message: z.string().optional(),
+  upload_id: z.string().optional(),
+};
+
+const approval = { approval_id: z.string().optional().describe('From needs_approval') };
 
 const asked = {
   status: z.enum(['done', 'planned', 'declined', 'unanswered', 'needs_approval']),

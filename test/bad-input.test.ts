@@ -119,7 +119,7 @@ test('a cursor of one list or of other filters opens no other', async () => {
 type Files = Partial<Record<'certificate_file' | 'private_key_file' | 'service_account_file', string>>;
 const ios = (certificate_file: string, private_key_file: string): Files => ({ certificate_file, private_key_file });
 const files: [title: string, type: string, files: Files, says: RegExp][] = [
-  ['a missing key argument', 'ios', { certificate_file: 'cert.pem' }, /takes certificate_file and private_key_file/],
+  ['a missing key argument', 'ios', { certificate_file: 'cert.pem' }, /KEY_MISSING: There is no private key/],
   [
     'an Android file for iOS',
     'ios',

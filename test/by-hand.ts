@@ -4,7 +4,7 @@ import { type Options, type Started, startApp } from './app.ts';
 
 const VERSION = '2026-07-28';
 
-export interface Response {
+interface Response {
   result?: {
     resultType?: string;
     requestState?: string;

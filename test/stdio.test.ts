@@ -5,6 +5,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { expect, test } from 'vitest';
 import { startSandbox } from '../src/sandbox/server.ts';
+import { catalogue } from '../src/tools/index.ts';
 import { MAIN, startProcess } from './process.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -12,7 +13,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 test.concurrent('the tools are listed without a key and without a network', async () => {
   await using server = await startProcess({ env: { TELNYX_BASE_URL: 'https://192.0.2.1/v2' } });
   const { result } = await server.request('tools/list');
-  expect(result?.tools).toHaveLength(10);
+  expect(result?.tools).toHaveLength(catalogue.length);
   const failed = await server.call('list_connections');
   expect(JSON.stringify(failed)).toContain('CONFIGURATION');
 });
@@ -65,7 +66,7 @@ test.concurrent('garbage on stdin is survived', async () => {
   await using server = await startProcess({ args: ['--sandbox'] });
   for (const line of ['', 'not json', '{"jsonrpc":"2.0"}', '[]', '{"jsonrpc":"2.0","id":1,"method":"no/such"}'])
     server.send(line);
-  expect((await server.request('tools/list')).result?.tools).toHaveLength(10);
+  expect((await server.request('tools/list')).result?.tools).toHaveLength(catalogue.length);
   for (const line of server.stdout().trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
 });
 
@@ -132,7 +133,7 @@ test.concurrent('mcp.json starts the built server from a checkout, exactly as wr
     const transport = new StdioClientTransport({ command, args, env, cwd: ROOT, stderr: 'ignore' });
     const client = new Client({ name: 'test', version: '1' });
     await client.connect(transport);
-    expect((await client.listTools()).tools).toHaveLength(10);
+    expect((await client.listTools()).tools).toHaveLength(catalogue.length);
     await client.close();
   }
 });

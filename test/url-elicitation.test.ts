@@ -59,7 +59,7 @@ test('at 2026-07-28 the page comes as a returned question, and its answer brings
   const pages = { elicitation: { form: {}, url: {} } };
   const call = create(s.t);
   const { result: asked } = await s.request('tools/call', call, pages);
-  const page = asked?.inputRequests?.['page']?.params as { url: string; message: string; mode: string };
+  const page = asked?.inputRequests?.page?.params as { url: string; message: string; mode: string };
   expect(page.mode).toBe('url');
   expect(await reveal(page.url, page.message)).toContain(made(s.t)[0]?.sip_password);
   const again = { ...call, inputResponses: { page: { action: 'accept' } }, requestState: asked?.requestState };

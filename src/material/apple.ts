@@ -1,61 +1,75 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { badInput } from '../errors.ts';
-import { Secret } from '../secrets/secret.ts';
-import { kindOf } from './kind.ts';
+import type { Secret } from '../secrets/secret.ts';
+import type { CertificateFacts } from './certificate.ts';
+import { caution, errorsFirst, type Finding, isRefused, refusal } from './finding.ts';
+import { toPkcs1 } from './key.ts';
+import { type Pair, pairUp } from './pair.ts';
+import { type Found, fromFiles, fromPkcs12 } from './sources.ts';
+import type { Checked } from './voip.ts';
 
-/**
- * The certificate and key for APNs out of two PEM files: the blocks alone, without the text that exports put around
- * them; the certificate that belongs to the key; the key as PKCS#1, since Telnyx reportedly refuses PKCS#8 (api.md §4
- * row 13). Throws `BAD_INPUT` naming what each file is. A key that fits no certificate is refused: it may be any key
- * of this machine.
- */
-export function readAppleMaterial(
-  certificateFile: Buffer,
-  keyFile: Buffer,
-): { certificate: string; privateKey: Secret } {
-  const certificates = [...blocks(certificateFile, 'CERTIFICATE')].map(parseCertificate);
-  if (certificates.length === 0) {
-    throw badInput(`certificate_file must hold a PEM certificate; it is ${kindOf(certificateFile)}.`);
+/** What a person gave: two PEM files, one that holds both, or a .p12. `bundleId` is that of the app, to compare with. */
+export interface AppleInput {
+  certificate?: Buffer | undefined;
+  key?: Buffer | undefined;
+  p12?: Buffer | undefined;
+  passphrase?: Secret | undefined;
+  bundleId?: string | undefined;
+}
+
+/** `material` is there only when no finding is an error: the certificate as PEM and its key as PKCS#1 PEM. */
+export interface AppleReport {
+  findings: Finding[];
+  certificate?: CertificateFacts;
+  material?: { certificate: string; privateKey: Secret };
+}
+
+/** Looks material for APNs through before anything is sent; every cause is named in the findings, none is thrown. */
+export async function checkApple(input: AppleInput, now: Date): Promise<AppleReport> {
+  const { certificates, keys, findings } = await gather(input);
+  // The ASN.1 reader would slow every start.
+  const { checkVoip } = await import('./voip.ts');
+  const check = (pair: Pair) => ({ pair, checked: checkVoip(pair.certificate, now, input.bundleId) });
+
+  const { pairs, findings: faults } = isRefused(findings) ? { pairs: [], findings: [] } : pairUp(certificates, keys);
+  const [best, ...others] = pairs.map(check).sort((a, b) => rank(b.checked) - rank(a.checked));
+  if (!best) {
+    const facts = certificates[0] && checkVoip(certificates[0], now, input.bundleId).facts;
+    return { findings: errorsFirst([...findings, ...faults]), ...(facts && { certificate: facts }) };
   }
-  const key = readKey(keyFile);
-  const certificate = certificates.find((candidate) => candidate?.checkPrivateKey(key));
-  if (!certificate) {
-    throw badInput(
-      'The private key does not belong to the certificate.',
-      'Have the person export both from the same keychain entry.',
-    );
-  }
+  const rivals = others.filter(({ checked }) => !isRefused(checked.findings)).length;
+  if (rivals > 0) findings.push(several(rivals + 1));
+  const all = errorsFirst([...findings, ...best.checked.findings]);
   return {
-    certificate: certificate.toString(),
-    privateKey: new Secret(key.export({ type: 'pkcs1', format: 'pem' }).toString()),
+    findings: all,
+    ...(best.checked.facts && { certificate: best.checked.facts }),
+    ...(!isRefused(all) && { material: toMaterial(best.pair) }),
   };
 }
 
-function readKey(file: Buffer): KeyObject {
-  const pem = [...blocks(file, '(?:RSA )?PRIVATE KEY')][0];
-  if (!pem) throw badInput(`private_key_file must hold a PEM private key; it is ${kindOf(file)}.`);
-  if (pem.includes('ENCRYPTED')) throw badInput('private_key_file is encrypted; it must be decrypted first.');
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(pem);
-  } catch {
-    throw badInput('private_key_file holds a PEM private key that cannot be read.');
-  }
-  if (key.asymmetricKeyType === 'rsa') return key;
-  throw badInput(
-    'private_key_file is not an RSA key. An APNs .p8 token key is one such; Telnyx takes the VoIP certificate and its RSA key.',
+async function gather({ certificate, key, p12, passphrase }: AppleInput): Promise<Found> {
+  if (!p12 && !certificate && !key) return none('MATERIAL_MISSING', 'No certificate and no private key was given.');
+  if (!p12) return fromFiles(certificate, key);
+  if (certificate || key) return none('MATERIAL_TWICE', 'A .p12 was given and a PEM file beside it.');
+  return fromPkcs12(p12, passphrase);
+}
+
+function none(code: string, found: string): Found {
+  const action = 'Give p12_file alone, or certificate_file and private_key_file.';
+  return { certificates: [], keys: [], findings: [refusal(code, found, action)] };
+}
+
+// A certificate renewed with the same request fits the same key: the sound one, then the one that lasts longest.
+function rank({ facts, findings }: Checked): number {
+  return (isRefused(findings) ? 0 : 1e9) + (facts?.days_left ?? -1e6);
+}
+
+function several(count: number): Finding {
+  return caution(
+    'SEVERAL_CERTIFICATES_FIT',
+    `${count} sound certificates come with their private key; the one that lasts longest is used.`,
+    'If another is meant, have the person give that one alone.',
   );
 }
 
-function* blocks(file: Buffer, label: string): Generator<string> {
-  const block = new RegExp(`-----BEGIN ${label}-----[\\s\\S]*?-----END ${label}-----`, 'g');
-  for (const [pem] of file.toString('latin1').matchAll(block)) yield pem;
-}
-
-function parseCertificate(pem: string): X509Certificate {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    throw badInput('certificate_file holds a PEM certificate that cannot be read.');
-  }
+function toMaterial({ certificate, key }: Pair): NonNullable<AppleReport['material']> {
+  return { certificate: certificate.toString(), privateKey: toPkcs1(key) };
 }

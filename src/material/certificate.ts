@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { fromBER, ObjectIdentifier, OctetString, Sequence } from 'asn1js';
+import { BaseStringBlock, Constructed, fromBER, ObjectIdentifier, OctetString } from 'asn1js';
 import { oneLine } from '../untrusted.ts';
 
 /** What a certificate says of itself, all of it public. Dates are ISO 8601 UTC; `days_left` is negative once lapsed. */
@@ -13,11 +13,18 @@ export interface CertificateFacts {
   fingerprint: string;
 }
 
-const DAY_MS = 86_400_000;
+/** What Apple's push extensions say (api.md §7.2). `universal`: the topics come in the form of an all-purpose one. */
+export interface PushMarks {
+  development: boolean;
+  production: boolean;
+  voip: boolean;
+  universal: boolean;
+  topics: string[];
+  bundleId: string | undefined;
+}
 
-// Apple's push extensions (api.md §7.2): the bundle id, the topics, the VoIP marker, and the topics of universal ones.
-const APPLE = '1.2.840.113635.100.6.3.';
-const [BUNDLE_ID, TOPICS, VOIP, UNIVERSAL_TOPICS] = ['3', '4', '5', '6'].map((last) => APPLE + last);
+const DAY_MS = 86_400_000;
+const APPLE_PUSH = '1.2.840.113635.100.6.3.';
 
 /** The facts of a PEM certificate, or null when it is not one. `fingerprint` is SHA-256, as OpenSSL prints it. */
 export function describeCertificate(pem: string, now: Date): CertificateFacts | null {
@@ -27,47 +34,67 @@ export function describeCertificate(pem: string, now: Date): CertificateFacts | 
   } catch {
     return null;
   }
+  return factsOf(certificate, readMarks(certificate), now);
+}
+
+/** The facts of a certificate, or null when its dates are none. */
+export function factsOf(certificate: X509Certificate, marks: PushMarks, now: Date): CertificateFacts | null {
   const { subject, validFrom, validTo, fingerprint256 } = certificate;
-  const extensions = readExtensions(certificate.raw);
-  const topics = [TOPICS, UNIVERSAL_TOPICS].map((oid = '') => extensions.get(oid)?.toString('latin1') ?? '').join(' ');
-  const uid = subject.match(/^UID=(.+)$/m)?.[1];
-  // The extension's value is itself a DER string: two bytes of header, then the text.
-  const bundle =
-    extensions
-      .get(BUNDLE_ID ?? '')
-      ?.subarray(2)
-      .toString('latin1') ?? uid?.replace(/\.voip$/, '');
-  const until = new Date(validTo);
+  const [from, until] = [new Date(validFrom), new Date(validTo)];
+  if (Number.isNaN(from.getTime()) || Number.isNaN(until.getTime())) return null;
+  const bundle = marks.bundleId ?? subject.match(/^UID=(.+)$/m)?.[1]?.replace(/\.voip$/, '');
   return {
     subject: oneLine(subject.replaceAll('\n', ', ')),
     bundle_id: bundle === undefined ? null : oneLine(bundle),
-    voip: extensions.has(VOIP ?? '') || topics.includes('.voip'),
-    not_before: new Date(validFrom).toISOString(),
+    voip: marks.voip || hasVoipTopic(marks),
+    not_before: from.toISOString(),
     not_after: until.toISOString(),
     days_left: Math.floor((until.getTime() - now.getTime()) / DAY_MS),
     fingerprint: fingerprint256,
   };
 }
 
-function readExtensions(der: Buffer): Map<string, Buffer> {
-  const found = new Map<string, Buffer>();
-  const walk = (node: unknown): void => {
-    if (!(node instanceof Sequence) && !isTagged(node)) return;
-    const children: unknown[] = node.valueBlock.value;
-    const [oid, value] = [children[0], children.at(-1)];
-    if (node instanceof Sequence && oid instanceof ObjectIdentifier && value instanceof OctetString) {
-      found.set(oid.valueBlock.toString(), Buffer.from(value.valueBlock.valueHexView));
-    }
-    for (const child of children) walk(child);
+/** Whether a topic of the certificate is for VoIP pushes; a universal one names the type beside the topic. */
+export function hasVoipTopic({ topics }: PushMarks): boolean {
+  return topics.some((topic) => topic === 'voip' || topic.endsWith('.voip'));
+}
+
+/** Apple's push extensions; what cannot be read counts as absent. */
+export function readMarks({ raw }: X509Certificate): PushMarks {
+  const extensions = readExtensions(raw);
+  const texts = (last: number) => textsOf(fromBER(extensions.get(APPLE_PUSH + last) ?? Buffer.alloc(0)).result);
+  const has = (last: number) => extensions.has(APPLE_PUSH + last);
+  return {
+    development: has(1),
+    production: has(2),
+    voip: has(5),
+    universal: has(6),
+    topics: [...texts(4).flatMap((list) => list.split(',')), ...texts(6)].map((topic) => topic.trim()),
+    bundleId: texts(3)[0],
   };
-  walk(fromBER(der).result);
+}
+
+// TBSCertificate: of its parts only the extensions are tagged 3 (RFC 5280 §4.1).
+function readExtensions(der: Buffer): Map<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
+  const [tbs] = partsOf(fromBER(der).result);
+  const tagged = partsOf(tbs).find(
+    (part) => part instanceof Constructed && part.idBlock.tagClass === 3 && part.idBlock.tagNumber === 3,
+  );
+  for (const extension of partsOf(partsOf(tagged)[0])) {
+    const parts = partsOf(extension);
+    const [oid, value] = [parts[0], parts.at(-1)];
+    if (oid instanceof ObjectIdentifier && value instanceof OctetString) {
+      found.set(oid.valueBlock.toString(), value.valueBlock.valueHexView);
+    }
+  }
   return found;
 }
 
-function isTagged(node: unknown): node is { valueBlock: { value: unknown[] } } {
-  if (typeof node !== 'object' || node === null || !('valueBlock' in node)) return false;
-  const { valueBlock } = node;
-  return (
-    typeof valueBlock === 'object' && valueBlock !== null && 'value' in valueBlock && Array.isArray(valueBlock.value)
-  );
+function partsOf(node: unknown): unknown[] {
+  return node instanceof Constructed ? node.valueBlock.value : [];
+}
+
+function textsOf(node: unknown): string[] {
+  return node instanceof BaseStringBlock ? [String(node.valueBlock.value)] : partsOf(node).flatMap(textsOf);
 }

@@ -2,9 +2,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { badInput } from '../errors.ts';
-
-// Certificates, keys and service accounts are a few kilobytes.
-const MOST_BYTES = 64 * 1024;
+import { MOST_BYTES } from './text.ts';
 
 const REASONS: Record<string, string> = {
   ENOENT: 'does not exist',

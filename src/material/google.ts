@@ -1,36 +1,152 @@
-import { z } from 'zod';
-import { badInput } from '../errors.ts';
-import { Secret } from '../secrets/secret.ts';
-import { kindOf } from './kind.ts';
+import type { Secret } from '../secrets/secret.ts';
+import { oneLine } from '../untrusted.ts';
+import { caution, errorsFirst, type Finding, isRefused, refusal } from './finding.ts';
+import { checkPrivateKey } from './google-key.ts';
+import { textOf } from './text.ts';
+import { tooLarge, wrongFile } from './wrong-file.ts';
 
-const serviceAccount = z.looseObject({
-  type: z.literal('service_account'),
-  project_id: z.string(),
-  client_email: z.string(),
-  private_key: z.string(),
-});
-
-/**
- * A Firebase service account key: its private key, wrapped, and the rest of the JSON object. Throws `BAD_INPUT` naming
- * what the file is instead.
- */
-export function readServiceAccount(file: Buffer): { account: Record<string, unknown>; privateKey: Secret } {
-  const account = serviceAccount.safeParse(parse(file.toString('utf8')));
-  if (!account.success) {
-    const found = kindOf(file);
-    throw badInput(
-      `service_account_file must be a Firebase service account key; it is ${found}${found === 'a service account key' ? ' with fields missing' : ''}.`,
-      'Have the person make one in the Firebase console: Project settings, Service accounts, Generate new private key.',
-    );
-  }
-  const { private_key, ...rest } = account.data;
-  return { account: rest, privateKey: new Secret(private_key) };
+/** `material` is there only when no finding is an error; `account` whenever the file is a service account key. */
+export interface GoogleReport {
+  findings: Finding[];
+  account?: { project_id: string; client_email: string; private_key_id: string | null };
+  material?: { account: Record<string, unknown>; privateKey: Secret };
 }
 
-function parse(text: string): unknown {
+type Account = ReadonlyMap<string, string>;
+
+// What Google writes into such a file, the private key aside. Nothing else leaves this machine.
+const FIELDS = [
+  'type',
+  'project_id',
+  'private_key_id',
+  'client_email',
+  'client_id',
+  'auth_uri',
+  'token_uri',
+  'auth_provider_x509_cert_url',
+  'client_x509_cert_url',
+  'universe_domain',
+];
+const REQUIRED = ['type', 'project_id', 'client_email', 'private_key', 'token_uri'];
+// Whoever owns this address is sent assertions signed with the key. All of these have been in Google's files.
+const TOKEN_URIS = [
+  'https://oauth2.googleapis.com/token',
+  'https://accounts.google.com/o/oauth2/token',
+  'https://www.googleapis.com/oauth2/v3/token',
+  'https://www.googleapis.com/oauth2/v4/token',
+];
+const UNIVERSE = 'googleapis.com';
+const UNREADABLE = '(not readable)';
+const AGAIN =
+  'Have the person make a new key in the Firebase console (Project settings, Service accounts) and leave it unedited.';
+
+/**
+ * Looks a Firebase service account key through before anything is sent (api.md §7.3); every cause is named in the
+ * findings, none is thrown. `projectId` is the project the person means, to compare with.
+ */
+export function checkGoogle(file: Buffer, projectId?: string): GoogleReport {
+  const large = tooLarge('service_account_file', file);
+  if (large.length > 0) return { findings: large };
+  const { json, findings } = parse(file);
+  const account = readFields(json);
+  if (!json || !isServiceAccount(account)) return { findings: [...findings, wrongFile('service_account_file', file)] };
+
+  const key = checkPrivateKey(account.get('private_key'));
+  findings.push(...key.findings, ...checkFields(account), ...checkProject(account, projectId));
+  const unknown = Object.keys(json).filter((name) => name !== 'private_key' && !FIELDS.includes(name)).length;
+  if (unknown > 0) findings.push(leftOut(unknown));
+  return {
+    findings: errorsFirst(findings),
+    account: toShow(account),
+    ...(key.privateKey &&
+      !isRefused(findings) && { material: { account: toSend(account), privateKey: key.privateKey } }),
+  };
+}
+
+function parse(file: Buffer): { json?: object; findings: Finding[] } {
+  const findings: Finding[] = [];
   try {
-    return JSON.parse(text);
+    let json: unknown = JSON.parse(textOf(file));
+    if (typeof json === 'string') {
+      json = JSON.parse(json);
+      findings.push(
+        caution('JSON_UNQUOTED', 'The JSON was quoted as one string; it was read.', 'Nothing needs doing.'),
+      );
+    }
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { json, findings };
   } catch {
-    return undefined;
+    // What it is instead is said by its kind.
   }
+  return { findings: [] };
+}
+
+// A map, so that no key of the file can stand for a property of an object.
+function readFields(json: object = {}): Account {
+  const isText = (field: [string, unknown]): field is [string, string] => typeof field[1] === 'string';
+  return new Map(Object.entries(json).filter((field) => isText(field) && field[1].trim() !== ''));
+}
+
+function isServiceAccount(account: Account): boolean {
+  const type = account.get('type');
+  return type === undefined ? account.has('private_key') && account.has('client_email') : type === 'service_account';
+}
+
+function checkFields(account: Account): Finding[] {
+  const findings = REQUIRED.filter((name) => !account.has(name)).map((name) =>
+    refusal(
+      `${name.toUpperCase()}_MISSING`,
+      `service_account_file is a service account key with fields missing: ${name}.`,
+      AGAIN,
+    ),
+  );
+  if (!account.has('private_key_id')) {
+    findings.push(caution('PRIVATE_KEY_ID_MISSING', 'The file does not name its key (private_key_id).', AGAIN));
+  }
+  const tokenUri = account.get('token_uri');
+  if (tokenUri !== undefined && !TOKEN_URIS.includes(tokenUri)) {
+    findings.push(
+      refusal(
+        'TOKEN_URI_NOT_GOOGLE',
+        "The file has logins sent to an address that is not Google's (token_uri).",
+        AGAIN,
+      ),
+    );
+  }
+  if ((account.get('universe_domain') ?? UNIVERSE) !== UNIVERSE) {
+    findings.push(
+      refusal('UNIVERSE_NOT_GOOGLE', 'The file is for a cloud other than googleapis.com (universe_domain).', AGAIN),
+    );
+  }
+  const email = account.get('client_email');
+  if (email !== undefined && !/^[^@\s]+@[^@\s]+\.iam\.gserviceaccount\.com$/.test(email)) {
+    const found = 'The address in client_email is not that of a Firebase service account (.iam.gserviceaccount.com).';
+    findings.push(caution('CLIENT_EMAIL_UNUSUAL', found, AGAIN));
+  }
+  return findings;
+}
+
+function checkProject(account: Account, wanted: string | undefined): Finding[] {
+  const project = account.get('project_id');
+  if (!wanted || project === undefined || project === wanted.trim()) return [];
+  const found = `The key is of the project ${toShow(account).project_id}, not of ${oneLine(wanted)}.`;
+  return [refusal('PROJECT_MISMATCH', found, 'Have the person give a key of the project that the app is built with.')];
+}
+
+function leftOut(count: number): Finding {
+  const found = `The file has ${count === 1 ? 'a field' : `${count} fields`} that Google does not write; left out.`;
+  return caution('FIELDS_LEFT_OUT', found, 'Nothing needs doing, unless the file was edited on purpose.');
+}
+
+// A field may hold what belongs into another: only what has the look of an id is shown.
+function toShow(account: Account): NonNullable<GoogleReport['account']> {
+  const shown = (name: string) => account.get(name)?.match(/^[\w.:@-]{1,128}$/)?.[0];
+  return {
+    project_id: shown('project_id') ?? UNREADABLE,
+    client_email: shown('client_email') ?? UNREADABLE,
+    private_key_id: shown('private_key_id') ?? null,
+  };
+}
+
+function toSend(account: Account): Record<string, unknown> {
+  return Object.fromEntries(FIELDS.flatMap((name) => (account.has(name) ? [[name, account.get(name)]] : [])));
 }

@@ -1,38 +1,115 @@
-/** What a file seems to be, in words that may be shown: they name a kind and quote nothing. */
-export function kindOf(bytes: Buffer): string {
-  const text = bytes.toString('utf8').trim();
-  const label = text.match(/-----BEGIN ([A-Z0-9 ]{1,40})-----/)?.[1];
-  if (label) return PEM[label] ?? 'a PEM file of another kind';
-  if (text.startsWith('{')) return jsonKind(text);
-  if (/^AAAA[\w-]+:APA91/.test(text)) return 'a legacy FCM server key';
-  // DER: PKCS#12 begins with version 3, a certificate with a nested SEQUENCE.
-  if (bytes[0] === 0x30 && bytes.subarray(2, 8).includes(Buffer.from([0x02, 0x01, 0x03])))
-    return 'a PKCS#12 archive (.p12)';
-  if (bytes[0] === 0x30) return 'a binary DER file, such as a .cer certificate';
-  return /[^\t\n\r\x20-\x7e\u0080-\uffff]/.test(text) ? 'a binary file of another kind' : 'a text file of another kind';
-}
+import { readPem } from './pem.ts';
+import { textOf } from './text.ts';
 
-const PEM: Record<string, string> = {
+// What people have given instead of what was asked for. The words name a kind and quote nothing.
+const KINDS = {
   CERTIFICATE: 'a PEM certificate',
-  'CERTIFICATE REQUEST': 'a certificate signing request',
-  'PRIVATE KEY': 'a PEM private key',
-  'RSA PRIVATE KEY': 'a PEM private key',
-  'EC PRIVATE KEY': 'an EC private key, such as an APNs .p8 key, which Telnyx does not take',
-  'ENCRYPTED PRIVATE KEY': 'an encrypted private key; it must be decrypted first',
-  'PUBLIC KEY': 'a public key',
-  'OPENSSH PRIVATE KEY': 'an OpenSSH key',
+  PRIVATE_KEY: 'a PEM private key',
+  ENCRYPTED_KEY: 'an encrypted private key; it must be decrypted first',
+  EC_KEY: 'an EC private key, such as an APNs .p8 key, which Telnyx does not take',
+  CSR: 'a certificate signing request',
+  PUBLIC_KEY: 'a public key',
+  OPENSSH_KEY: 'an OpenSSH key',
+  PKCS7: 'a PKCS#7 bundle (.p7b), which has no private key',
+  OTHER_PEM: 'a PEM file of another kind',
+  CUT_PEM: 'a PEM file that is cut off',
+  P12: 'a PKCS#12 archive (.p12)',
+  DER: 'a binary DER file, such as a .cer certificate',
+  KEYSTORE: 'a Java keystore',
+  ZIP: 'a ZIP archive',
+  SERVICE_ACCOUNT: 'a service account key',
+  GOOGLE_SERVICES: "google-services.json, the app's own settings",
+  PLIST: "a property list, such as GoogleService-Info.plist, the app's own settings",
+  OAUTH_CLIENT: 'an OAuth client file',
+  AUTHORIZED_USER: "a person's own Google login",
+  EXTERNAL_ACCOUNT: 'a workload identity file, which has no private key',
+  OTHER_LOGIN: 'a Google login of another kind',
+  BROKEN_JSON: 'a broken JSON file',
+  JSON_ARRAY: 'a JSON array, which is a text file of another kind',
+  JSON_STRING: 'a JSON string, which is a text file of another kind',
+  OTHER_JSON: 'a JSON file of another kind',
+  SERVER_KEY: 'a legacy FCM server key',
+  HTML: 'a web page',
+  EMPTY: 'empty',
+  BINARY: 'a binary file of another kind',
+  TEXT: 'a text file of another kind',
+} as const;
+
+export type Kind = keyof typeof KINDS;
+
+const LABELS: Record<string, Kind> = {
+  CERTIFICATE: 'CERTIFICATE',
+  'X509 CERTIFICATE': 'CERTIFICATE',
+  'TRUSTED CERTIFICATE': 'CERTIFICATE',
+  'PRIVATE KEY': 'PRIVATE_KEY',
+  'RSA PRIVATE KEY': 'PRIVATE_KEY',
+  'ENCRYPTED PRIVATE KEY': 'ENCRYPTED_KEY',
+  'EC PRIVATE KEY': 'EC_KEY',
+  'CERTIFICATE REQUEST': 'CSR',
+  'NEW CERTIFICATE REQUEST': 'CSR',
+  'PUBLIC KEY': 'PUBLIC_KEY',
+  'RSA PUBLIC KEY': 'PUBLIC_KEY',
+  'OPENSSH PRIVATE KEY': 'OPENSSH_KEY',
+  PKCS7: 'PKCS7',
+  CMS: 'PKCS7',
 };
 
-function jsonKind(text: string): string {
-  let json: unknown;
+const ACCOUNT_TYPES: Record<string, Kind> = {
+  service_account: 'SERVICE_ACCOUNT',
+  authorized_user: 'AUTHORIZED_USER',
+  external_account: 'EXTERNAL_ACCOUNT',
+  external_account_authorized_user: 'OTHER_LOGIN',
+  impersonated_service_account: 'OTHER_LOGIN',
+  gdch_service_account: 'OTHER_LOGIN',
+};
+
+/** What a file seems to be, in words that may be shown. */
+export const kindOf = (file: Buffer): string => KINDS[identify(file)];
+
+/** What a file seems to be. */
+export function identify(file: Buffer): Kind {
+  const text = textOf(file).trim();
+  if (text === '') return 'EMPTY';
+  // Before PEM, which a service account key has inside.
+  if (text.startsWith('{')) return ofJson(text);
+  if (text.startsWith('[')) return 'JSON_ARRAY';
+  const { blocks, cut } = readPem(text);
+  const [block] = blocks;
+  if (block) return block.encrypted ? 'ENCRYPTED_KEY' : ofLabel(block.label);
+  if (cut) return 'CUT_PEM';
+  return ofText(text) ?? ofBytes(file, text);
+}
+
+function ofLabel(label: string): Kind {
+  return (Object.hasOwn(LABELS, label) && LABELS[label]) || 'OTHER_PEM';
+}
+
+function ofText(text: string): Kind | undefined {
+  if (text.startsWith('"')) return 'JSON_STRING';
+  if (/^AAAA[\w-]+:APA91/.test(text)) return 'SERVER_KEY';
+  const start = text.slice(0, 200).toLowerCase();
+  if (start.startsWith('bplist0') || start.includes('<!doctype plist') || start.includes('<plist')) return 'PLIST';
+  return start.startsWith('<!doctype html') || start.startsWith('<html') ? 'HTML' : undefined;
+}
+
+function ofBytes(file: Buffer, text: string): Kind {
+  // DER: PKCS#12 begins with version 3, a certificate with a nested SEQUENCE.
+  if (file[0] === 0x30) return file.subarray(2, 8).includes(Buffer.from([0x02, 0x01, 0x03])) ? 'P12' : 'DER';
+  if (file.subarray(0, 4).equals(Buffer.from([0xfe, 0xed, 0xfe, 0xed]))) return 'KEYSTORE';
+  if (text.startsWith('PK\u0003\u0004')) return 'ZIP';
+  return /[^\t\n\r\x20-\x7e\u0080-\uffff]/.test(text) ? 'BINARY' : 'TEXT';
+}
+
+function ofJson(text: string): Kind {
+  let json: object;
   try {
     json = JSON.parse(text);
   } catch {
-    return 'a broken JSON file';
+    return 'BROKEN_JSON';
   }
-  const keys = new Set(Object.keys(json as object));
-  if (keys.has('project_info') || keys.has('client')) return "google-services.json, the app's own settings";
-  if (keys.has('installed') || keys.has('web')) return 'an OAuth client file';
-  if ((json as { type?: unknown }).type === 'service_account') return 'a service account key';
-  return 'a JSON file of another kind';
+  const { type } = json as { type?: unknown };
+  if (typeof type === 'string' && Object.hasOwn(ACCOUNT_TYPES, type)) return ACCOUNT_TYPES[type] ?? 'OTHER_JSON';
+  if (Object.hasOwn(json, 'project_info') || Object.hasOwn(json, 'client')) return 'GOOGLE_SERVICES';
+  if (Object.hasOwn(json, 'installed') || Object.hasOwn(json, 'web')) return 'OAUTH_CLIENT';
+  return 'OTHER_JSON';
 }

@@ -14,21 +14,20 @@ export function listingOf(tool: Tool) {
 }
 
 function schemaOf(schema: z.ZodObject, io: 'input' | 'output'): { type: 'object'; [key: string]: unknown } {
-  return {
-    ...z.toJSONSchema(schema, {
-      io,
-      target: 'draft-2020-12',
-      override: ({ jsonSchema }) => {
-        // `type: [T, "null"]` says the same as the union zod writes, in half the bytes.
-        // What is not declared is dropped before it is sent: to forbid it again in every object would only cost bytes.
-        if (io === 'output') delete jsonSchema.additionalProperties;
-        const [value, none] = jsonSchema.anyOf ?? [];
-        if (jsonSchema.anyOf?.length === 2 && typeof value?.type === 'string' && none?.type === 'null') {
-          delete jsonSchema.anyOf;
-          Object.assign(jsonSchema, value, { type: [value.type, 'null'] });
-        }
-      },
-    }),
-    type: 'object',
-  };
+  // 2020-12 is the protocol's default: naming it in each schema would only cost bytes.
+  const { $schema, ...rest } = z.toJSONSchema(schema, {
+    io,
+    target: 'draft-2020-12',
+    override: ({ jsonSchema }) => {
+      // What is not declared is dropped before it is sent: to forbid it again in every object would only cost bytes.
+      if (io === 'output') delete jsonSchema.additionalProperties;
+      // `type: [T, "null"]` says the same as the union zod writes, in half the bytes.
+      const [value, none] = jsonSchema.anyOf ?? [];
+      if (jsonSchema.anyOf?.length === 2 && typeof value?.type === 'string' && none?.type === 'null') {
+        delete jsonSchema.anyOf;
+        Object.assign(jsonSchema, value, { type: [value.type, 'null'] });
+      }
+    },
+  });
+  return { ...rest, type: 'object' };
 }

@@ -2,6 +2,7 @@ import type { Destination } from '../secrets/destination.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { createPageApprovals, type PageApprovals } from './page-approvals.ts';
 import { pageDestination } from './page-destination.ts';
+import { createPageUploads, type PageUploads } from './page-uploads.ts';
 import { createLauncher, hasBrowser } from './pages/browser.ts';
 import { createPageHost } from './pages/host.ts';
 import type { ShownPage } from './question.ts';
@@ -19,6 +20,7 @@ interface Around {
 /** What local pages are for: questions to a person whose client cannot ask, and secrets they want to see. */
 interface LocalPages {
   approvals: PageApprovals;
+  uploads: PageUploads;
   /** `show` is how this call's client brings a person to a page, if it can. */
   destination(show: ((page: ShownPage) => void) | undefined): Destination;
   close(): Promise<void>;
@@ -30,6 +32,7 @@ export function openLocalPages({ env, account, vault, now, launch }: Around): Lo
   const host = createPageHost({ now, launch: launch ?? createLauncher(machine) });
   return {
     approvals: createPageApprovals(host, account, now),
+    uploads: createPageUploads(host, now),
     destination: (show) =>
       pageDestination({ host, vault, show, hasBrowser: launch !== undefined || hasBrowser(machine) }),
     close: () => host.close(),

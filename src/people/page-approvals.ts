@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { approvalPage } from './pages/approval.ts';
 import { newCode } from './pages/code.ts';
 import type { PageHost } from './pages/host.ts';
-import type { OpenedPage } from './pages/page.ts';
 import type { Answer, Question } from './question.ts';
 
 export interface Waiting {
@@ -30,33 +29,33 @@ export interface PageApprovals {
 interface Entry {
   key: string;
   code: string;
-  page: OpenedPage;
+  until: Date;
   answer: Answer | undefined;
 }
 
 export function createPageApprovals(host: PageHost, account: string, now: () => Date): PageApprovals {
   const entries = new Map<string, Entry>();
 
-  const waiting = (id: string, { code, page }: Entry): Waiting => ({
+  const waiting = (id: string, { code, until }: Entry): Waiting => ({
     approval_id: id,
     code,
-    secondsLeft: Math.max(0, Math.ceil((page.expiresAt.getTime() - now().getTime()) / 1000)),
+    secondsLeft: Math.max(0, Math.ceil((until.getTime() - now().getTime()) / 1000)),
   });
 
   return {
     async ask({ key, title, question, state }) {
       for (const [id, entry] of entries) if (entry.key === key) return waiting(id, entry);
       const id = randomUUID();
-      const code = newCode();
       const content = question.phrase === undefined ? { confirm: true } : { phrase: question.phrase };
+      const entry: Entry = { key, code: newCode(), until: now(), answer: undefined };
       const decide = (action: 'accept' | 'decline'): void => {
-        const entry = entries.get(id);
-        if (entry) entry.answer = { state, action, ...(action === 'accept' && { content }) };
+        entry.answer = { state, action, ...(action === 'accept' && { content }) };
       };
-      const page = await host.open(approvalPage({ title, account, ...question }, decide, code));
-      entries.set(id, { key, code, page, answer: undefined });
+      const page = await host.open(approvalPage({ title, account, ...question }, decide, entry.code));
+      entry.until = page.expiresAt;
+      entries.set(id, entry);
       void page.done.then((ending) => ending !== 'answered' && entries.delete(id));
-      return waiting(id, { key, code, page, answer: undefined });
+      return waiting(id, entry);
     },
     async answerTo(id) {
       const entry = entries.get(id);

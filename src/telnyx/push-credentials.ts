@@ -11,7 +11,7 @@ const PATH = 'mobile_push_credentials';
 /** The two demo rows Telnyx puts into every account (api.md §3.1, `is_public`). */
 const DEMO_ALIASES = ['ios-native-new-march-2025', 'android-native-new-march-2025'];
 
-interface ServiceAccount {
+export interface ServiceAccount {
   project_id: string | null;
   client_email: string | null;
   private_key_id: string | null;

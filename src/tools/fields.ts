@@ -13,9 +13,7 @@ export const id = z
 /** A text a person would type: one line, without control characters. */
 export const text = z
   .string()
-  .min(1)
-  .max(255)
-  .refine((value) => !/\p{Cc}/u.test(value), 'must be one line of text');
+  .refine((value) => /^[^\p{Cc}]{1,255}$/u.test(value), 'must be one line of text, at most 255 characters');
 
 /** A text that must come back from Telnyx just as it was sent, to be recognised by it. */
 export const uniqueName = text.refine(
@@ -24,9 +22,9 @@ export const uniqueName = text.refine(
 );
 
 export const limit = z.int().min(1).max(500).default(50).describe('Rows to give');
-export const cursor = z.string().max(100).optional().describe('next_cursor of the call before');
+export const cursor = z.string().optional().describe('next_cursor of the call before');
 
-export const expiresAt = z.string().max(40).optional().describe('ISO 8601 in the future; UTC without a zone');
+export const expiresAt = z.string().optional().describe('ISO 8601 in the future; UTC without a zone');
 
 /** An expiry argument as Telnyx takes it, UTC with `Z`. Throws `BAD_INPUT` for what is no date, or not in the future. */
 export function futureInstant(value: string | undefined, now: Date): string | undefined {
@@ -40,7 +38,6 @@ export function futureInstant(value: string | undefined, now: Date): string | un
 /** Where a secret goes: never into the conversation. */
 export const deliverTo = z
   .string()
-  .max(4096)
   .optional()
   .describe('vault (default), browser, file:PATH (.env or .json), keychain:NAME or command:NAME');
 

@@ -1,7 +1,7 @@
 import type { Tool } from '../tool.ts';
 import { listConnectionsTool } from './connections.ts';
 import { handOff } from './hand-off.ts';
-import { createPush, deletePush, getPush, listPush } from './push-credentials.ts';
+import { checkPush, createPush, deletePush, getPush, listPush } from './push-credentials.ts';
 import { deleteTelephony, getTelephony, listTelephony, updateTelephony } from './telephony-credentials.ts';
 import { createTelephony, createToken } from './telephony-secrets.ts';
 
@@ -15,6 +15,7 @@ export const catalogue: readonly Tool[] = [
   createToken,
   listPush,
   getPush,
+  checkPush,
   createPush,
   deletePush,
   listConnectionsTool,

@@ -1,8 +1,5 @@
 import { z } from 'zod';
-import { badInput, ToolError } from '../errors.ts';
-import { readAppleMaterial } from '../material/apple.ts';
-import { readMaterial } from '../material/file.ts';
-import { readServiceAccount } from '../material/google.ts';
+import { ToolError } from '../errors.ts';
 import { type Connection, connectionsUsing } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import {
@@ -11,10 +8,33 @@ import {
   getPushCredential,
   listPushCredentials,
   type PushCredential,
-  type PushMaterial,
 } from '../telnyx/push-credentials.ts';
 import { type Deps, defineChange, defineRead } from '../tool.ts';
 import { cursor, id, limit, page, readPage, text, uniqueName } from './fields.ts';
+import {
+  cautions,
+  inspectMaterial,
+  type MaterialArgs,
+  materialArgs,
+  needsUpload,
+  refuseMaterial,
+} from './push-material.ts';
+
+const certificate = z.object({
+  subject: z.string(),
+  bundle_id: z.string().nullable(),
+  voip: z.boolean(),
+  not_before: z.string(),
+  not_after: z.string(),
+  days_left: z.number(),
+  fingerprint: z.string(),
+});
+
+const serviceAccount = z.object({
+  project_id: z.string().nullable(),
+  client_email: z.string().nullable(),
+  private_key_id: z.string().nullable(),
+});
 
 const credential = z.object({
   id: z.string(),
@@ -23,24 +43,8 @@ const credential = z.object({
   created_at: z.string().nullable(),
   updated_at: z.string().nullable(),
   shared_by_telnyx: z.boolean(),
-  certificate: z
-    .object({
-      subject: z.string(),
-      bundle_id: z.string().nullable(),
-      voip: z.boolean(),
-      not_before: z.string(),
-      not_after: z.string(),
-      days_left: z.number(),
-      fingerprint: z.string(),
-    })
-    .optional(),
-  service_account: z
-    .object({
-      project_id: z.string().nullable(),
-      client_email: z.string().nullable(),
-      private_key_id: z.string().nullable(),
-    })
-    .optional(),
+  certificate: certificate.optional(),
+  service_account: serviceAccount.optional(),
   private_key_fingerprint: z.string().nullable(),
 });
 
@@ -59,15 +63,12 @@ async function view(
   };
 }
 
-const type = z.enum(['ios', 'android']);
-const path = z.string().min(1).max(4096);
-
 export const listPush = defineRead({
   name: 'list_mobile_push_credentials',
   title: 'List mobile push credentials',
   description: 'APNs (iOS) and FCM (Android) credentials, with what their certificates and service accounts say.',
   toolset: 'push',
-  input: z.object({ type: type.optional(), alias: text.optional(), limit, cursor }),
+  input: z.object({ type: materialArgs.type.optional(), alias: text.optional(), limit, cursor }),
   output: z.object({ mobile_push_credentials: z.array(credential), ...page }),
   run: async (args, deps) => {
     const { rows, beside } = await readPage('push', args, deps, (filters, window) =>
@@ -91,23 +92,19 @@ export const createPush = defineChange({
   name: 'create_mobile_push_credential',
   title: 'Create a mobile push credential',
   description:
-    'Upload push material from files on this machine. iOS: certificate_file (VoIP certificate) and private_key_file, both PEM. Android: service_account_file (Firebase JSON). Give paths; never read or paste what is in them.',
+    'Check push material and upload it. iOS: certificate_file (VoIP certificate) and private_key_file in PEM, or p12_file. Android: service_account_file (Firebase JSON). Give paths on this machine, or upload: true; never read or paste what is in the files.',
   toolset: 'push',
   effect: 'create',
-  input: z.object({
-    type,
-    alias: uniqueName.describe('Unique name'),
-    certificate_file: path.optional(),
-    private_key_file: path.optional(),
-    service_account_file: path.optional(),
-  }),
-  output: z.object({ credential }),
+  uploads: true,
+  input: z.object({ alias: uniqueName.describe('Unique name'), ...materialArgs }),
+  output: z.object({ credential, warnings: z.array(z.string()) }),
   plan: async (args, deps) => {
-    const material = await prepare(args, deps);
+    const prepared = await prepare(args, deps);
+    if ('upload_id' in prepared) return { requests: [] };
     const secret = '(withheld)';
     const body =
-      material.type === 'ios'
-        ? { certificate: material.certificate, private_key: secret }
+      prepared.material.type === 'ios'
+        ? { certificate: prepared.material.certificate, private_key: secret }
         : { project_account_json_file: secret };
     return {
       requests: [
@@ -116,19 +113,21 @@ export const createPush = defineChange({
     };
   },
   run: async (args, deps) => {
-    const material = await prepare(args, deps);
-    return { credential: await view(await createPushCredential(deps.http, args.alias, material), deps) };
+    const prepared = await prepare(args, deps);
+    if ('upload_id' in prepared) return needsUpload(prepared);
+    const created = await createPushCredential(deps.http, args.alias, prepared.material);
+    return { credential: await view(created, deps), warnings: cautions(prepared.findings) };
   },
 });
 
-/** The material of a new credential, read and checked, once its alias is known to be free. */
-async function prepare(
-  { type, alias, ...files }: Files & { type: string; alias: string },
-  deps: Deps,
-): Promise<PushMaterial> {
-  const material = await (type === 'ios' ? readIos(files) : readAndroid(files));
-  const taken = await listPushCredentials(deps.http, { alias }, { offset: 0, limit: 2 });
-  if (!taken.rows.some((row) => row.alias === alias)) return material;
+/** The material of a new credential, checked, once its alias is known to be free. */
+async function prepare(args: MaterialArgs & { alias: string }, deps: Deps) {
+  const inspected = await inspectMaterial(args, deps);
+  if ('upload_id' in inspected) return inspected;
+  const { material, findings } = inspected;
+  if (!material) throw refuseMaterial(findings);
+  const taken = await listPushCredentials(deps.http, { alias: args.alias }, { offset: 0, limit: 2 });
+  if (!taken.rows.some((row) => row.alias === args.alias)) return { material, findings };
   throw new ToolError(
     'CONFLICT',
     'A push credential with this alias exists already.',
@@ -136,23 +135,30 @@ async function prepare(
   );
 }
 
-type Files = Partial<Record<'certificate_file' | 'private_key_file' | 'service_account_file', string | undefined>>;
-
-async function readIos({ certificate_file, private_key_file, service_account_file }: Files): Promise<PushMaterial> {
-  if (!certificate_file || !private_key_file || service_account_file) {
-    throw badInput('An ios credential takes certificate_file and private_key_file, and no service_account_file.');
-  }
-  const certificate = await readMaterial('certificate_file', certificate_file);
-  const key = await readMaterial('private_key_file', private_key_file);
-  return { type: 'ios', ...readAppleMaterial(certificate, key) };
-}
-
-async function readAndroid({ certificate_file, private_key_file, service_account_file }: Files): Promise<PushMaterial> {
-  if (!service_account_file || certificate_file || private_key_file) {
-    throw badInput('An android credential takes service_account_file, and no certificate_file or private_key_file.');
-  }
-  return { type: 'android', ...readServiceAccount(await readMaterial('service_account_file', service_account_file)) };
-}
+export const checkPush = defineRead({
+  name: 'check_push_material',
+  title: 'Check push material',
+  description:
+    'The checks of create_mobile_push_credential without uploading anything: what is wrong, and what to do about it.',
+  toolset: 'push',
+  input: z.object(materialArgs),
+  output: z.object({
+    status: z.enum(['usable', 'unusable', 'needs_upload']),
+    findings: z
+      .array(z.object({ code: z.string(), severity: z.string(), found: z.string(), action: z.string() }))
+      .optional(),
+    certificate: certificate.optional(),
+    service_account: serviceAccount.optional(),
+    message: z.string().optional(),
+    upload_id: z.string().optional(),
+  }),
+  run: async (args, deps) => {
+    const inspected = await inspectMaterial(args, deps);
+    if ('upload_id' in inspected) return needsUpload(inspected);
+    const { material, ...report } = inspected;
+    return { status: material ? ('usable' as const) : ('unusable' as const), ...report };
+  },
+});
 
 export const deletePush = defineChange({
   name: 'delete_mobile_push_credential',

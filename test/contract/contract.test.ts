@@ -70,7 +70,6 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
       ['get_telephony_credential', { id: someone() }],
       ['create_telephony_credential', { connection_id, name: 'new', tag: 't' }],
       ['update_telephony_credential', { id: someone(), expires_at: new Date(Date.now() + 60_000).toISOString() }],
-      ['delete_telephony_credential', { id: someone() }],
       ['list_mobile_push_credentials', {}],
       ['get_mobile_push_credential', { id: pushNamed('acme-dialer-ios') }],
       [
@@ -82,6 +81,10 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
         { type: 'android', alias: 'a', service_account_file: file('s.json', JSON.stringify(serviceAccount())) },
       ],
       ['delete_mobile_push_credential', { id: pushNamed('acme-dialer-ios-renewed') }],
+      ['check_push_material', { type: 'android', service_account_file: join(folder, 's.json') }],
+      ['create_telephony_token', { id: someone() }],
+      ['hand_off_secret', { id: someone(), kind: 'telephony' }],
+      ['delete_telephony_credential', { id: someone() }],
       ['list_connections', { kind: 'uac' }],
     ];
     expect(new Set(calls.map(([name]) => name))).toEqual(new Set(catalogue.map(({ name }) => name)));
@@ -135,8 +138,10 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
       { id: pushNamed('acme-dialer-ios') },
       { onprogress: ({ progress }) => told.push(progress) },
     );
-    // The last one may be dropped by a client that has the result already.
-    expect(told.slice(0, 3)).toEqual([1, 2, 3]);
+    // The last ones may be dropped by a client that has the result already.
+    expect(told.slice(0, 2)).toEqual([1, 2]);
+    // A question that comes back as a result makes two requests of a call, each with progress of its own.
+    if (session.version === '2025-11-25') expect(told).toEqual([...new Set(told)].sort((x, y) => x - y));
   });
 
   test('a cancelled call ends, and the server goes on', async () => {

@@ -10,7 +10,7 @@ export interface View {
 export type Reply = { status: number; view: View } | { status: number; json: object } | 'gone';
 
 /** One submission to a page, with the right to use it up. */
-export interface Visit {
+interface Visit {
   /** Goes into each form: a submission without it is refused. */
   readonly token: string;
   /** Uses the page up. False when it was used, closed or has expired meanwhile: then nothing may be done. */

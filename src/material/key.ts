@@ -1,0 +1,56 @@
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { Secret } from '../secrets/secret.ts';
+import { type Finding, refusal } from './finding.ts';
+
+const FORMS = ['pkcs8', 'pkcs1', 'sec1'] as const;
+const FEWEST_BITS = 2048;
+// Beyond this one signature takes seconds, and a file has room for far longer ones.
+const MOST_BITS = 8192;
+
+/** A private key out of DER in any of its three forms, or null. `source` is the text it stood in, hidden from now on. */
+export function readKey(der: Buffer, source?: string): KeyObject | null {
+  for (const type of FORMS) {
+    try {
+      const key = createPrivateKey({ key: der, format: 'der', type });
+      if (source !== undefined) new Secret(source);
+      // The form it is sent in is hidden before anything else is known of it.
+      if (key.asymmetricKeyType === 'rsa') toPkcs1(key);
+      return key;
+    } catch {
+      // Another form, or no key.
+    }
+  }
+  return null;
+}
+
+/** An RSA key as PKCS#1 PEM: Telnyx reportedly refuses PKCS#8 (api.md §4 row 13). */
+export function toPkcs1(key: KeyObject): Secret {
+  return new Secret(key.export({ type: 'pkcs1', format: 'pem' }).toString());
+}
+
+/** An RSA key as PKCS#8 PEM, as Google writes them. */
+export function toPkcs8(key: KeyObject): Secret {
+  return new Secret(key.export({ type: 'pkcs8', format: 'pem' }).toString());
+}
+
+/** What makes a key useless for its purpose; `what` names it in the sentence, `next` says where a good one comes from. */
+export function checkKey(key: KeyObject, what: string, next: string): Finding[] {
+  if (key.asymmetricKeyType !== 'rsa') return [refusal('KEY_NOT_RSA', `${what} is not an RSA key.`, next)];
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+  if (bits < FEWEST_BITS) {
+    return [refusal('RSA_TOO_SMALL', `${what} has ${bits} bits, fewer than ${FEWEST_BITS}.`, next)];
+  }
+  if (bits > MOST_BITS) return [refusal('RSA_TOO_LARGE', `${what} has ${bits} bits, more than ${MOST_BITS}.`, next)];
+  if (works(key)) return [];
+  return [refusal('KEY_DAMAGED', `${what} can be read but its parts do not fit each other.`, next)];
+}
+
+// OpenSSL takes the numbers of a key as they are written.
+function works(key: KeyObject): boolean {
+  try {
+    const probe = Buffer.from('preflight');
+    return verify('sha256', probe, createPublicKey(key), sign('sha256', probe, key));
+  } catch {
+    return false;
+  }
+}

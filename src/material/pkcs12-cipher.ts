@@ -1,0 +1,142 @@
+import { createDecipheriv, createHmac, pbkdf2 } from 'node:crypto';
+import { promisify } from 'node:util';
+import type forge from 'node-forge';
+import { inside, numberOf, octetsOf, oidOf, partsOf } from './ber.ts';
+
+type Forge = typeof forge;
+type Node = forge.asn1.Asn1;
+type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
+
+/** Why an archive is not opened although its structure may be sound. */
+export class Locked extends Error {
+  override readonly name = 'Locked';
+  readonly reason: 'passphrase' | 'unsupported' | 'too costly';
+
+  constructor(reason: Locked['reason']) {
+    super();
+    this.reason = reason;
+  }
+}
+
+/** What the parts of one archive are opened with: null is a passphrase that was never set, '' an empty one. */
+export interface Opener {
+  forge: Forge;
+  passphrase: string | null;
+  /** How many more rounds of hashing the archive may ask for. */
+  rounds: { left: number };
+}
+
+const HASHES: Record<string, HashName> = {
+  '1.3.14.3.2.26': 'sha1',
+  '2.16.840.1.101.3.4.2.1': 'sha256',
+  '2.16.840.1.101.3.4.2.2': 'sha384',
+  '2.16.840.1.101.3.4.2.3': 'sha512',
+};
+const HMACS: Record<string, HashName> = {
+  '1.2.840.113549.2.7': 'sha1',
+  '1.2.840.113549.2.9': 'sha256',
+  '1.2.840.113549.2.10': 'sha384',
+  '1.2.840.113549.2.11': 'sha512',
+};
+const HASH_BYTES: Record<HashName, number> = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
+const CIPHERS: Record<string, [name: string, keyBytes: number]> = {
+  '2.16.840.1.101.3.4.1.2': ['aes-128-cbc', 16],
+  '2.16.840.1.101.3.4.1.22': ['aes-192-cbc', 24],
+  '2.16.840.1.101.3.4.1.42': ['aes-256-cbc', 32],
+  '1.2.840.113549.3.7': ['des-ede3-cbc', 24],
+};
+const [PBES2, PBKDF2] = ['1.2.840.113549.1.5.13', '1.2.840.113549.1.5.12'];
+const TRIPLE_DES = '1.2.840.113549.1.12.1.3';
+const RC2_BYTES: Record<string, number> = { '1.2.840.113549.1.12.1.5': 16, '1.2.840.113549.1.12.1.6': 5 };
+const [FOR_KEY, FOR_IV, FOR_MAC] = [1, 2, 3];
+
+/** Whether the MAC of RFC 7292 §4 is that of the content under the passphrase. Throws `Locked` and `Malformed`. */
+export function isMacOf(macData: Node, content: Buffer, opener: Opener): boolean {
+  const [digestInfo, salt, rounds] = partsOf(macData);
+  const [algorithm, digest] = partsOf(digestInfo);
+  const hash = known(HASHES, oidOf(inside(algorithm)));
+  const key = derive(opener, FOR_MAC, octetsOf(salt), rounds ? numberOf(rounds) : 1, HASH_BYTES[hash], hash);
+  return createHmac(hash, key).update(content).digest().equals(octetsOf(digest));
+}
+
+/** The content encrypted under an AlgorithmIdentifier of PKCS#12 or PBES2. Throws `Locked` and `Malformed`. */
+export async function decrypt(algorithm: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
+  const plain = await decryptAny(algorithm, data, opener);
+  // Padding alone lets many a wrong passphrase pass for right, but all that is encrypted in such a file is a SEQUENCE.
+  if (plain[0] !== 0x30 || !isAsn1(plain, opener)) throw new Locked('passphrase');
+  return plain;
+}
+
+function isAsn1(bytes: Buffer, { forge }: Opener): boolean {
+  try {
+    forge.asn1.fromDer(bytes.toString('latin1'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function decryptAny(algorithm: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
+  const [scheme, parameters] = partsOf(algorithm);
+  const oid = oidOf(scheme);
+  if (oid === PBES2) return decryptPbes2(parameters, data, opener);
+  const [salt, rounds] = partsOf(parameters);
+  const make = (purpose: number, bytes: number) => derive(opener, purpose, octetsOf(salt), numberOf(rounds), bytes);
+  if (oid === TRIPLE_DES) return decipher('des-ede3-cbc', make(FOR_KEY, 24), make(FOR_IV, 8), data);
+  const keyBytes = known(RC2_BYTES, oid);
+  return decipherRc2(opener.forge, make(FOR_KEY, keyBytes), make(FOR_IV, 8), data);
+}
+
+async function decryptPbes2(parameters: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
+  const [derivation, encryption] = partsOf(parameters).map(partsOf);
+  if (oidOf(derivation?.[0]) !== PBKDF2) throw new Locked('unsupported');
+  const [salt, rounds, ...optional] = partsOf(derivation?.[1]);
+  const prf = optional.find((part) => Array.isArray(part.value));
+  const hash = prf ? known(HMACS, oidOf(inside(prf))) : 'sha1';
+  const [name, keyBytes] = known(CIPHERS, oidOf(encryption?.[0]));
+  const count = spend(opener, numberOf(rounds), Math.ceil(keyBytes / HASH_BYTES[hash]));
+  const key = await promisify(pbkdf2)(opener.passphrase ?? '', octetsOf(salt), count, keyBytes, hash);
+  return decipher(name, key, octetsOf(encryption?.[1]), data);
+}
+
+// RFC 7292 appendix B.
+function derive(opener: Opener, purpose: number, salt: Buffer, rounds: number, bytes: number, hash?: HashName): Buffer {
+  const { forge, passphrase } = opener;
+  const count = spend(opener, rounds, Math.ceil(bytes / HASH_BYTES[hash ?? 'sha1']));
+  const digest = forge.md[hash ?? 'sha1'].create();
+  const seed = forge.util.createBuffer(salt.toString('latin1'));
+  return Buffer.from(forge.pkcs12.generateKey(passphrase, seed, purpose, count, bytes, digest).getBytes(), 'latin1');
+}
+
+function spend({ rounds }: Opener, count: number, times: number): number {
+  rounds.left -= count * times;
+  if (rounds.left < 0) throw new Locked('too costly');
+  if (count === 0) throw new Locked('unsupported');
+  return count;
+}
+
+function known<T>(table: Record<string, T>, oid: string): T {
+  const entry = Object.hasOwn(table, oid) ? table[oid] : undefined;
+  if (entry === undefined) throw new Locked('unsupported');
+  return entry;
+}
+
+function decipher(name: string, key: Buffer, iv: Buffer, data: Buffer): Buffer {
+  const cipher = createDecipheriv(name, key, iv);
+  const start = cipher.update(data);
+  try {
+    return Buffer.concat([start, cipher.final()]);
+  } catch {
+    // The padding is wrong.
+    throw new Locked('passphrase');
+  }
+}
+
+// OpenSSL 3 has RC2 in a provider that Node does not load; exports of older systems use it.
+function decipherRc2(forge: Forge, key: Buffer, iv: Buffer, data: Buffer): Buffer {
+  const cipher = forge.rc2.createDecryptionCipher(key.toString('latin1'), key.length * 8);
+  cipher.start(iv.toString('latin1'));
+  cipher.update(forge.util.createBuffer(data.toString('latin1')));
+  if (!cipher.finish()) throw new Locked('passphrase');
+  return Buffer.from(cipher.output.getBytes(), 'latin1');
+}

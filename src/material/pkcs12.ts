@@ -1,0 +1,103 @@
+import type forge from 'node-forge';
+import type { Secret } from '../secrets/secret.ts';
+import { implicitOctetsOf, inside, Malformed, numberOf, octetsOf, oidOf, partsOf } from './ber.ts';
+import { type Finding, refusal } from './finding.ts';
+import { identify } from './kind.ts';
+import { decrypt, isMacOf, Locked, type Opener } from './pkcs12-cipher.ts';
+import { wrongFile } from './wrong-file.ts';
+
+/** What an archive holds: certificates as X.509 DER, private keys as PKCS#8 DER. */
+export interface Pkcs12 {
+  certificates: Buffer[];
+  keys: Buffer[];
+}
+
+type Node = forge.asn1.Asn1;
+
+const [DATA, ENCRYPTED_DATA] = ['1.2.840.113549.1.7.1', '1.2.840.113549.1.7.6'];
+const BAGS = '1.2.840.113549.1.12.10.1.';
+const [KEY_BAG, SHROUDED_KEY_BAG, CERTIFICATE_BAG] = [`${BAGS}1`, `${BAGS}2`, `${BAGS}3`];
+
+// Keychain and OpenSSL ask for 2048 a part, the costliest exports known (Java's) for some 350 000 in all. This many
+// keep the process busy for two seconds.
+const MOST_ROUNDS = 600_000;
+
+const EXPORT_AGAIN = 'Have the person export the .p12 again from Keychain Access, or give the two PEM files.';
+
+/** Opens a .p12 of RFC 7292 as Keychain, OpenSSL and Windows make them; a finding says why it stays shut. */
+export async function readPkcs12(file: Buffer, passphrase: Secret | undefined): Promise<Pkcs12 | Finding> {
+  const { default: forge } = await import('node-forge');
+  const given = passphrase?.reveal() ?? '';
+  const rounds = { left: MOST_ROUNDS };
+  const openers = (given === '' ? ['', null] : [given]).map((passphrase) => ({ forge, passphrase, rounds }));
+  try {
+    return await open(parse(forge, file), openers);
+  } catch (error) {
+    if (error instanceof Locked) return whyLocked(error, given !== '');
+    if (identify(file) !== 'P12') return wrongFile('p12_file', file);
+    return refusal('P12_DAMAGED', 'p12_file is a PKCS#12 archive that cannot be read.', EXPORT_AGAIN);
+  }
+}
+
+function whyLocked({ reason }: Locked, isGiven: boolean): Finding {
+  if (reason === 'too costly') {
+    return refusal('P12_TOO_COSTLY', 'p12_file asks for far more key derivation than any exporter does.', EXPORT_AGAIN);
+  }
+  if (reason === 'unsupported') {
+    return refusal('P12_UNSUPPORTED', 'p12_file is locked in a way that is not supported.', EXPORT_AGAIN);
+  }
+  return isGiven
+    ? refusal('P12_PASSPHRASE_WRONG', 'The passphrase does not open p12_file.', 'Have the person give the right one.')
+    : refusal(
+        'P12_PASSPHRASE_MISSING',
+        'p12_file needs a passphrase.',
+        'Have the person give the one it was made with.',
+      );
+}
+
+async function open(pfx: Node, openers: Opener[]): Promise<Pkcs12> {
+  const [version, authSafe, macData] = partsOf(pfx);
+  if (numberOf(version) !== 3) throw new Malformed();
+  const [type, content] = partsOf(authSafe);
+  // The other kind is sealed with a certificate in place of a passphrase.
+  if (oidOf(type) !== DATA) throw new Locked('unsupported');
+  const safe = octetsOf(inside(content));
+  const opener = macData ? openers.find((each) => isMacOf(macData, safe, each)) : openers[0];
+  if (!opener) throw new Locked('passphrase');
+
+  const found: Pkcs12 = { certificates: [], keys: [] };
+  for (const info of partsOf(parse(opener.forge, safe))) {
+    const bags = await contentsOf(info, opener);
+    for (const bag of bags ? partsOf(parse(opener.forge, bags)) : []) await readBag(bag, opener, found);
+  }
+  return found;
+}
+
+async function contentsOf(info: Node, opener: Opener): Promise<Buffer | undefined> {
+  const [type, content] = partsOf(info);
+  const oid = oidOf(type);
+  if (oid === DATA) return octetsOf(inside(content));
+  if (oid !== ENCRYPTED_DATA) return undefined;
+  const [, encrypted] = partsOf(inside(content));
+  const [, algorithm, data] = partsOf(encrypted);
+  return decrypt(algorithm, implicitOctetsOf(data), opener);
+}
+
+async function readBag(bag: Node, opener: Opener, found: Pkcs12): Promise<void> {
+  const [type, wrapped] = partsOf(bag);
+  const oid = oidOf(type);
+  const value = inside(wrapped);
+  if (oid === CERTIFICATE_BAG) {
+    const [, certificate] = partsOf(value);
+    found.certificates.push(octetsOf(inside(certificate)));
+  } else if (oid === SHROUDED_KEY_BAG) {
+    const [algorithm, data] = partsOf(value);
+    found.keys.push(await decrypt(algorithm, octetsOf(data), opener));
+  } else if (oid === KEY_BAG && value) {
+    found.keys.push(Buffer.from(opener.forge.asn1.toDer(value).getBytes(), 'latin1'));
+  }
+}
+
+function parse({ asn1 }: typeof forge, bytes: Buffer): Node {
+  return asn1.fromDer(bytes.toString('latin1'));
+}

@@ -1,0 +1,131 @@
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { Secret } from '../secrets/secret.ts';
+import { type Contents, readCertificate, readContents } from './contents.ts';
+import { caution, type Finding, refusal } from './finding.ts';
+import { readKey } from './key.ts';
+import { readPkcs12 } from './pkcs12.ts';
+import { type Slot, tooLarge, wrongFile } from './wrong-file.ts';
+
+/** What the files of a person hold between them, and what kept the rest from being read. */
+export interface Found {
+  certificates: X509Certificate[];
+  keys: KeyObject[];
+  findings: Finding[];
+}
+
+interface Given {
+  slot: Slot;
+  file: Buffer;
+  contents: Contents;
+}
+
+const AGAIN = 'Have the person copy or export the whole file again.';
+const BOTH = 'Have the person give the certificate and its private key, or one .p12 that holds both.';
+
+/** Certificates and keys out of one or two PEM files; either file may hold both. */
+export function fromFiles(certificateFile: Buffer | undefined, keyFile: Buffer | undefined): Found {
+  const files = { certificate_file: certificateFile, private_key_file: keyFile };
+  const given: Given[] = [];
+  for (const slot of ['certificate_file', 'private_key_file'] as const) {
+    const file = files[slot];
+    if (!file) continue;
+    const large = tooLarge(slot, file);
+    if (large.length > 0) return { certificates: [], keys: [], findings: large };
+    given.push({ slot, file, contents: readContents(file) });
+  }
+  const certificates = given.flatMap(({ contents }) => contents.certificates);
+  const keys = given.flatMap(({ contents }) => contents.keys);
+  const findings = given.flatMap(notesOf);
+  if (areSwapped(given)) findings.push(swapped());
+  else {
+    if (certificates.length === 0) findings.push(noCertificate(given));
+    if (keys.length === 0) findings.push(noKey(given));
+  }
+  return { certificates, keys, findings };
+}
+
+/** Certificates and keys out of a PKCS#12 archive. */
+export async function fromPkcs12(file: Buffer, passphrase: Secret | undefined): Promise<Found> {
+  const large = tooLarge('p12_file', file);
+  if (large.length > 0) return { certificates: [], keys: [], findings: large };
+  const opened = await readPkcs12(file, passphrase);
+  if ('code' in opened) return { certificates: [], keys: [], findings: [opened] };
+  const certificates = opened.certificates.map(readCertificate).filter((each) => each !== null);
+  const keys = opened.keys.map((der) => readKey(der)).filter((each) => each !== null);
+  const findings: Finding[] = [];
+  if (certificates.length === 0) {
+    findings.push(refusal('P12_NO_CERTIFICATE', 'p12_file opens and holds no certificate that can be read.', BOTH));
+  }
+  if (keys.length === 0) {
+    findings.push(
+      refusal(
+        'P12_NO_KEY',
+        'p12_file opens and holds no private key that can be read.',
+        'Have the person export the certificate from "My Certificates" in Keychain Access, where its key is under it.',
+      ),
+    );
+  }
+  return { certificates, keys, findings };
+}
+
+function notesOf({ slot, contents: { notes } }: Given): Finding[] {
+  const findings: Finding[] = [];
+  if (notes.has('repaired')) {
+    findings.push(
+      caution('PEM_REPAIRED', `${slot} had lost its line breaks or marks; they were put back.`, 'Nothing needs doing.'),
+    );
+  }
+  if (notes.has('converted')) {
+    findings.push(caution('DER_CONVERTED', `${slot} was binary DER; it was turned into PEM.`, 'Nothing needs doing.'));
+  }
+  return findings;
+}
+
+function areSwapped([first, second]: Given[]): boolean {
+  if (!first || !second || first.contents.certificates.length > 0 || second.contents.keys.length > 0) return false;
+  const holdsKey = first.contents.keys.length > 0 || first.contents.notes.has('encrypted key');
+  return holdsKey && second.contents.certificates.length > 0;
+}
+
+function swapped(): Finding {
+  return refusal(
+    'FILES_SWAPPED',
+    'certificate_file must hold a PEM certificate; it is a PEM private key, and private_key_file holds the certificate.',
+    'Call again with the two paths exchanged.',
+  );
+}
+
+function noCertificate(given: Given[]): Finding {
+  const own = given.find(({ slot }) => slot === 'certificate_file');
+  if (!own) return refusal('CERTIFICATE_MISSING', 'There is no certificate.', BOTH);
+  const broken = 'certificate_file holds a PEM certificate that cannot be read.';
+  return spoilt(own) ?? wrong(own, 'broken certificate', refusal('CERTIFICATE_DAMAGED', broken, AGAIN));
+}
+
+function noKey(given: Given[]): Finding {
+  const locked = given.find(({ contents }) => contents.notes.has('encrypted key'));
+  if (locked) {
+    return refusal(
+      'KEY_ENCRYPTED',
+      `${locked.slot} holds an encrypted private key.`,
+      'Have the person give the .p12 and its passphrase, or a key decrypted with `openssl rsa -traditional`.',
+    );
+  }
+  const own = given.find(({ slot }) => slot === 'private_key_file');
+  if (!own) return refusal('KEY_MISSING', 'There is no private key.', BOTH);
+  const broken = 'private_key_file holds a PEM private key that cannot be read.';
+  return spoilt(own) ?? wrong(own, 'broken key', refusal('KEY_UNREADABLE', broken, AGAIN));
+}
+
+function spoilt({ slot, contents: { notes } }: Given): Finding | undefined {
+  if (notes.has('too many blocks')) {
+    return refusal('TOO_MANY_BLOCKS', `${slot} holds too many PEM blocks to be looked into.`, BOTH);
+  }
+  return notes.has('cut off')
+    ? refusal('PEM_CUT_OFF', `${slot} holds PEM that begins and does not end.`, AGAIN)
+    : undefined;
+}
+
+function wrong({ slot, file, contents }: Given, note: 'broken certificate' | 'broken key', broken: Finding): Finding {
+  return contents.notes.has(note) ? broken : wrongFile(slot, file);
+}

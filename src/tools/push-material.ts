@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { badInput, ToolError } from '../errors.ts';
+import { checkApple } from '../material/apple.ts';
+import type { CertificateFacts } from '../material/certificate.ts';
+import { readMaterial } from '../material/file.ts';
+import type { Finding } from '../material/finding.ts';
+import { checkGoogle } from '../material/google.ts';
+import { identify, type Kind, kindOf } from '../material/kind.ts';
+import type { WaitingUpload } from '../people/page-uploads.ts';
+import { Secret } from '../secrets/secret.ts';
+import type { PushMaterial, ServiceAccount } from '../telnyx/push-credentials.ts';
+import type { Deps } from '../tool.ts';
+import { text } from './fields.ts';
+
+const path = z.string().optional();
+
+/** How push material is named in arguments: by paths on this machine, or by a page where the person drops the files. */
+export const materialArgs = {
+  type: z.enum(['ios', 'android']),
+  certificate_file: path,
+  private_key_file: path,
+  p12_file: path,
+  p12_passphrase_file: path,
+  service_account_file: path,
+  upload: z.boolean().optional().describe('Open a page for the files instead'),
+  upload_id: z.string().optional().describe('From needs_upload'),
+  bundle_id: text.optional().describe('Of the app, to compare with'),
+  project_id: text.optional().describe('Of Firebase, to compare with'),
+};
+export type MaterialArgs = z.output<z.ZodObject<typeof materialArgs>>;
+
+/** What preflight says of material; `material` is there only when no finding is an error. */
+export interface Report {
+  findings: Finding[];
+  certificate?: CertificateFacts;
+  service_account?: ServiceAccount;
+  material?: PushMaterial;
+}
+
+interface Given {
+  certificate?: Buffer | undefined;
+  key?: Buffer | undefined;
+  p12?: Buffer | undefined;
+  passphrase?: Secret | undefined;
+  serviceAccount?: Buffer | undefined;
+}
+
+/** Reads and checks the material; gives what to wait for when the person has yet to drop the files. */
+export async function inspectMaterial(args: MaterialArgs, deps: Deps): Promise<Report | WaitingUpload> {
+  const given = args.upload || args.upload_id ? await fromPage(args, deps) : await fromFiles(args);
+  if ('upload_id' in given) return given;
+  if (args.type === 'android') {
+    if (!given.serviceAccount) throw badInput('An android credential takes service_account_file, or upload.');
+    const { findings, account, material } = checkGoogle(given.serviceAccount, args.project_id);
+    return {
+      findings,
+      ...(account && { service_account: account }),
+      ...(material && { material: { type: 'android', ...material } }),
+    };
+  }
+  const { findings, certificate, material } = await checkApple({ ...given, bundleId: args.bundle_id }, deps.now());
+  return { findings, ...(certificate && { certificate }), ...(material && { material: { type: 'ios', ...material } }) };
+}
+
+async function fromFiles(args: MaterialArgs): Promise<Given> {
+  const { certificate_file, private_key_file, p12_file, p12_passphrase_file, service_account_file, type } = args;
+  const apple = certificate_file ?? private_key_file ?? p12_file ?? p12_passphrase_file;
+  if (type === 'ios' && (service_account_file || !apple)) {
+    throw badInput('An ios credential takes certificate_file and private_key_file, or p12_file, or upload.');
+  }
+  if (type === 'android' && (apple || !service_account_file)) {
+    throw badInput('An android credential takes service_account_file, or upload.');
+  }
+  const readIf = (what: string, file: string | undefined) =>
+    file === undefined ? undefined : readMaterial(what, file);
+  const passphrase = await readIf('p12_passphrase_file', p12_passphrase_file);
+  return {
+    certificate: await readIf('certificate_file', certificate_file),
+    key: await readIf('private_key_file', private_key_file),
+    p12: await readIf('p12_file', p12_file),
+    serviceAccount: await readIf('service_account_file', service_account_file),
+    ...(passphrase && { passphrase: new Secret(passphrase.toString('utf8').replace(/\r?\n$/, '')) }),
+  };
+}
+
+async function fromPage({ type, upload_id }: MaterialArgs, deps: Deps): Promise<Given | WaitingUpload> {
+  const uploads = await deps.uploads();
+  if (upload_id === undefined) {
+    const title = type === 'ios' ? 'VoIP certificate and key for iOS' : 'Firebase service account for Android';
+    const recognise = async (files: { name: string; bytes: Buffer }[]) =>
+      files.map(({ name, bytes }) => ({ name, what: kindOf(bytes), ok: slotOf(type, bytes) !== undefined }));
+    return uploads.open(title, recognise).catch(() => {
+      throw new ToolError(
+        'CONFIGURATION',
+        'No page can be opened on this machine.',
+        'Ask the person for the paths of the files instead.',
+      );
+    });
+  }
+  const taken = uploads.take(upload_id);
+  if (!taken)
+    throw badInput(
+      'This upload_id is unknown or too old.',
+      'Call again with upload: true; the person drops the files anew.',
+    );
+  if ('upload_id' in taken) return taken;
+  const given: Given = { passphrase: taken.passphrase };
+  for (const { bytes } of taken.files) {
+    const slot = slotOf(type, bytes);
+    if (slot) given[slot] = bytes;
+  }
+  return given;
+}
+
+const SLOTS: Partial<Record<Kind, 'certificate' | 'key' | 'p12' | 'serviceAccount'>> = {
+  CERTIFICATE: 'certificate',
+  DER: 'certificate',
+  PRIVATE_KEY: 'key',
+  ENCRYPTED_KEY: 'key',
+  EC_KEY: 'key',
+  P12: 'p12',
+  SERVICE_ACCOUNT: 'serviceAccount',
+};
+
+/** Which part of the material a dropped file is, by what it holds; undefined when the platform has no use for it. */
+function slotOf(type: string, bytes: Buffer) {
+  const slot = SLOTS[identify(bytes)];
+  return (slot === 'serviceAccount') === (type === 'android') ? slot : undefined;
+}
+
+/** Tells the agent that the person has yet to drop the files. */
+export function needsUpload({ upload_id, code, secondsLeft }: WaitingUpload) {
+  const message = `A page with the code ${code} is open in the person's browser, for ${secondsLeft} more seconds. Tell them to drop the files there, then call again with upload_id in place of upload.`;
+  return { status: 'needs_upload' as const, upload_id, message };
+}
+
+/** Findings that do not keep the material from being used, as sentences. */
+export const cautions = (findings: Finding[]): string[] =>
+  findings.map(({ code, found, action }) => `${code}: ${found} ${action}`);
+
+/** `BAD_INPUT` with everything that keeps the material from being uploaded. */
+export function refuseMaterial(findings: Finding[]): ToolError {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  return badInput(
+    errors.map(({ code, found }) => `${code}: ${found}`).join(' '),
+    [...new Set(errors.map(({ action }) => action))].join(' '),
+  );
+}
