@@ -82,9 +82,7 @@ export function defineRead<I extends z.ZodObject, O extends z.ZodObject>(tool: D
 export function defineChange<I extends z.ZodObject, O extends z.ZodObject>(tool: Change<I, O>): Tool {
   return {
     ...tool,
-    input: tool.input
-      .extend({ dry_run: z.boolean().optional().describe('Only plan'), ...(tool.confirm && approval) })
-      .strict(),
+    input: tool.input.extend({ dry_run: z.boolean().optional(), ...(tool.confirm && approval) }).strict(),
     output: z.object({
       ...outcome,
       ...(tool.confirm && asked),

@@ -16,9 +16,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startSandbox } from '../src/sandbox/server.ts';
 import type { Keychain } from '../src/secrets/keychain.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, textOf, yes } from './app.ts';
 import { press, visit } from './browser/visitor.ts';
+import { startProcess } from './process.ts';
 
 let folder: string;
 let outside: string;
@@ -480,4 +482,45 @@ test('a machine without a display says so before anything is created', async () 
     message: expect.stringMatching(/no display/),
   });
   expect(made(t)).toBeUndefined();
+});
+
+test.each(['vault', 'file', 'keychain'])(
+  'a full disk stops a create for the %s before anything is created',
+  async (kind) => {
+    await using sandbox = await startSandbox();
+    const env = { TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl, TELNYX_MCP_ALLOW_DIRS: folder };
+    await using server = await startProcess({ env, fileBlocks: 0 });
+    const connection_id = [...sandbox.world.connections.values()].find((row) => row.kind === 'credential')?.id;
+    const deliver_to = { vault: 'vault', file: `file:${at('.env')}`, keychain: 'keychain:x' }[kind];
+    const result = await server.call('create_telephony_credential', { connection_id, deliver_to });
+    expect(JSON.stringify(result)).toMatch(/vault folder .* is not writable \(EFBIG\)/);
+    expect(sandbox.requests.some(({ method }) => method === 'POST')).toBe(false);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test('a folder that cannot be written stops a create before anything is created', async () => {
+  // Root may write anywhere on disk, but not here; others are stopped by the mode.
+  const readOnly = process.getuid?.() === 0 ? '/proc/self' : folder;
+  if (readOnly === folder) chmodSync(folder, 0o555);
+  await using t = await start({ config: { allowDirs: [readOnly] } });
+  expect(errorOf(await create(t, `file:${readOnly}/.env`))).toMatchObject({
+    code: 'BAD_INPUT',
+    message: expect.stringMatching(/cannot be written/),
+  });
+  expect(made(t)).toBeUndefined();
+  chmodSync(folder, 0o755);
+});
+
+test('a keychain that locks itself after the proof leaves the secret in the vault', async () => {
+  const locking = async (): Promise<Keychain> => ({
+    set: (_, account) => {
+      if (!account.endsWith('(probe)')) throw new Error('locked meanwhile');
+    },
+    remove: () => undefined,
+  });
+  await using t = await start({ keychain: locking });
+  const { secret } = dataOf<Created>(await create(t, 'keychain:x'));
+  expect(secret).toMatchObject({ destination: 'vault', warning: expect.stringContaining('it is in the vault') });
+  expect(readFileSync(secret.place, 'utf8')).toContain(made(t)?.sip_password);
 });

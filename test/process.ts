@@ -37,6 +37,7 @@ export async function startProcess({
   elicit,
   initialize = true,
   imports = [],
+  fileBlocks,
 }: {
   args?: string[];
   env?: Record<string, string>;
@@ -44,16 +45,15 @@ export async function startProcess({
   initialize?: boolean;
   /** Modules loaded before the server. */
   imports?: string[];
+  /** The largest file it may write, in blocks of 512 bytes: a full disk, as far as a process can tell. */
+  fileBlocks?: number;
 } = {}): Promise<ServerProcess> {
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-process-'));
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(
-    process.execPath,
-    [GUARD, ...imports].flatMap((module) => ['--import', module]).concat(MAIN, args),
-    {
-      env: { PATH, HOME, CI: '1', TELNYX_MCP_STATE_DIR: stateDir, ...env },
-    },
-  );
+  const node = [process.execPath, ...[GUARD, ...imports].flatMap((module) => ['--import', module]), MAIN, ...args];
+  const limited = ['sh', '-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'sh', ...node];
+  const [command = '', ...rest] = fileBlocks === undefined ? node : limited;
+  const child = spawn(command, rest, { env: { PATH, HOME, CI: '1', TELNYX_MCP_STATE_DIR: stateDir, ...env } });
   const written = { stdout: '', stderr: '' };
   child.stderr.setEncoding('utf8').on('data', (text) => (written.stderr += text));
   child.stdout.setEncoding('utf8').on('data', (text) => (written.stdout += text));

@@ -21,7 +21,7 @@ export const uniqueName = text.refine(
   'must be visible text without doubled spaces',
 );
 
-export const limit = z.int().min(1).max(500).default(50).describe('Rows to give');
+export const limit = z.int().min(1).max(500).default(50);
 export const cursor = z.string().optional().describe('next_cursor of the call before');
 
 export const expiresAt = z.string().optional().describe('ISO 8601 in the future; UTC without a zone');
