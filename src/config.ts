@@ -88,7 +88,7 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
     toolsets: (setting('toolsets')?.split(',') ?? [...TOOLSETS]).map((name) =>
       oneOf('toolsets', TOOLSETS, name.trim()),
     ),
-    deliverTo: setting('deliver-to') ?? 'vault',
+    deliverTo: checkPlace(setting('deliver-to') ?? 'vault'),
     allowDirs: setting('allow-dirs')
       ?.split(delimiter)
       .flatMap((path) => home(path.trim()) || []),
@@ -143,6 +143,11 @@ function checkUrl(value: string): string {
     throw new ConfigError('the base URL must be an https: URL without user, password or query');
   }
   return url.href;
+}
+
+function checkPlace(value: string): string {
+  if (/^(vault|browser|(file|keychain|command):.+)$/.test(value)) return value;
+  throw new ConfigError('--deliver-to must be vault, browser, file:PATH, keychain:NAME or command:NAME');
 }
 
 const home = (path: string | undefined): string | undefined => path?.replace(/^~(?=\/|$)/, homedir());

@@ -65,6 +65,7 @@ const refused: [title: string, args: string[], env: Record<string, string>, says
   ['a plain http API', ['--base-url', 'http://api.telnyx.com/v2'], {}, /https/],
   ['a base URL with a password', ['--base-url', 'https://a:b@api.telnyx.com/v2'], {}, /https/],
   ['a host that only begins like loopback', ['--base-url', 'http://127.0.0.1.evil.example/v2'], {}, /https/],
+  ['an unknown place for secrets', ['--deliver-to', 'email'], {}, /--deliver-to must be/],
   ['no URL', ['--base-url', 'api.telnyx.com'], {}, /https/],
   ['half a sandbox', ['--sandbox-seed', '1.5'], {}, /--sandbox-seed/],
 ];

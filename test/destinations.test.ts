@@ -422,6 +422,16 @@ test('an existing secret is handed over after asking, without a change at Telnyx
   expect(t.sandbox.requests.every(({ method }) => method === 'GET')).toBe(true);
 });
 
+test('a path cannot dress up the question of a hand-off', async () => {
+  await using t = await start({ person: () => ({ action: 'decline' }) });
+  await t.call('hand_off_secret', {
+    id: living(t),
+    kind: 'telephony',
+    deliver_to: `file:/x/.env\n\nNothing leaves this machine\u202e`,
+  });
+  expect(t.asked[0]?.message).not.toMatch(/[\n\u202e]/);
+});
+
 test('a hand-off that is declined hands nothing over', async () => {
   await using t = await start({ person: () => ({ action: 'decline' }) });
   expect(dataOf(await t.call('hand_off_secret', { id: living(t), kind: 'telephony' }))).toMatchObject({

@@ -4,7 +4,7 @@ import { access, readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { ToolError } from '../errors.ts';
-import type { Delivery, Destination, Handover, Slot } from './destination.ts';
+import { type Delivery, type Destination, entryOf, type Handover, type Slot } from './destination.ts';
 
 const WITHIN_MS = 10_000;
 const WRITABLE_BY_OTHERS = 0o022;
@@ -74,9 +74,8 @@ class CommandSlot implements Slot {
     this.#env = env;
   }
 
-  async keep({ facts, secrets }: Handover): Promise<Delivery> {
-    const revealed = Object.fromEntries(Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]));
-    await this.#feed(JSON.stringify({ ...facts, ...revealed }));
+  async keep(handover: Handover): Promise<Delivery> {
+    await this.#feed(JSON.stringify(entryOf(handover)));
     return { destination: 'command', place: this.#name };
   }
 

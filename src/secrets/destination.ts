@@ -26,6 +26,12 @@ export interface Destination {
   reserve(): Promise<Slot>;
 }
 
+/** Facts and secrets as the person gets them: the one place a handover is spelled out. */
+export function entryOf({ facts, secrets }: Handover): Record<string, string | null> {
+  const revealed = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]);
+  return { ...facts, ...Object.fromEntries(revealed) };
+}
+
 /** The code of a system error, fit to be shown. */
 export function reason(error: unknown): string {
   return error instanceof Error && 'code' in error && /^[A-Z_]+$/.test(String(error.code))

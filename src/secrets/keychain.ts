@@ -1,5 +1,5 @@
 import { ToolError } from '../errors.ts';
-import type { Delivery, Destination, Handover, Slot } from './destination.ts';
+import { type Delivery, type Destination, entryOf, type Handover, type Slot } from './destination.ts';
 
 const SERVICE = 'telnyx-credentials-mcp';
 
@@ -49,9 +49,8 @@ class KeychainSlot implements Slot {
     this.#name = name;
   }
 
-  async keep({ facts, secrets }: Handover): Promise<Delivery> {
-    const revealed = Object.fromEntries(Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]));
-    this.#keychain.set(SERVICE, this.#name, JSON.stringify({ ...facts, ...revealed }));
+  async keep(handover: Handover): Promise<Delivery> {
+    this.#keychain.set(SERVICE, this.#name, JSON.stringify(entryOf(handover)));
     return { destination: 'keychain', place: `${SERVICE}, ${this.#name}` };
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { badInput } from '../errors.ts';
+import { oneLine } from '../untrusted.ts';
 import { resolveAllowed } from './allowed-folder.ts';
 import { type Delivery, type Destination, type Handover, reason, type Slot } from './destination.ts';
 import { mergeDotenv } from './dotenv.ts';
@@ -25,7 +26,8 @@ interface FileRules {
  */
 export function projectFile(path: string, prefix: string, { allowDirs, childEnv }: FileRules): Destination {
   return {
-    label: `the file ${path}`,
+    // A person reads it in a question, and a model chose it.
+    label: `the file ${oneLine(path, 400)}`,
     async reserve() {
       const merge = mergeFor(path);
       const target = resolveAllowed(path, allowDirs);

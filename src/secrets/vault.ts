@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError } from '../errors.ts';
-import { type Delivery, type Destination, type Handover, reason, type Slot } from './destination.ts';
+import { type Delivery, type Destination, entryOf, type Handover, reason, type Slot } from './destination.ts';
 
 // More than any entry needs: the space is taken on disk before Telnyx is asked to create anything.
 const RESERVED_BYTES = 8192;
@@ -64,10 +64,9 @@ class VaultSlot implements Slot {
     this.#file = file;
   }
 
-  async keep({ name, facts, secrets }: Handover): Promise<Delivery> {
-    const revealed = Object.fromEntries(Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]));
-    const entry = Buffer.from(`${JSON.stringify({ ...facts, ...revealed }, null, 2)}\n`);
-    const path = this.#pathOf(name);
+  async keep(handover: Handover): Promise<Delivery> {
+    const entry = Buffer.from(`${JSON.stringify(entryOf(handover), null, 2)}\n`);
+    const path = this.#pathOf(handover.name);
     try {
       // Over the reserved bytes first, cut to length after: a disk that filled up meanwhile cannot stop it.
       await this.#file.write(entry, 0, entry.length, 0);
@@ -78,7 +77,7 @@ class VaultSlot implements Slot {
     } catch (error) {
       throw new ToolError(
         'CONFIGURATION',
-        `The secret of ${name} could not be written to ${path} (${reason(error)}); Telnyx has it.`,
+        `The secret of ${handover.name} could not be written to ${path} (${reason(error)}); Telnyx has it.`,
         'Do not create it again. The person can read the secret in the Telnyx portal, or you hand it over with hand_off_secret when the folder is writable.',
       );
     }

@@ -1,7 +1,8 @@
 import type { Tool } from '../tool.ts';
 import { listConnectionsTool } from './connections.ts';
 import { handOff } from './hand-off.ts';
-import { checkPush, createPush, deletePush, getPush, listPush } from './push-credentials.ts';
+import { checkPush, createPush } from './push-create.ts';
+import { deletePush, getPush, listPush } from './push-credentials.ts';
 import { deleteTelephony, getTelephony, listTelephony, updateTelephony } from './telephony-credentials.ts';
 import { createTelephony, createToken } from './telephony-secrets.ts';
 

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import type { PushCredential } from '../telnyx/push-credentials.ts';
+import type { Deps } from '../tool.ts';
+
+export const certificate = z.object({
+  subject: z.string(),
+  bundle_id: z.string().nullable(),
+  voip: z.boolean(),
+  not_before: z.string(),
+  not_after: z.string(),
+  days_left: z.number(),
+  fingerprint: z.string(),
+});
+
+export const serviceAccount = z.object({
+  project_id: z.string().nullable(),
+  client_email: z.string().nullable(),
+  private_key_id: z.string().nullable(),
+});
+
+/** A push credential as an agent sees it. */
+export const pushCredential = z.object({
+  id: z.string(),
+  alias: z.string().nullable(),
+  type: z.string().nullable(),
+  created_at: z.string().nullable(),
+  updated_at: z.string().nullable(),
+  shared_by_telnyx: z.boolean(),
+  certificate: certificate.optional(),
+  service_account: serviceAccount.optional(),
+  private_key_fingerprint: z.string().nullable(),
+});
+
+export async function viewPush(
+  { certificate, service_account, private_key, ...shown }: PushCredential,
+  { fingerprint, now }: Deps,
+) {
+  // Loaded when there is something to parse: the ASN.1 reader would slow every start.
+  const { describeCertificate } = await import('../material/certificate.ts');
+  const facts = certificate && describeCertificate(certificate, now());
+  return {
+    ...shown,
+    ...(facts && { certificate: facts }),
+    ...(service_account && { service_account }),
+    private_key_fingerprint: fingerprint(private_key),
+  };
+}
