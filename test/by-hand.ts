@@ -2,7 +2,12 @@ import { PassThrough } from 'node:stream';
 import { serveStdio } from '../src/mcp/stdio.ts';
 import { type Options, type Started, startApp } from './app.ts';
 
-const VERSION = '2026-07-28';
+/** What a request at protocol 2026-07-28 says of itself. */
+export const MODERN = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'by hand', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} } },
+};
 
 interface Response {
   result?: {
@@ -11,45 +16,64 @@ interface Response {
     isError?: boolean;
     structuredContent?: Record<string, unknown>;
     inputRequests?: Record<string, { params: { message: string } }>;
+    tools?: unknown[];
   };
-  error?: { code: number };
+  error?: { code: number; data?: unknown };
 }
 
+/** The opener and its engines on streams in memory, spoken to line by line, as no honest client would. */
 export interface ByHand extends AsyncDisposable {
   t: Started;
-  request(method: string, params?: object, capabilities?: object): Promise<Response>;
+  input: PassThrough;
+  /** Everything the server wrote. */
+  stdout(): string;
+  send(line: string): void;
+  request(method: string, params?: object): Promise<Response>;
 }
 
-/** Speaks protocol 2026-07-28 to a server by hand, so that it can be told what no honest client would say. */
-export async function startStateless(options: Options = {}): Promise<ByHand> {
+export async function startByHand(options: Options = {}): Promise<ByHand> {
   const t = await startApp(options);
   const [input, output] = [new PassThrough(), new PassThrough()];
   const engine = serveStdio(t.app, input, output);
   const waiting = new Map<number, (response: Response) => void>();
-  let held = '';
-  output.on('data', (chunk: Buffer) => {
-    const lines = (held + chunk.toString()).split('\n');
-    held = lines.pop() ?? '';
-    for (const message of lines.map((line) => JSON.parse(line) as { id: number } & Response))
+  let written = '';
+  let read = 0;
+  output.setEncoding('utf8').on('data', (text: string) => {
+    written += text;
+    for (let end = written.indexOf('\n', read); end >= 0; end = written.indexOf('\n', read)) {
+      const message = JSON.parse(written.slice(read, end)) as { id: number } & Response;
+      read = end + 1;
       waiting.get(message.id)?.(message);
+    }
   });
   let id = 0;
+  const send = (line: string): void => void input.write(`${line}\n`);
   return {
     t,
-    request: (method, params = {}, capabilities = { elicitation: { form: {} } }) => {
+    input,
+    stdout: () => written,
+    send,
+    request(method, params = {}) {
       id += 1;
-      const meta = {
-        'io.modelcontextprotocol/protocolVersion': VERSION,
-        'io.modelcontextprotocol/clientInfo': { name: 'by hand', version: '1' },
-        'io.modelcontextprotocol/clientCapabilities': capabilities,
-      };
       const answer = new Promise<Response>((resolve) => waiting.set(id, resolve));
-      input.write(`${JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta: meta } })}\n`);
+      send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
       return answer;
     },
     async [Symbol.asyncDispose]() {
       await engine.close();
       await t[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The same, with every request at protocol 2026-07-28; `capabilities` replaces what the client says it can. */
+export async function startStateless(options: Options = {}) {
+  const byHand = await startByHand(options);
+  return {
+    ...byHand,
+    request(method: string, params: object = {}, capabilities?: object): Promise<Response> {
+      const meta = { ...MODERN, ...(capabilities && { 'io.modelcontextprotocol/clientCapabilities': capabilities }) };
+      return byHand.request(method, { ...params, _meta: meta });
     },
   };
 }

@@ -54,6 +54,7 @@ test.each(listings.map(({ tool, listing }) => ({ name: tool.name, tool, listing 
       expect(schema).toMatchObject({
         type: 'object',
       });
+      if (schema === listing.inputSchema) expect(schema.$schema).toBe('https://json-schema.org/draft/2020-12/schema');
       for (const combinator of ['anyOf', 'oneOf', 'allOf', 'not']) expect(schema).not.toHaveProperty(combinator);
       for (const node of nodes(schema)) {
         expect(node).not.toHaveProperty('$ref');

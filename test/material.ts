@@ -31,13 +31,17 @@ export async function appleMaterial() {
   };
 }
 
+// Made once: a key takes a while.
+let accountKey: string | undefined;
+
 /** A service account key as Firebase gives it. */
 export function serviceAccount() {
+  accountKey ??= pem(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey);
   return {
     type: 'service_account',
     project_id: 'example-dialer',
     private_key_id: '0123456789abcdef0123456789abcdef01234567',
-    private_key: pem(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey),
+    private_key: accountKey,
     client_email: 'firebase-adminsdk@example-dialer.iam.gserviceaccount.com',
     token_uri: 'https://oauth2.googleapis.com/token',
   };

@@ -2,24 +2,19 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { catalogue } from '../src/tools/index.ts';
-import { MAIN, type ServerProcess, startProcess } from './process.ts';
+import { type ByHand, MODERN, startByHand } from './by-hand.ts';
+import { MAIN, startProcess } from './process.ts';
 
-const MODERN = {
-  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-  'io.modelcontextprotocol/clientInfo': { name: 'by hand', version: '1' },
-  'io.modelcontextprotocol/clientCapabilities': {},
-};
 const initialize = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'by hand', version: '1' } };
-const start = () => startProcess({ args: ['--sandbox'], initialize: false });
 
-const works = async (server: ServerProcess): Promise<void> => {
+const works = async (server: ByHand): Promise<void> => {
   const { result } = await server.request('initialize', initialize);
   expect(result).toMatchObject({ protocolVersion: '2025-11-25' });
   expect((await server.request('tools/list')).result?.tools).toHaveLength(catalogue.length);
 };
 
 /** The error the server wrote without being asked by an id. */
-async function refusal(server: ServerProcess): Promise<number | undefined> {
+async function refusal(server: ByHand): Promise<number | undefined> {
   while (!server.stdout().includes('\n')) await sleep(5);
   const message = JSON.parse(server.stdout().split('\n')[0] ?? '') as { id?: unknown; error?: { code: number } };
   expect(message).not.toHaveProperty('id');
@@ -38,14 +33,14 @@ test.concurrent.each([
   ['is over 10 MB', `{"jsonrpc":"2.0","id":1,"method":"${'x'.repeat(10 * 1024 * 1024)}"}`, -32600],
   ['is over 10 MB of garbage', 'x'.repeat(11 * 1024 * 1024), -32600],
 ])('a first line that %s is refused, and the next one served', async (_, line, code) => {
-  await using server = await start();
+  await using server = await startByHand();
   server.send(line);
   expect(await refusal(server)).toBe(code);
   await works(server);
 });
 
 test.concurrent('a message may come in pieces, cut inside a character, and two at once', async () => {
-  await using server = await start();
+  await using server = await startByHand();
   const first = Buffer.from(
     `${JSON.stringify({ jsonrpc: '2.0', id: 'ä', method: 'initialize', params: initialize })}\n`,
   );
@@ -55,7 +50,7 @@ test.concurrent('a message may come in pieces, cut inside a character, and two a
     first.subarray(cut, -1),
     Buffer.from('\n{"jsonrpc":"2.0","id":"b","method":"ping"}\n\n  \r\n'),
   ]) {
-    server.child.stdin.write(part);
+    server.input.write(part);
     await sleep(20);
   }
   while (server.stdout().split('\n').length < 3) await sleep(5);
@@ -84,30 +79,30 @@ test('an end of input before the first line ends the server with 0', () => {
 });
 
 test.concurrent('a client that probes with server/discover may still open with initialize', async () => {
-  await using server = await start();
+  await using server = await startByHand();
   const discovered = server.request('server/discover', { _meta: MODERN });
   // Not waiting for the answer: the probe must be answered before the switch.
   const opened = works(server);
   expect((await discovered).result).toMatchObject({ supportedVersions: ['2026-07-28'] });
   await opened;
-  expect((await server.call('list_connections')).isError).toBeFalsy();
+  expect((await server.request('tools/call', { name: 'list_connections' })).result?.isError).toBeFalsy();
 });
 
 test.concurrent('a client that probes and stays is served at the version it probed for', async () => {
-  await using server = await start();
+  await using server = await startByHand();
   await server.request('server/discover', { _meta: MODERN });
   expect((await server.request('tools/list', { _meta: MODERN })).result).toMatchObject({ resultType: 'complete' });
 });
 
 test.concurrent('initialize after a call at 2026-07-28 is refused with the versions there are', async () => {
-  await using server = await start();
+  await using server = await startByHand();
   await server.request('tools/list', { _meta: MODERN });
   const { error } = await server.request('initialize', initialize);
   expect(error).toMatchObject({ code: -32022, data: { supported: ['2026-07-28'] } });
 });
 
 test.concurrent('a version nobody knows is refused with those there are, and the client may go on with initialize', async () => {
-  await using server = await start();
+  await using server = await startByHand();
   const { error } = await server.request('server/discover', {
     _meta: { ...MODERN, 'io.modelcontextprotocol/protocolVersion': '2031-01-01' },
   });
@@ -116,16 +111,16 @@ test.concurrent('a version nobody knows is refused with those there are, and the
 });
 
 test.concurrent('an unknown version asked for by initialize is answered with the newest of that generation', async () => {
-  await using server = await start();
+  await using server = await startByHand();
   const { result } = await server.request('initialize', { ...initialize, protocolVersion: '2099-01-01' });
   expect(result).toMatchObject({ protocolVersion: '2025-11-25' });
 });
 
 test.concurrent('a ping is answered where the protocol has one', async () => {
-  await using old = await start();
+  await using old = await startByHand();
   await old.request('initialize', initialize);
   expect(await old.request('ping')).toMatchObject({ result: {} });
-  await using modern = await start();
+  await using modern = await startByHand();
   expect(await modern.request('ping', { _meta: MODERN })).toMatchObject({ error: { code: -32601 } });
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Secret } from '../src/secrets/secret.ts';
 import type { Started } from './app.ts';
-import { type ByHand, startStateless } from './by-hand.ts';
+import { startStateless } from './by-hand.ts';
 
 const TICK = { question: { action: 'accept', content: { confirm: true } } };
 
@@ -29,7 +29,8 @@ test('a question comes back as a result, and the answer with its state acts, onc
   expect(deletions(s.t)).toBe(1);
 });
 
-type Forge = (s: ByHand, state: string) => Promise<object>;
+type Stateless = Awaited<ReturnType<typeof startStateless>>;
+type Forge = (s: Stateless, state: string) => Promise<object>;
 const forgeries: [title: string, forge: Forge][] = [
   ['no state at all', async () => ({ inputResponses: TICK })],
   [
@@ -61,7 +62,7 @@ const forgeries: [title: string, forge: Forge][] = [
   ],
 ];
 
-async function stateOf(s: ByHand, name: string, args: object): Promise<string> {
+async function stateOf(s: Stateless, name: string, args: object): Promise<string> {
   const { result } = await s.request('tools/call', { name, arguments: args });
   if (!result?.requestState) throw new Error(`no question came back: ${JSON.stringify(result)}`);
   return result.requestState;

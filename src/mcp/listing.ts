@@ -14,7 +14,6 @@ export function listingOf(tool: Tool) {
 }
 
 function schemaOf(schema: z.ZodObject, io: 'input' | 'output'): { type: 'object'; [key: string]: unknown } {
-  // 2020-12 is the protocol's default: naming it in each schema would only cost bytes.
   const { $schema, ...rest } = z.toJSONSchema(schema, {
     io,
     target: 'draft-2020-12',
@@ -29,5 +28,6 @@ function schemaOf(schema: z.ZodObject, io: 'input' | 'output'): { type: 'object'
       }
     },
   });
-  return { ...rest, type: 'object' };
+  // 2020-12 is the protocol's default: once per tool is enough to say so to those that predate it.
+  return { ...(io === 'input' && { $schema }), ...rest, type: 'object' };
 }

@@ -11,7 +11,7 @@ export const listConnectionsTool = defineRead({
   toolset: 'connections',
   input: z.object({
     kind: z.enum(CONNECTION_KINDS).default('credential'),
-    name: z.string().min(3).max(255).optional().describe('Part of the name, any case'),
+    name: z.string().min(3).optional().describe('Part of the name, any case'),
     limit,
     cursor,
   }),

@@ -5,10 +5,7 @@ import type { Deps } from '../tool.ts';
 import { oneLine } from '../untrusted.ts';
 
 /** An id as Telnyx gives it: opaque, and never a path. */
-export const id = z
-  .string()
-  .regex(/^[\w-]+$/, 'an id holds only letters, digits, _ and -')
-  .max(128);
+export const id = z.string().regex(/^[\w-]{1,128}$/, 'an id holds only letters, digits, _ and -');
 
 /** A text a person would type: one line, without control characters. */
 export const text = z
@@ -22,9 +19,9 @@ export const uniqueName = text.refine(
 );
 
 export const limit = z.int().min(1).max(500).default(50);
-export const cursor = z.string().optional().describe('next_cursor of the call before');
+export const cursor = z.string().optional();
 
-export const expiresAt = z.string().optional().describe('ISO 8601 in the future; UTC without a zone');
+export const expiresAt = z.string().optional().describe('ISO 8601; UTC without a zone');
 
 /** An expiry argument as Telnyx takes it, UTC with `Z`. Throws `BAD_INPUT` for what is no date, or not in the future. */
 export function futureInstant(value: string | undefined, now: Date): string | undefined {
@@ -39,14 +36,13 @@ export function futureInstant(value: string | undefined, now: Date): string | un
 export const deliverTo = z
   .string()
   .optional()
-  .describe('vault (default), browser, file:PATH (.env or .json), keychain:NAME or command:NAME');
+  .describe('vault (default), browser, file:PATH, keychain:NAME, command:NAME');
 
 /** How keys in files begin. */
 export const prefix = z
   .string()
   .refine((value) => /^[A-Z][A-Z0-9_]{0,39}$/.test(value), 'must be capital letters, digits and _')
-  .default('TELNYX')
-  .describe('Start of the keys in a file');
+  .default('TELNYX');
 
 /** Where a secret came to rest. */
 export const delivered = z.object({

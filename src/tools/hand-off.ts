@@ -15,7 +15,7 @@ export const handOff = defineChange({
   name: 'hand_off_secret',
   title: 'Hand off a secret',
   description:
-    'Hand the existing secret of a credential to a place of the person, after asking them. Nothing at Telnyx changes, and the secret is not shown here.',
+    'Hand the existing secret of a credential to a place of the person, after asking them. Nothing at Telnyx changes.',
   toolset: 'secrets',
   effect: 'update',
   input: z.object({ id, kind, deliver_to: deliverTo, prefix }),

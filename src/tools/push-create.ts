@@ -17,7 +17,7 @@ export const createPush = defineChange({
   name: 'create_mobile_push_credential',
   title: 'Create a mobile push credential',
   description:
-    'Check push material and upload it. iOS: certificate_file (VoIP certificate) and private_key_file in PEM, or p12_file. Android: service_account_file (Firebase JSON). Give paths on this machine, or upload: true; never read or paste what is in the files.',
+    'Check push material and upload it. iOS: certificate_file (VoIP certificate) and private_key_file in PEM, or p12_file. Android: service_account_file (Firebase JSON). Give paths, or upload: true; never read the files.',
   toolset: 'push',
   effect: 'create',
   uploads: true,
@@ -64,7 +64,7 @@ export const checkPush = defineRead({
   name: 'check_push_material',
   title: 'Check push material',
   description:
-    'The checks of create_mobile_push_credential without uploading anything: what is wrong, and what to do about it.',
+    'What create_mobile_push_credential would find wrong with the material, and what to do, without uploading it.',
   toolset: 'push',
   input: z.object(materialArgs),
   output: z.object({

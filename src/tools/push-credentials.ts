@@ -26,7 +26,7 @@ export const listPush = defineRead({
 export const getPush = defineRead({
   name: 'get_mobile_push_credential',
   title: 'Get a mobile push credential',
-  description: 'One push credential by id, with the days its certificate has left. Its private key is never shown.',
+  description: 'One push credential by id, with the days its certificate has left.',
   toolset: 'push',
   input: z.object({ id }),
   output: pushCredential,

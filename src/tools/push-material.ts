@@ -24,8 +24,8 @@ export const materialArgs = {
   service_account_file: path,
   upload: z.boolean().optional().describe('Open a page for the files instead'),
   upload_id: z.string().optional().describe('From needs_upload'),
-  bundle_id: text.optional().describe('Of the app, to compare with'),
-  project_id: text.optional().describe('Of Firebase, to compare with'),
+  bundle_id: text.optional().describe('To compare with'),
+  project_id: text.optional().describe('To compare with'),
 };
 export type MaterialArgs = z.output<z.ZodObject<typeof materialArgs>>;
 

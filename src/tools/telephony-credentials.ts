@@ -14,7 +14,8 @@ import { describe, telephonyCredential, viewTelephony } from './telephony-view.t
 export const listTelephony = defineRead({
   name: 'list_telephony_credentials',
   title: 'List telephony credentials',
-  description: 'SIP credentials of WebRTC users and devices, newest first. All filters match exactly.',
+  description:
+    'SIP credentials of WebRTC users and devices. Filters match exactly; tags can be filtered by, never read.',
   toolset: 'telephony',
   input: z.object({
     name: text.optional(),
@@ -47,7 +48,7 @@ export const getTelephony = defineRead({
 const changes = {
   connection_id: id.optional(),
   name: text.optional(),
-  tag: text.optional().describe('Write-only label; can be filtered by, never read'),
+  tag: text.optional(),
   expires_at: expiresAt,
 };
 

@@ -16,8 +16,7 @@ import { factsOf, telephonyCredential, viewTelephony } from './telephony-view.ts
 export const createTelephony = defineChange({
   name: 'create_telephony_credential',
   title: 'Create a telephony credential',
-  description:
-    'Make a SIP credential on a connection. Its password goes to deliver_to, which only the person can read; the result says where.',
+  description: 'Make a SIP credential on a connection. Its password goes to deliver_to, never into the result.',
   toolset: 'telephony',
   effect: 'create',
   input: z.object({
@@ -80,7 +79,7 @@ export const createToken = defineChange({
   name: 'create_telephony_token',
   title: 'Create a login token',
   description:
-    'Mint a token (JWT) by which a WebRTC client logs in as this credential. It goes to deliver_to; it dies with the credential, or at expires_at.',
+    'Mint a token (JWT) by which a WebRTC client logs in as this credential. It goes to deliver_to and dies with the credential.',
   toolset: 'telephony',
   effect: 'create',
   input: z.object({ id, deliver_to: deliverTo, prefix }),

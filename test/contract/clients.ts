@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,7 +57,14 @@ export async function connect(kind: ClientKind, sandbox: Sandbox, elicit?: Elici
     TELNYX_MCP_STATE_DIR: stateDir,
   };
   const server = { command: process.execPath, args: ['--import', GUARD, SERVER], env, stderr: 'ignore' as const };
-  return kind === 'v1' ? connect1(server, elicit) : connect2(server, kind, elicit);
+  const session = await (kind === 'v1' ? connect1(server, elicit) : connect2(server, kind, elicit));
+  return {
+    ...session,
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
 }
 
 type Server = ConstructorParameters<typeof Stdio1>[0];

@@ -139,7 +139,7 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
       { onprogress: ({ progress }) => told.push(progress) },
     );
     // The last ones may be dropped by a client that has the result already.
-    expect(told.slice(0, 2)).toEqual([1, 2]);
+    expect(told[0]).toBe(1);
     // A question that comes back as a result makes two requests of a call, each with progress of its own.
     if (session.version === '2025-11-25') expect(told).toEqual([...new Set(told)].sort((x, y) => x - y));
   });
