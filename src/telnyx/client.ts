@@ -19,11 +19,13 @@ interface ClientOptions {
   log: Log;
 }
 
-interface Sent {
+interface Sending {
   query?: Query;
   body?: object;
   accept?: string;
 }
+
+type Outcome = { done: string } | Failure;
 
 const JSON_TYPE = 'application/json';
 const AT_ONCE = 6;
@@ -53,50 +55,39 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
       authorization: `Bearer ${apiKey.reveal()}`,
       'user-agent': `telnyx-credentials-mcp/${version}`,
     },
+    retry: { limit: 0 },
     timeout: { lookup: 5000, connect: 5000, secureConnect: 5000, request: limits.requestMs },
   });
 
   function open(signal: AbortSignal, deadline: number): Http {
-    async function send(
-      method: Method,
-      path: string,
-      { query = {}, body, accept = JSON_TYPE }: Sent = {},
-    ): Promise<string> {
+    async function send(method: Method, path: string, sending: Sending = {}): Promise<string> {
       // A create keeps some of the call's time back: enough to look for it should its answer get lost.
       const until = method === 'POST' ? deadline - limits.recoveryMs : deadline;
       const stop = AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, until - Date.now()))]);
       const started = Date.now();
-      let sent = false;
+      let underWay = false;
 
-      const attempt = async (): Promise<string> => {
-        await pauseOver(until, stop);
-        sent = true;
-        const request = telnyx(path, {
-          method,
-          searchParams: query,
-          headers: { accept },
-          ...(body && { json: body }),
-          signal: stop,
-          retry: {
-            limit: Number.POSITIVE_INFINITY,
-            calculateDelay: ({ attemptCount, error }) => pace(method, attemptCount, failureOf(error), until),
-          },
-        });
-        request.on('downloadProgress', ({ transferred }) => transferred > MOST_BYTES && request.cancel());
-        const response = await request;
-        if (response.statusCode >= 300) throw problemOf(response.statusCode, '');
-        return response.body;
+      const trying = async (): Promise<string> => {
+        for (let tries = 1; ; tries += 1) {
+          await pauseOver(until, stop);
+          underWay = true;
+          const outcome = await once(method, path, sending, stop);
+          if ('done' in outcome) return outcome.done;
+          if (stop.aborted) throw stop.reason;
+          // A DELETE whose first answer got lost finds nothing the second time: that is the outcome asked for.
+          if (method === 'DELETE' && tries > 1 && outcome.kind === 'answered' && outcome.status === 404) return '';
+          const wait = pace(method, tries, outcome, until);
+          if (wait === 0) throw explain(method, outcome);
+          underWay = false;
+          await sleep(wait, undefined, { signal: stop });
+        }
       };
 
       try {
-        return await queue.add(attempt, { signal: stop });
+        return await queue.add(trying, { signal: stop });
       } catch (error) {
-        // A DELETE whose first answer got lost finds nothing the second time: that is the outcome asked for.
-        if (method === 'DELETE' && error instanceof HTTPError && error.response.statusCode === 404 && wasRetried(error))
-          return '';
         if (error instanceof ToolError) throw error;
-        const stopped: Failure = { kind: 'stopped', sent, cancelled: signal.aborted };
-        throw explain(method, error instanceof RequestError && !stop.aborted ? failureOf(error) : stopped);
+        throw explain(method, { kind: 'stopped', sent: underWay, cancelled: signal.aborted });
       } finally {
         log('debug', 'request', { method, path, ms: Date.now() - started });
       }
@@ -110,6 +101,26 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
       delete: async (path) => void (await send('DELETE', path)),
       recovery: () => open(new AbortController().signal, Date.now() + limits.recoveryMs),
     };
+  }
+
+  /** One request, and how it went. got's own retry is left out: on Node 24 it loses to a second error of a refused socket. */
+  async function once(method: Method, path: string, sending: Sending, stop: AbortSignal): Promise<Outcome> {
+    const { query = {}, body, accept = JSON_TYPE } = sending;
+    try {
+      const request = telnyx(path, {
+        method,
+        searchParams: query,
+        headers: { accept },
+        ...(body && { json: body }),
+        signal: stop,
+      });
+      request.on('downloadProgress', ({ transferred }) => transferred > MOST_BYTES && request.cancel());
+      const { statusCode, body: text } = await request;
+      if (statusCode < 300) return { done: text };
+      return { kind: 'answered', status: statusCode, body: '', wait: undefined };
+    } catch (error) {
+      return error instanceof RequestError ? failureOf(error) : { kind: 'cut', code: 'UNKNOWN' };
+    }
   }
 
   async function pauseOver(until: number, stop: AbortSignal): Promise<void> {
@@ -147,8 +158,6 @@ function failureOf(error: RequestError): Failure {
   const unsent = error instanceof TimeoutError ? UNSENT_PHASES.has(error.event) : UNSENT_CODES.test(error.code);
   return { kind: unsent ? 'unreachable' : 'cut', code: error.code };
 }
-
-const wasRetried = (error: RequestError): boolean => (error.request?.retryCount ?? 0) > 0;
 
 function parseJson(method: Method, text: string): unknown {
   if (text.trim() === '') return undefined;

@@ -253,7 +253,9 @@ describe('a reveal', () => {
     await tab.keyboard.press('Tab');
     await tab.keyboard.press('Enter');
     await tab.getByLabel('SIP password', { exact: true }).waitFor();
-    for (let i = 0; i < 4; i++) await tab.keyboard.press('Tab');
+    const copies = tab.getByRole('button', { name: 'Copy SIP password' });
+    for (let i = 0; i < 8 && !(await copies.evaluate((it) => it.matches(':focus'))); i++)
+      await tab.keyboard.press('Tab');
     await tab.keyboard.press('Space');
     await tab.getByText('SIP password is copied.').waitFor();
   });
