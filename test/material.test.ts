@@ -149,11 +149,14 @@ const apple: [title: string, input: AppleInput, code: string][] = [
 
 // Numbers of that size are no primes; nobody looks before the key is used, which would take minutes.
 function giantKey() {
-  const number = (bytes: number) => Buffer.alloc(bytes, 0xfb).toString('base64url');
-  const [n, half] = [number(8192), number(4096)];
-  const jwk = { kty: 'RSA', n, e: 'AQAB', d: n, p: half, q: half, dp: half, dq: half, qi: half };
-  const privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
-  return { privateKey, publicKey: createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' }) };
+  const number = (bytes: number) =>
+    new asn1.Integer({ valueHex: Buffer.concat([Buffer.alloc(1), Buffer.alloc(bytes, 0xfb)]) });
+  const small = (value: number) => new asn1.Integer({ value });
+  const half = () => number(4096);
+  const value = [small(0), number(8192), small(65537), number(8192), half(), half(), half(), half(), half()];
+  const der = Buffer.from(new asn1.Sequence({ value }).toBER());
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs1' });
+  return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
 function badDates(): asn1.BaseBlock {
