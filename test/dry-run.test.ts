@@ -75,6 +75,17 @@ test.each(plans)('%s only plans, and sends nothing but reads', async (name, args
   expect(existsSync(join(t.stateDir, 'vault'))).toBe(false);
 });
 
+test('a plan for material yet to be dropped opens no page', async () => {
+  const launched: string[] = [];
+  await using t = await startApp({ launch: async (url) => void launched.push(url) });
+  const args = { type: 'android', alias: 'new', upload: true, dry_run: true };
+  const { plan } = dataOf<Planned>(await t.call('create_mobile_push_credential', args));
+  expect(plan.requests).toEqual([
+    'POST /mobile_push_credentials {"type":"android","alias":"new","project_account_json_file":"(withheld)"}',
+  ]);
+  expect(launched).toEqual([]);
+});
+
 test('a plan is refused for what would be refused', async () => {
   await using t = await startApp();
   await t.sandbox.world.ready;

@@ -24,18 +24,16 @@ export const createPush = defineChange({
   input: z.object({ alias: uniqueName.describe('Unique name'), ...materialArgs }),
   output: z.object({ credential: pushCredential, warnings: z.array(z.string()) }),
   plan: async (args, deps) => {
-    const prepared = await prepare(args, deps);
-    if ('upload_id' in prepared) return { requests: [] };
+    // A plan opens no page: what the person would drop there is not known yet.
+    const prepared = args.upload && args.upload_id === undefined ? undefined : await prepare(args, deps);
+    const material = prepared && 'material' in prepared ? prepared.material : undefined;
     const secret = '(withheld)';
     const body =
-      prepared.material.type === 'ios'
-        ? { certificate: prepared.material.certificate, private_key: secret }
-        : { project_account_json_file: secret };
-    return {
-      requests: [
-        { method: 'POST', path: '/mobile_push_credentials', body: { type: args.type, alias: args.alias, ...body } },
-      ],
-    };
+      material?.type === 'ios'
+        ? { certificate: material.certificate, private_key: secret }
+        : { [args.type === 'ios' ? 'certificate, private_key' : 'project_account_json_file']: secret };
+    const { type, alias } = args;
+    return { requests: [{ method: 'POST', path: '/mobile_push_credentials', body: { type, alias, ...body } }] };
   },
   run: async (args, deps) => {
     const prepared = await prepare(args, deps);
