@@ -4,7 +4,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorOf, type Started, startApp, yes } from './app.ts';
-import { appleMaterial, serviceAccount } from './material.ts';
+import { appleMaterial, bare, serviceAccount } from './material.ts';
+import { archive } from './material-p12.ts';
 
 let t: Started;
 let at: (name: string) => string;
@@ -226,4 +227,33 @@ test('good files are accepted: the blocks alone, the key as PKCS#1, the body fla
     }),
   });
   expect(errorOf(await t.call('create_mobile_push_credential', args)).code).toBe('CONFLICT');
+});
+
+test.each([
+  ['legacy RC2 and 3DES', {}],
+  ['AES-256', { certificateLock: 'aes-256', keyLock: 'aes-256', hash: 'sha256' }],
+] as const)('a .p12 with %s becomes the same credential, its passphrase read from a file', async (title, locks) => {
+  const { certificate, key } = await appleMaterial();
+  writeFileSync(
+    at('real.p12'),
+    archive({ certificates: [bare(certificate)], keys: [bare(key)], passphrase: 'open sesame', ...locks }),
+  );
+  writeFileSync(at('passphrase'), 'open sesame\n');
+  const material = { type: 'ios', p12_file: at('real.p12'), p12_passphrase_file: at('passphrase') };
+  const args = { ...material, alias: title };
+  const checked = await t.call('check_push_material', material);
+  expect(checked.structuredContent).toMatchObject({
+    status: 'usable',
+    certificate: { bundle_id: 'com.example.dialer', voip: true },
+  });
+  const made = await t.call('create_mobile_push_credential', args);
+  expect(made.isError, JSON.stringify(made.content)).toBeFalsy();
+  const body = t.sandbox.requests.at(-1)?.body as Record<string, string>;
+  expect(body.private_key).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
+  expect(bare(body.certificate ?? '').equals(bare(certificate))).toBe(true);
+  writeFileSync(at('passphrase'), 'open barley');
+  expect(errorOf(await t.call('create_mobile_push_credential', { ...args, alias: 'again' }))).toMatchObject({
+    code: 'BAD_INPUT',
+    message: expect.stringContaining('P12_PASSPHRASE_WRONG'),
+  });
 });

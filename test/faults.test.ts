@@ -6,7 +6,7 @@ import type { Fault } from '../src/sandbox/faults.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, type ToolFailure, yes } from './app.ts';
 
 const LIST = 'list_telephony_credentials';
-const HASTY = { requestMs: 300, callMs: 3000, recoveryMs: 1500 };
+const HASTY = { requestMs: 1000, callMs: 8000, recoveryMs: 4000 };
 
 const get = { method: 'GET', path: '/telephony_credentials' };
 const status = (code: number, body?: unknown, headers: Record<string, string> = {}): Fault => ({
