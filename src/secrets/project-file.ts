@@ -7,6 +7,7 @@ import { resolveAllowed } from './allowed-folder.ts';
 import { type Delivery, type Destination, type Handover, reason, type Slot } from './destination.ts';
 import { mergeDotenv } from './dotenv.ts';
 import { gitStanding } from './git.ts';
+import { syncFolder } from './sync-folder.ts';
 
 type Merge = (before: string, values: Record<string, string>) => string;
 
@@ -88,6 +89,7 @@ class FileSlot implements Slot {
     const { text } = await readPresent(target, path);
     await writeWhole(temporary, merge(text, Object.fromEntries(values)), mode);
     await rename(temporary, target);
+    await syncFolder(target);
     return {
       destination: 'file',
       place: target,

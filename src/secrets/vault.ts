@@ -4,6 +4,7 @@ import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promise
 import { join } from 'node:path';
 import { ToolError } from '../errors.ts';
 import { type Delivery, type Destination, entryOf, type Handover, reason, type Slot } from './destination.ts';
+import { syncFolder } from './sync-folder.ts';
 
 // More than any entry needs: the space is taken on disk before Telnyx is asked to create anything.
 const RESERVED_BYTES = 8192;
@@ -73,6 +74,7 @@ class VaultSlot implements Slot {
       await this.#file.truncate(entry.length);
       await this.#file.sync();
       await rename(this.#temporary, path);
+      await syncFolder(path);
       return { destination: 'vault', place: path };
     } catch (error) {
       throw new ToolError(
