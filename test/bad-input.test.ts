@@ -251,6 +251,8 @@ test.each([
   const body = t.sandbox.requests.at(-1)?.body as Record<string, string>;
   expect(body.private_key).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
   expect(bare(body.certificate ?? '').equals(bare(certificate))).toBe(true);
+  writeFileSync(at('passphrase'), 'my\ndiary');
+  expect(errorOf(await t.call('check_push_material', material)).message).toContain('must hold one line');
   writeFileSync(at('passphrase'), 'open barley');
   expect(errorOf(await t.call('create_mobile_push_credential', { ...args, alias: 'again' }))).toMatchObject({
     code: 'BAD_INPUT',

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startSandbox } from '../src/sandbox/server.ts';
+import { mergeDotenv } from '../src/secrets/dotenv.ts';
 import type { Keychain } from '../src/secrets/keychain.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, textOf, yes } from './app.ts';
 import { press, visit } from './browser/visitor.ts';
@@ -343,6 +344,23 @@ test.each([
   expect(JSON.parse(readFileSync(secret.place, 'utf8'))).toMatchObject({ sip_password: made(t)?.sip_password });
 });
 
+test.each([
+  ['x\ry', /^RangeError/],
+  ['a"b', /^RangeError/],
+  ['$HOME', /^RangeError/],
+  ['a\r\nb\n', /^K="a\\nb"\n$/],
+  ['a\nEVIL=1', /^K="a\\nEVIL=1"\n$/],
+])('the value %j stays one line of a .env file, or is refused', (value, expected) => {
+  const merged = (): string => {
+    try {
+      return mergeDotenv('', { K: value });
+    } catch (error) {
+      return String(error);
+    }
+  };
+  expect(merged()).toMatch(expected);
+});
+
 test('a value that dotenv readers would read differently goes to the vault instead', async () => {
   await using t = await start();
   t.sandbox.fault({
@@ -476,6 +494,16 @@ test('a page shows the secret once, and the vault keeps it only until then', asy
   expect((await press(page)).body).not.toContain(sip_password);
   for (const part of [sip_password, new URL(page.url).pathname])
     expect(JSON.stringify([result, t.log])).not.toContain(part);
+});
+
+test('a page leaves alone what the vault already had', async () => {
+  const launched: string[] = [];
+  await using t = await start({ launch: async (url) => void launched.push(url) });
+  const { credential, secret } = dataOf<Created>(await create(t, 'vault'));
+  await t.call('hand_off_secret', { id: credential.id, kind: 'telephony', deliver_to: 'browser' });
+  expect((await press(await visit(launched[0] ?? ''))).body).toContain(made(t)?.sip_password);
+  await sleep(50);
+  expect(readFileSync(secret.place, 'utf8')).toContain(made(t)?.sip_password);
 });
 
 test('a page that cannot be opened leaves the secret in the vault, and says so', async () => {

@@ -48,13 +48,15 @@ class PageSlot implements Slot {
 
   async keep(handover: Handover): Promise<Delivery> {
     const { host, vault, show } = this.#ways;
+    // An entry the person already had there is theirs to keep.
+    const had = vault.find(handover.name) !== undefined;
     const kept = await this.#spare.keep(handover);
     const code = newCode();
     const reveal = revealPage({ title: titleOf(handover), fields: fieldsOf(handover) }, code);
     try {
       const page = await (show ? host.offer(reveal) : host.open(reveal));
       show?.({ url: page.url, message: `Open this page to see ${titleOf(handover)}. It must show the code ${code}.` });
-      void page.done.then((ending) => (ending === 'answered' ? vault.forget(handover.name) : undefined));
+      void page.done.then((ending) => (ending === 'answered' && !had ? vault.forget(handover.name) : undefined));
       const place = `a page with the code ${code}, for 5 minutes; if it is not opened by then, ${kept.place} keeps it`;
       return { destination: 'browser', place };
     } catch {

@@ -1,7 +1,7 @@
 /** Characters that mean the same to every dotenv reader and shell, without quotes. */
 const PLAIN = /^[\w.~+/=@:-]+$/;
 /** What a PEM block is made of besides: its line breaks are written as `\n` between double quotes. */
-const PEM = /^[\w+/=\s-]+$/;
+const PEM = /^[\w+/= \n-]+$/;
 
 /**
  * A dotenv text with the given keys set: replaced in place where they stand, appended where they do not. Comments,
@@ -25,6 +25,7 @@ export function mergeDotenv(text: string, values: Record<string, string>): strin
 
 function quote(value: string): string {
   if (PLAIN.test(value)) return value;
-  if (PEM.test(value)) return `"${value.trimEnd().replace(/\r?\n/g, '\\n')}"`;
+  const lines = value.replaceAll('\r\n', '\n').trimEnd();
+  if (PEM.test(lines)) return `"${lines.replaceAll('\n', '\\n')}"`;
   throw new RangeError('a value with characters that dotenv readers disagree about');
 }

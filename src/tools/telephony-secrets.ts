@@ -31,7 +31,6 @@ export const createTelephony = defineChange({
   plan: async ({ deliver_to, prefix, ...args }, deps) => {
     const body = {
       ...args,
-      dry_run: undefined,
       tag: '(a mark of its own)',
       expires_at: futureInstant(args.expires_at, deps.now()),
     };
