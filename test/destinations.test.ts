@@ -420,6 +420,14 @@ test.each([
   });
 });
 
+test('a token whose answer got lost says that calling again is fine', async () => {
+  await using t = await start();
+  t.sandbox.fault({ method: 'POST', path: /token$/, reset: 'after' });
+  const error = errorOf(await t.call('create_telephony_token', { id: living(t) }));
+  expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN', next: expect.stringMatching(/^Call again/) });
+  expect(readdirSync(join(t.stateDir, 'vault'))).toEqual([]);
+});
+
 test('an existing secret is handed over after asking, without a change at Telnyx', async () => {
   await using t = await start();
   await t.sandbox.world.ready;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ToolError } from '../errors.ts';
 import { Secret } from '../secrets/secret.ts';
 import { expiryFromTelnyx, fromTelnyx } from './dates.ts';
 import { wireDate, wireId, wireSecret, wireText } from './fields.ts';
@@ -121,8 +122,20 @@ export function deleteTelephonyCredential(http: Http, id: string): Promise<void>
  * hours and the spec's sample lives 28 days (api.md §4 row 9), so it is read from the token, null when it has none.
  */
 export async function createLoginToken(http: Http, id: string): Promise<{ token: Secret; expires_at: string | null }> {
-  const token = new Secret(read(z.string().min(1), await http.postForText(`${at(id)}/token`)).trim());
+  const answer = await http.postForText(`${at(id)}/token`).catch(explainLostToken);
+  const token = new Secret(read(z.string().min(1), answer).trim());
   return { token, expires_at: expiryOf(token) };
+}
+
+/** Tokens cannot be listed, so unlike a credential a lost one is not looked for; it dies unused. */
+function explainLostToken(error: unknown): never {
+  if (!(error instanceof ToolError) || error.code !== 'OUTCOME_UNKNOWN') throw error;
+  throw new ToolError(
+    'OUTCOME_UNKNOWN',
+    'A token may have been minted, but its answer never arrived: nobody has it.',
+    'Call again; a token nobody has expires unused.',
+    error.details,
+  );
 }
 
 function expiryOf(token: Secret): string | null {
