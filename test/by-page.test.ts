@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { dataOf, errorOf, type Options, type Started, startApp } from './app.ts';
-import { press, visit } from './browser/visitor.ts';
+import { press, sendFiles, visit } from './browser/visitor.ts';
+import { serviceAccount } from './material.ts';
 
 const DELETE = 'delete_telephony_credential';
 const idOf = (t: Started): string => [...t.sandbox.world.telephony.keys()][0] ?? '';
@@ -141,6 +142,19 @@ test('an approval older than ten minutes is worth nothing', async () => {
   now += 10 * 60_000;
   expect(dataOf(await t.call(DELETE, { ...args, approval_id }))).not.toMatchObject({ status: 'done' });
   expect(deletions(t)).toBe(0);
+});
+
+test.each([
+  ['ios', false],
+  ['android', true],
+])('a service account dropped for %s is usable: %j', async (type, usable) => {
+  const { t, launched } = await start();
+  await using _ = t;
+  const asked = dataOf<{ status: string }>(await t.call('check_push_material', { type, upload: true }));
+  expect(asked.status).toBe('needs_upload');
+  const files = [{ name: 'a.json', data: Buffer.from(JSON.stringify(serviceAccount())).toString('base64') }];
+  const seen = await sendFiles(await visit(launched[0] ?? ''), { action: 'check', files });
+  expect(JSON.parse(seen.body)).toMatchObject({ usable, found: [{ what: 'a service account key' }] });
 });
 
 test('without a browser nobody can be asked', async () => {

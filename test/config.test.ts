@@ -81,6 +81,17 @@ test.each(refused)('%s refuses to start with one line that shows no value', (_, 
   }
 });
 
+test('programs we start get none of our settings, above all not the key', () => {
+  const env = {
+    PATH: '/bin',
+    HOME: '/root',
+    TELNYX_API_KEY: KEY,
+    TELNYX_API_KEY_FILE: '/k',
+    TELNYX_MCP_CONFIRM: 'ask',
+  };
+  expect(loadConfig([], env).config.childEnv).toEqual({ PATH: '/bin', HOME: '/root' });
+});
+
 test('a flag outranks its variable', () => {
   expect(loadConfig(['--confirm', 'ask'], { TELNYX_MCP_CONFIRM: 'never' }).config.confirm).toBe('ask');
 });

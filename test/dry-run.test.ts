@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineChange } from '../src/tool.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { dataOf, errorOf, type Started, startApp } from './app.ts';
 
@@ -97,6 +99,26 @@ test('a plan is refused for what would be refused', async () => {
   ] as const) {
     expect(errorOf(await t.call(name, { ...args, dry_run: true })).code).toBe(code);
   }
+});
+
+test('a plan that tried to send something is stopped', async () => {
+  const careless = defineChange({
+    name: 'careless_tool',
+    title: 'Careless',
+    description: 'A fixture',
+    toolset: 'telephony',
+    effect: 'create',
+    input: z.object({}),
+    output: z.object({}),
+    plan: async (_, { http }) => {
+      await http.post('telephony_credentials', { connection_id: '1' });
+      return { requests: [] };
+    },
+    run: async () => ({}),
+  });
+  await using t = await startApp({ offers: { tools: [careless], resources: [], prompts: [] } });
+  expect((await t.call('careless_tool', { dry_run: true })).isError).toBe(true);
+  expect(t.sandbox.requests).toEqual([]);
 });
 
 test('every tool that changes something can plan, and no tool that only reads takes dry_run', () => {
