@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+const text = z.string();
+const nullable = text.nullable();
+
+/** A telephony credential as it was when its rotation began. */
+const oldTelephony = z.object({
+  id: text,
+  name: nullable,
+  connection_id: nullable,
+  sip_username: nullable,
+  expired: z.boolean(),
+  expires_at: nullable,
+  /** What Telnyx has for `expires_at`, also when that is a far future that means never: what a rollback gives back. */
+  stored_expiry: nullable,
+});
+
+/** A connection that used the old push credential, and in which of its fields. */
+const pushUser = z.object({
+  id: text,
+  kind: z.enum(['credential', 'fqdn', 'ip', 'uac']),
+  name: nullable,
+  field: z.enum(['ios_push_credential_id', 'android_push_credential_id']),
+});
+
+const oldPush = z.object({ id: text, alias: nullable, type: z.enum(['ios', 'android']), users: z.array(pushUser) });
+
+/** What a person agreed to. `overlap` is in seconds; `expires_at` is the successor's. */
+const telephonyWish = z.object({
+  overlap: z.number(),
+  expires_at: text.optional(),
+  name: text.optional(),
+  tag: text.optional(),
+  deliver_to: text.optional(),
+  prefix: text,
+  reason: text.optional(),
+});
+
+/** `fingerprint` tells the material a person agreed to from another; `files` are paths, absent when it came by a page. */
+const pushWish = z.object({
+  alias: text,
+  fingerprint: text,
+  files: z.record(text, text).optional(),
+  reason: text.optional(),
+});
+
+/** What came of a step: ids, dates, places and words, whichever it has. */
+const facts = z.object({
+  id: text.optional(),
+  name: nullable.optional(),
+  sip_username: nullable.optional(),
+  expires_at: nullable.optional(),
+  destination: text.optional(),
+  place: nullable.optional(),
+  fingerprint: nullable.optional(),
+  warning: text.optional(),
+  /** What was found instead of what was expected. */
+  note: text.optional(),
+  /** The old credential was not there any more. */
+  gone: z.boolean().optional(),
+});
+
+const STEPS = [
+  'create',
+  'deliver',
+  'verify',
+  'tag',
+  'retire',
+  'repoint',
+  'read_back',
+  'delete',
+  'restore',
+  'point_back',
+  'remove',
+] as const;
+
+/** `of` names the connection of a step that is done once for each. */
+const step = { step: z.enum(STEPS), of: text.optional() };
+
+/** What a ledger records: that a rotation began, what is about to be done and what came of it. Never a secret. */
+export const rotationEvent = z.discriminatedUnion('type', [
+  z.discriminatedUnion('kind', [
+    z.object({ type: z.literal('began'), kind: z.literal('telephony'), old: oldTelephony, wish: telephonyWish }),
+    z.object({ type: z.literal('began'), kind: z.literal('push'), old: oldPush, wish: pushWish }),
+  ]),
+  z.object({ type: z.literal('intent'), ...step, facts }),
+  z.object({ type: z.literal('done'), ...step, facts }),
+  z.object({ type: z.literal('failed'), ...step, code: text, message: text }),
+  /** A person agreed to go on although the old credential was changed meanwhile: this is what it is now. */
+  z.object({ type: z.literal('accepted'), old: oldTelephony }),
+  /** From here on it is undone. */
+  z.object({ type: z.literal('turned_back') }),
+  /** Nothing more will be done, and why. */
+  z.object({ type: z.literal('given_up'), note: text }),
+]);
+
+export type RotationEvent = z.infer<typeof rotationEvent>;
+export type StepName = (typeof STEPS)[number];
+export type Facts = z.infer<typeof facts>;
+export type OldTelephony = z.infer<typeof oldTelephony>;
+export type OldPush = z.infer<typeof oldPush>;
+export type PushUser = z.infer<typeof pushUser>;
+export type TelephonyWish = z.infer<typeof telephonyWish>;
+export type PushWish = z.infer<typeof pushWish>;
