@@ -16,7 +16,7 @@ const STARTS = 15;
 const READS = 3;
 const CREDENTIALS = 5000;
 const LIMIT = 500;
-const MOST_LISTING_BYTES = 20_000;
+const MOST_LISTING_BYTES = 25_000;
 
 const launchOurs = ({ baseUrl, apiKey }: Account, stateDir: string): Process =>
   launch(builtFile('main.js'), [], {

@@ -1,20 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Asking, call, needsApproval, type Outcome } from './call.ts';
 import type { Config } from './config.ts';
 import { createCursors } from './cursor.ts';
 import { ToolError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
+import { everything, type Offers, offered } from './offers.ts';
 import { createApprovals } from './people/approvals.ts';
 import { createHeldResults } from './people/held-results.ts';
 import type { Answer, ShownPage } from './people/question.ts';
-import type { Prompt } from './prompt.ts';
-import type { Resource } from './resource.ts';
+import { openLedger } from './rotation/ledger-files.ts';
 import { createDestinations } from './secrets/destinations.ts';
 import { type Keychain, systemKeychain } from './secrets/keychain.ts';
 import { fingerprint, openStateKey, type StateKey } from './secrets/state-key.ts';
 import { openVault } from './secrets/vault.ts';
 import type { Http, HttpLimits, Scope } from './telnyx/http.ts';
 import type { Deps, Tool } from './tool.ts';
-import { catalogue } from './tools/index.ts';
 import { version } from './version.ts';
 
 /** What an engine brings along to a call. */
@@ -28,8 +28,8 @@ export interface CallContext {
 
 export interface App {
   readonly catalogue: readonly Tool[];
-  readonly resources: readonly Resource[];
-  readonly prompts: readonly Prompt[];
+  readonly resources: Offers['resources'];
+  readonly prompts: Offers['prompts'];
   readonly sandbox: boolean;
   readonly log: Log;
   call(tool: Tool, args: unknown, context: CallContext): Promise<Outcome>;
@@ -49,7 +49,7 @@ type Show = (page: ShownPage) => void;
 
 /** What tests replace: the clock, the time limits, the place of the log, and what is on offer. */
 export interface Surroundings {
-  offers?: { tools: readonly Tool[]; resources: readonly Resource[]; prompts: readonly Prompt[] };
+  offers?: Offers;
   now?: () => Date;
   limits?: HttpLimits;
   writeLog?: (line: string) => void;
@@ -68,9 +68,10 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     keychain = systemKeychain,
     writeLog = (line) => process.stderr.write(line),
   } = around;
-  const { tools, resources, prompts } = around.offers ?? { tools: catalogue, resources: [], prompts: [] };
+  const { tools, resources, prompts } = offered(config, around.offers ?? everything);
   const log = createLog(config.logLevel, now, writeLog);
   const vault = openVault(config.stateDir);
+  const ledger = openLedger(config.stateDir, now);
   // Loaded when the first question or secret needs a page.
   const pages = once(async () => {
     const { openLocalPages } = await import('./people/local-pages.ts');
@@ -88,6 +89,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   const telnyx = once(() => connect(config, limits, log, sandbox));
 
   async function deps({ signal, progress, showsPages }: Omit<CallContext, 'answer'>, show?: Show): Promise<Deps> {
+    const started = performance.now();
     const http = await telnyx();
     const browser = async () => (await pages()).destination(showsPages ? show : undefined);
     const destinations = createDestinations(config, { vault, keychain, browser });
@@ -97,16 +99,17 @@ export function createApp(config: Config, around: Surroundings = {}): App {
       destinations,
       uploads: async () => (await pages()).uploads,
       cursors: createCursors(key()),
+      ledger,
       fingerprint: fingerprint.bind(null, key()),
       now,
+      pause: (ms) => sleep(ms, undefined, { signal }),
+      timeLeft: () => limits.callMs - (performance.now() - started),
       progress,
     };
   }
 
   return {
-    catalogue: tools.filter(
-      (tool) => config.toolsets.includes(tool.toolset) && (!config.readOnly || tool.effect === 'read'),
-    ),
+    catalogue: tools,
     resources,
     prompts,
     sandbox: config.sandbox !== undefined,

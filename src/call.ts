@@ -40,7 +40,8 @@ export async function call(
   const answered = answer && asking.approvals.redeem(answer.state, callDigest);
   // A no needs no fresh read: it is a no to whatever the question would be by now.
   if (answered && answer.action !== 'accept') return notDone(tool, answer);
-  const question = await questionOf(tool, args, deps, asking);
+  const raised = await tool.confirm?.(args, deps);
+  const question = asQuestion(raised, asking);
   if (question) {
     // A question that reads differently by now was never answered.
     const now = digestQuestion(question);
@@ -49,7 +50,7 @@ export async function call(
       return { kind: 'ask', key, state: asking.approvals.seal(callDigest, now), question };
     if (!saysYes(question, answer)) return notDone(tool, answer);
   }
-  return { kind: 'result', result: tool.output.parse(await tool.run(args, deps)) };
+  return { kind: 'result', result: tool.output.parse(await tool.run(args, deps, raised)) };
 }
 
 async function pageAnswer(approvalId: string, { pages }: Asking): Promise<Answer | Waiting> {
@@ -69,26 +70,22 @@ export function needsApproval(tool: Tool, { approval_id, code, secondsLeft }: Wa
 
 /** What the call would do, who would be asked, and where secrets would go; nothing but reads is sent. */
 async function plan(tool: Tool, args: Record<string, unknown>, deps: Deps, asking: Asking): Promise<Outcome> {
-  const question = await questionOf(tool, args, deps, asking);
+  const question = asQuestion(await tool.confirm?.(args, deps), asking);
   const asks =
     question && [question.text, question.phrase && `(to type: ${question.phrase})`].filter(Boolean).join(' ');
   const { requests = [], ...rest } = (await tool.plan?.(args, deps)) ?? {};
-  const lines = requests.map(({ method, path, body }) =>
-    [method, path, body && JSON.stringify(body)].filter(Boolean).join(' '),
+  const lines = requests.map((request) =>
+    typeof request === 'string'
+      ? request
+      : [request.method, request.path, request.body && JSON.stringify(request.body)].filter(Boolean).join(' '),
   );
   const planned = { ...rest, requests: lines, ...(asks && { asks }) };
   return { kind: 'result', result: tool.output.parse({ status: 'planned', plan: planned }) };
 }
 
-async function questionOf(
-  tool: Tool,
-  args: Record<string, unknown>,
-  deps: Deps,
-  asking: Asking,
-): Promise<Question | undefined> {
-  const question = await tool.confirm?.(args, deps);
-  if (!question || asking.confirm === 'never') return undefined;
-  return { ...question, text: asking.preamble + question.text };
+/** A question as a person is asked it; undefined when nobody is. */
+function asQuestion(raised: Question | undefined, { confirm, preamble }: Asking): Question | undefined {
+  return raised && confirm === 'ask' ? { ...raised, text: preamble + raised.text } : undefined;
 }
 
 function parseArgs(tool: Tool, rawArgs: unknown): Record<string, unknown> {

@@ -29,13 +29,13 @@ export interface Config {
   sandbox: number | 'demo' | undefined;
 }
 
-/** A setting that cannot be used; its message is one line for the person who starts the server. */
+/** A setting or command that cannot be used; its message is one line for the person who typed it. */
 export class ConfigError extends Error {}
 
 type Env = Record<string, string | undefined>;
 
-/** What the command line asks for instead of serving. */
-export type Command = 'serve' | 'help' | 'version';
+/** What the command line asks for; words are a command of `cli/`. */
+export type Command = 'serve' | 'help' | 'version' | readonly string[];
 
 const FLAGS = {
   'api-key-file': { type: 'string', env: 'TELNYX_API_KEY_FILE' },
@@ -55,11 +55,11 @@ const FLAGS = {
 } as const;
 
 /**
- * Flags and environment as one frozen Config; a flag outranks its variable, and no flag takes the key, since process
- * lists are public. Throws ConfigError for anything unknown: a misspelt `--read-only` must not start a server that writes.
+ * Flags, which may stand among the words of a command, and environment as one frozen Config; a flag outranks its
+ * variable, and no flag takes the key, since process lists are public. Throws ConfigError for anything unknown: a misspelt `--read-only` must not start a server that writes.
  */
 export function loadConfig(args: readonly string[], env: Env = process.env): { command: Command; config: Config } {
-  const flags = parseFlags(args);
+  const { values: flags, positionals: words } = parseFlags(args);
   for (const name of Object.keys(env)) {
     if (name.startsWith('TELNYX_MCP_') && !Object.values(FLAGS).some((flag) => flag.env === name)) {
       throw new ConfigError(`unknown setting ${name}`);
@@ -101,12 +101,13 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
     logLevel: oneOf('log-level', LOG_LEVELS, setting('log-level') ?? 'warn'),
     sandbox,
   };
-  return { command: flags.help ? 'help' : flags.version ? 'version' : 'serve', config: Object.freeze(config) };
+  const asked = words.length > 0 ? words : 'serve';
+  return { command: flags.help ? 'help' : flags.version ? 'version' : asked, config: Object.freeze(config) };
 }
 
 function parseFlags(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: true });
   } catch (error) {
     // Node's sentence may repeat the whole argument, and someone may have put a key there.
     const flag = error instanceof Error ? error.message.match(/--[a-z-]+/)?.[0] : undefined;

@@ -70,3 +70,10 @@ export function badInput(
 ): ToolError {
   return new ToolError('BAD_INPUT', message, next);
 }
+
+/** Takes anything thrown; gives its name and top frames, without its message, which could hold anything. */
+export function whereOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
+  return [error.name, ...frames.slice(0, 4).map((frame) => frame.trim())].join(' ');
+}

@@ -1,27 +1,8 @@
 #!/usr/bin/env node
 import { createApp } from './app.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { type Command, type Config, ConfigError, loadConfig } from './config.ts';
+import { whereOf } from './errors.ts';
 import { version } from './version.ts';
-
-const HELP = `telnyx-credentials-mcp ${version}
-An MCP server on stdio for Telnyx WebRTC credentials. Started by an MCP client; no secret reaches the model.
-
-  --sandbox             run on a made-up account inside the process, no key needed
-  --sandbox-seed N      the same with N telephony credentials
-  --read-only           offer only tools that change nothing            TELNYX_MCP_READ_ONLY
-  --toolsets LIST       telephony,push,connections,secrets (all)        TELNYX_MCP_TOOLSETS
-  --confirm ask|never   ask a person before destroying (default: ask)   TELNYX_MCP_CONFIRM
-  --state-dir PATH      where the vault is                              TELNYX_MCP_STATE_DIR
-  --api-key-file PATH   a file that holds the API key                   TELNYX_API_KEY_FILE
-  --base-url URL        the API, /v2 included                           TELNYX_BASE_URL
-  --deliver-to PLACE    where new secrets go (default: vault)           TELNYX_MCP_DELIVER_TO
-  --allow-dirs PATHS    folders that files with secrets may lie in      TELNYX_MCP_ALLOW_DIRS
-  --commands-file PATH  commands that secrets can be handed to          TELNYX_MCP_COMMANDS_FILE
-  --log-level LEVEL     error, warn, info, debug (default: warn)        TELNYX_MCP_LOG_LEVEL
-  --help, --version
-
-The API key comes from TELNYX_API_KEY or a file; no flag takes it, because process lists are public.
-`;
 
 // Clients that end a server send a signal, then kill it two seconds later.
 const SIGNAL_GRACE_MS = 1500;
@@ -29,7 +10,7 @@ const SIGNAL_GRACE_MS = 1500;
 async function main(): Promise<void> {
   const { command, config } = loadConfig(process.argv.slice(2));
   if (command !== 'serve') {
-    process.stdout.write(command === 'help' ? HELP : `${version}\n`);
+    process.exitCode = await answer(command, config);
     return;
   }
   const app = createApp(config);
@@ -58,8 +39,17 @@ async function main(): Promise<void> {
   process.stdout.once('error', () => process.exit(0));
 }
 
+/** Does one thing for a person or a timer; gives the exit status. */
+async function answer(command: Exclude<Command, 'serve'>, config: Config): Promise<number> {
+  // Whoever read the output is gone; the status still tells what came of it.
+  process.stdout.on('error', () => undefined);
+  if (typeof command !== 'string') return (await import('./cli/run.ts')).runCommand(command, config, process);
+  process.stdout.write(command === 'help' ? (await import('./cli/help.ts')).HELP : `${version}\n`);
+  return 0;
+}
+
 main().catch((error: unknown) => {
-  const reason = error instanceof ConfigError ? error.message : 'it could not start';
+  const reason = error instanceof ConfigError ? error.message : `it failed at ${whereOf(error)}`;
   process.stderr.write(`telnyx-credentials-mcp: ${reason}\n`);
   process.exitCode = error instanceof ConfigError ? 2 : 1;
 });

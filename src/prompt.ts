@@ -5,6 +5,8 @@ export interface Prompt {
   name: string;
   title: string;
   description: string;
+  /** Tools it names: without them it is not offered. */
+  needs?: readonly string[];
   arguments: readonly PromptArgument[];
   /** The words to begin the conversation with. */
   script(args: Record<string, string>): string;

@@ -7,7 +7,10 @@ export interface Resource {
   title: string;
   description: string;
   mimeType: string;
-  read(variables: Record<string, string>, deps: Deps): Promise<string>;
+  /** Tools it leads to, by name: without them it is not offered. */
+  needs?: readonly string[];
+  /** Gives the text; undefined when there is nothing of that name. Throws ToolError. */
+  read(variables: Record<string, string>, deps: Deps): Promise<string | undefined>;
   /** Values a variable can take that begin with what was typed so far. */
   complete?: Record<string, (typed: string, deps: Deps) => Promise<string[]>>;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Cursors } from './cursor.ts';
 import type { PageUploads } from './people/page-uploads.ts';
 import type { Question } from './people/question.ts';
+import type { Ledger } from './rotation/ledger.ts';
 import type { Destinations } from './secrets/destinations.ts';
 import type { Secret } from './secrets/secret.ts';
 import type { Vault } from './secrets/vault.ts';
@@ -10,7 +11,7 @@ import type { Http } from './telnyx/http.ts';
 /** What a tool does to the account; its MCP hints follow from it. */
 export type Effect = 'read' | 'create' | 'update' | 'destroy';
 
-export const TOOLSETS = ['telephony', 'push', 'connections', 'secrets'] as const;
+export const TOOLSETS = ['telephony', 'push', 'rotation', 'connections', 'secrets'] as const;
 export type Toolset = (typeof TOOLSETS)[number];
 
 /** What a tool may use, for one call. */
@@ -20,14 +21,21 @@ export interface Deps {
   destinations: Destinations;
   uploads(): Promise<PageUploads>;
   cursors: Cursors;
+  ledger: Ledger;
   fingerprint(secret: Secret | null): string | null;
   now(): Date;
+  pause(ms: number): Promise<void>;
+  /** Milliseconds until this call should have answered. */
+  timeLeft(): number;
   progress(done: number, total?: number): void;
 }
 
 /** What a change would do: requests in their order, secrets withheld, and where a new secret would go. */
 interface Plan {
-  requests: { method: 'POST' | 'PATCH' | 'DELETE'; path: string; body?: Record<string, unknown> | undefined }[];
+  requests: (
+    | string
+    | { method: 'POST' | 'PATCH' | 'DELETE'; path: string; body?: Record<string, unknown> | undefined }
+  )[];
   secret_to?: string;
 }
 
@@ -47,6 +55,8 @@ interface Change<I extends z.ZodObject, O extends z.ZodObject> extends Omit<Defi
   effect: Exclude<Effect, 'read'>;
   /** True when it may have to wait for files a person drops at a page. */
   uploads?: true;
+  /** True when its work may outlast the call. */
+  lasts?: true;
   /**
    * The question a person must answer first, from a fresh read; undefined when these arguments need none. Required for
    * `destroy`. Throws when the thing must not be done at all.
@@ -54,7 +64,8 @@ interface Change<I extends z.ZodObject, O extends z.ZodObject> extends Omit<Defi
   confirm?(args: z.output<I>, deps: Deps): Promise<Question | undefined>;
   /** What `run` would send, after the same checks; it may read. */
   plan(args: z.output<I>, deps: Deps): Promise<Plan>;
-  run(args: z.output<I>, deps: Deps): Promise<z.input<O> | NeedsUpload>;
+  /** `agreed` is the question that `confirm` gave for this very call: what is done must be what it says. */
+  run(args: z.output<I>, deps: Deps, agreed?: Question): Promise<z.input<O> | NeedsUpload>;
 }
 
 interface NeedsUpload {
@@ -64,8 +75,9 @@ interface NeedsUpload {
 }
 
 /** A tool as the catalogue holds it, whatever its arguments and results. */
-export interface Tool extends Definition<z.ZodObject, z.ZodObject> {
+export interface Tool extends Omit<Definition<z.ZodObject, z.ZodObject>, 'run'> {
   effect: Effect;
+  run(args: Record<string, unknown>, deps: Deps, agreed?: Question): Promise<Record<string, unknown>>;
   confirm?(args: Record<string, unknown>, deps: Deps): Promise<Question | undefined>;
   plan?(args: Record<string, unknown>, deps: Deps): Promise<Plan>;
 }
@@ -85,16 +97,25 @@ export function defineChange<I extends z.ZodObject, O extends z.ZodObject>(tool:
     input: tool.input.extend({ dry_run: z.boolean().optional(), ...(tool.confirm && approval) }).strict(),
     output: z.object({
       ...outcome,
+      status: z.enum([
+        'done',
+        'planned',
+        ...(tool.lasts ? (['in_progress'] as const) : []),
+        ...(tool.confirm ? (['declined', 'unanswered', 'needs_approval'] as const) : []),
+        ...(tool.uploads ? (['needs_upload'] as const) : []),
+      ]),
       ...(tool.confirm && asked),
       ...(tool.uploads && uploading),
       ...tool.output.partial().shape,
     }),
-    run: async (args: z.output<I>, deps: Deps) => ({ status: 'done', ...(await tool.run(args, deps)) }),
+    run: async (args: z.output<I>, deps: Deps, agreed?: Question) => ({
+      status: 'done',
+      ...(await tool.run(args, deps, agreed)),
+    }),
   } as unknown as Tool;
 }
 
 const outcome = {
-  status: z.enum(['done', 'planned']),
   plan: z
     .object({
       requests: z.array(z.string()),
@@ -105,7 +126,6 @@ const outcome = {
 };
 
 const uploading = {
-  status: z.enum(['done', 'planned', 'needs_upload']),
   message: z.string().optional(),
   upload_id: z.string().optional(),
 };
@@ -113,7 +133,6 @@ const uploading = {
 const approval = { approval_id: z.string().optional().describe('From needs_approval') };
 
 const asked = {
-  status: z.enum(['done', 'planned', 'declined', 'unanswered', 'needs_approval']),
   message: z.string().optional(),
   approval_id: z.string().optional(),
 };

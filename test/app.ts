@@ -22,6 +22,8 @@ export interface Options extends Surroundings {
   person?: Person | undefined;
   config?: Partial<Config>;
   sandbox?: SandboxOptions;
+  /** An account that is there already, and stays. */
+  account?: Sandbox;
 }
 
 export interface Started extends AsyncDisposable {
@@ -54,9 +56,10 @@ export async function startApp({
   person,
   config = {},
   sandbox: options = {},
+  account,
   ...around
 }: Options = {}): Promise<Started> {
-  const sandbox = await startSandbox(options);
+  const sandbox = account ?? (await startSandbox(options));
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-test-'));
   const log: string[] = [];
   const env = { TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl, TELNYX_MCP_STATE_DIR: stateDir };
@@ -90,7 +93,7 @@ export async function startApp({
       await client.close();
       await engine.close();
       await app.close();
-      await sandbox.close();
+      if (!account) await sandbox.close();
       rmSync(stateDir, { recursive: true, force: true });
     },
   };

@@ -85,6 +85,9 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   const pushId = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-ios')?.id;
   const otherPush = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-android')?.id;
   const connectionId = [...sandbox.world.connections.values()].find(({ kind }) => kind === 'credential')?.id;
+  const living2 = livingOnes(sandbox)[1];
+  const rotated = { ...material.account, private_key_id: 'e'.repeat(40) };
+  const next = { service_account_file: file('b.json', JSON.stringify(rotated, null, 2)) };
   const calls: [string, object][] = [
     ['list_telephony_credentials', { limit: 500 }],
     ['get_telephony_credential', { id: telephonyId }],
@@ -102,18 +105,29 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     ['create_mobile_push_credential', { ...ios, alias: 'new ios' }],
     ['create_mobile_push_credential', { ...android, alias: 'new android' }],
     ...['credential', 'fqdn', 'ip', 'uac'].map((kind): [string, object] => ['list_connections', { kind }]),
+    ['rotate_telephony_credential', { id: living2, overlap: '30m', tag: 'x' }],
+    ['get_rotation', {}],
+    ['continue_rotation', LATEST],
+    ['roll_back_rotation', LATEST],
+    ['rotate_mobile_push_credential', { id: otherPush, ...next }],
+    ['roll_back_rotation', LATEST],
     ['delete_telephony_credential', { id: otherId }],
     ['delete_mobile_push_credential', { id: pushId }],
   ];
   const tools = (await server.request('tools/list')).result?.tools as { name: string }[];
   expect(new Set(calls.map(([name]) => name))).toEqual(new Set(tools.map(({ name }) => name)));
 
-  for (const [name, args] of calls) {
+  const latest = async (): Promise<object> => {
+    const { structuredContent } = await server.call('get_rotation', {});
+    return { id: (structuredContent as { rotations: { id: string }[] }).rotations[0]?.id };
+  };
+  for (const [name, given] of calls) {
+    const args = given === LATEST ? await latest() : given;
     const result = await server.call(name, args, { progressToken: name });
     expect(result.isError, `${name}: ${JSON.stringify(result)}`).toBeFalsy();
   }
   const alive = { telephony: living(sandbox), push: otherPush };
-  for (const [name, args] of calls.filter(([called]) => !/^(list|get|check)_/.test(called))) {
+  for (const [name, args] of calls.filter(([called, args]) => !/^(list|get|check)_/.test(called) && args !== LATEST)) {
     const about = name.includes('push') || ('kind' in args && args.kind === 'push') ? alive.push : alive.telephony;
     const fresh = { ...('alias' in args && { alias: 'planned' }), ...('id' in args && { id: about }) };
     const planned = await server.call(name, { ...args, ...fresh, dry_run: true });
@@ -124,7 +138,7 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     // Those that are retried take seconds each: a read and a create stand for all.
     for (const [name, args] of status === 429 || status === 500
       ? [calls[0], calls[2]].flatMap((it) => (it ? [it] : []))
-      : calls.filter(([called]) => called !== 'check_push_material')) {
+      : calls.filter(([called, args]) => !LOCAL.includes(called) && args !== LATEST)) {
       sandbox.clearFaults();
       for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) {
         const row = [...sandbox.world.telephony.values()][0];
@@ -155,16 +169,31 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   for (const line of server.stdout().trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
   // The one secret that was made is where it belongs, and in no other file name or file.
   const vault = readdirSync(join(server.stateDir, 'vault'));
-  expect(vault).toHaveLength(2);
+  expect(vault).toHaveLength(3);
   for (const file of vault)
     expect(readFileSync(join(server.stateDir, 'vault', file), 'utf8')).toMatch(/"(sip_password|push_private_key)"/);
+  for (const file of readdirSync(join(server.stateDir, 'ledger'))) {
+    const ledger = readFileSync(join(server.stateDir, 'ledger', file), 'utf8');
+    expect(ledger.match(/canary\w+/g)).toBeNull();
+    for (const record of sandbox.world.telephony.values()) expect(ledger).not.toContain(record.sip_password);
+    for (const line of pemLines(material.account.private_key)) expect(ledger).not.toContain(line);
+  }
   const token = /^TELNYX_LOGIN_TOKEN=(.+)$/m.exec(readFileSync(join(server.stateDir, '.env'), 'utf8'))?.[1] ?? '-';
   expect(token).toMatch(/^eyJ/);
   expect(everything).not.toContain(token);
 });
 
+/** Stands for the id of the rotation that began last. */
+const LATEST = {};
+/** These ask Telnyx nothing. */
+const LOCAL = ['check_push_material', 'get_rotation'];
+
+function livingOnes({ world }: Awaited<ReturnType<typeof startSandbox>>): string[] {
+  return [...world.telephony.values()].flatMap((row) => (world.isExpired(row) ? [] : [row.id]));
+}
+
 function living(sandbox: Awaited<ReturnType<typeof startSandbox>>): string | undefined {
-  return [...sandbox.world.telephony.values()].find((row) => !sandbox.world.isExpired(row))?.id;
+  return livingOnes(sandbox)[0];
 }
 
 test('a key that is refused, or no key at all, is not shown either', async () => {

@@ -3,7 +3,7 @@ import type { Outcome } from '../call.ts';
 import type { ShownPage } from '../people/question.ts';
 import { isTemplate, matchUri } from '../resource.ts';
 import { listingOf } from './listing.ts';
-import { errorResult, resultOf } from './result.ts';
+import { asToolError, errorResult, resultOf } from './result.ts';
 
 /** An error of the protocol itself; both SDKs send its code and message. */
 class ProtocolRefusal extends Error {
@@ -18,6 +18,7 @@ class ProtocolRefusal extends Error {
 }
 
 export const INVALID_PARAMS = -32602;
+const INTERNAL_ERROR = -32603;
 const MOST_COMPLETIONS = 100;
 
 /** How an engine reaches a person. */
@@ -37,6 +38,16 @@ export function createDesk(app: App) {
     catalogue.find((tool) => tool.name === name) ?? refuse('Unknown tool; tools/list names those there are.');
   const findPrompt = (name: string) => prompts.find((prompt) => prompt.name === name) ?? refuse('Unknown prompt.');
 
+  /** What fails outside of a tool has no result to say it in, and an SDK would send the error's own words. */
+  const saying = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      const { message, next } = asToolError(error, log);
+      throw new ProtocolRefusal(INTERNAL_ERROR, `${message} ${next}`);
+    }
+  };
+
   return {
     capabilities: {
       tools: {},
@@ -50,15 +61,17 @@ export function createDesk(app: App) {
 
     listTools: () => ({ tools: catalogue.map(listingOf) }),
     listResources: () => ({
-      resources: resources.filter((resource) => !isTemplate(resource)).map(({ read, complete, ...shown }) => shown),
+      resources: resources
+        .filter((resource) => !isTemplate(resource))
+        .map(({ read, complete, needs, ...shown }) => shown),
     }),
     listTemplates: () => ({
       resourceTemplates: resources
         .filter(isTemplate)
-        .map(({ read, complete, uri, ...shown }) => ({ uriTemplate: uri, ...shown })),
+        .map(({ read, complete, needs, uri, ...shown }) => ({ uriTemplate: uri, ...shown })),
     }),
     listPrompts: () => ({
-      prompts: prompts.map(({ script, arguments: args, ...shown }) => ({
+      prompts: prompts.map(({ script, needs, arguments: args, ...shown }) => ({
         ...shown,
         arguments: args.map(({ complete, ...argument }) => argument),
       })),
@@ -83,8 +96,8 @@ export function createDesk(app: App) {
       for (const resource of resources) {
         const variables = matchUri(resource, uri);
         if (!variables) continue;
-        const text = await resource.read(variables, await app.deps(context));
-        return { contents: [{ uri, mimeType: resource.mimeType, text }] };
+        const text = await saying(async () => resource.read(variables, await app.deps(context)));
+        if (text !== undefined) return { contents: [{ uri, mimeType: resource.mimeType, text }] };
       }
       throw new ProtocolRefusal(notFound, 'Resource not found.', { uri });
     },
@@ -108,7 +121,7 @@ export function createDesk(app: App) {
         ref.type === 'ref/prompt'
           ? findPrompt(ref.name ?? '').arguments.find(({ name }) => name === argument.name)?.complete
           : (resources.find(({ uri }) => uri === ref.uri) ?? refuse('Unknown resource.')).complete?.[argument.name];
-      const all = (await complete?.(argument.value, await app.deps(context))) ?? [];
+      const all = complete ? await saying(async () => complete(argument.value, await app.deps(context))) : [];
       return {
         completion: {
           values: all.slice(0, MOST_COMPLETIONS),

@@ -8,16 +8,28 @@ export function listingOf(tool: Tool) {
     title: tool.title,
     description: tool.description,
     inputSchema: schemaOf(tool.input, 'input'),
-    outputSchema: schemaOf(tool.output, 'output'),
+    outputSchema: schemaOf(tool.output, 'output', tool.effect === 'read'),
     annotations: hintsFor(tool.effect),
   };
 }
 
-function schemaOf(schema: z.ZodObject, io: 'input' | 'output'): { type: 'object'; [key: string]: unknown } {
+/**
+ * What lists and gets give is spelled out whole. A change gives the same things back, so there only the top is: a
+ * catalogue is read before every conversation, and those words would be a quarter of it.
+ */
+function schemaOf(
+  schema: z.ZodObject,
+  io: 'input' | 'output',
+  whole = true,
+): { type: 'object'; [key: string]: unknown } {
   const { $schema, ...rest } = z.toJSONSchema(schema, {
     io,
     target: 'draft-2020-12',
-    override: ({ jsonSchema }) => {
+    override: ({ jsonSchema, path }) => {
+      if (!whole && path.length > 0 && jsonSchema.properties) {
+        delete jsonSchema.properties;
+        delete jsonSchema.required;
+      }
       // What is not declared is dropped before it is sent: to forbid it again in every object would only cost bytes.
       if (io === 'output') delete jsonSchema.additionalProperties;
       // `type: [T, "null"]` says the same as the union zod writes, in half the bytes.

@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { wireId, wireText } from './fields.ts';
-import type { Http } from './http.ts';
+import { type Http, read } from './http.ts';
 import { getAll, getWindow } from './pages.ts';
 
 /** The four kinds of connection that can use a push credential (api.md §2). */
 export const CONNECTION_KINDS = ['credential', 'fqdn', 'ip', 'uac'] as const;
 export type ConnectionKind = (typeof CONNECTION_KINDS)[number];
+
+/** The two fields by which a connection names its push credentials, one for each platform. */
+export const PUSH_FIELDS = ['ios_push_credential_id', 'android_push_credential_id'] as const;
+export type PushField = (typeof PUSH_FIELDS)[number];
 
 export interface Connection {
   id: string;
@@ -35,6 +39,22 @@ const row = (kind: ConnectionKind) =>
     );
 
 const path = (kind: ConnectionKind): string => `${kind}_connections`;
+const at = (kind: ConnectionKind, id: string): string => `${path(kind)}/${encodeURIComponent(id)}`;
+const single = (kind: ConnectionKind) => z.object({ data: row(kind) });
+
+/** One connection by kind and id (spec operations Retrieve…Connection). Throws `NOT_FOUND`. */
+export async function getConnection(http: Http, kind: ConnectionKind, id: string): Promise<Connection> {
+  return read(single(kind), await http.get(at(kind, id))).data;
+}
+
+/** Points one push field of a connection to a credential, and sends nothing else (spec operations Update…Connection). */
+export async function pointConnection(
+  http: Http,
+  { kind, id, field }: { kind: ConnectionKind; id: string; field: PushField },
+  pushId: string,
+): Promise<Connection> {
+  return read(single(kind), await http.patch(at(kind, id), { [field]: pushId })).data;
+}
 
 /** A window of one kind's list (spec operations List…Connections); `name` is a part of the name, 3 characters or more. */
 export function listConnections(

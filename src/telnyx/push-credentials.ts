@@ -103,12 +103,15 @@ export function createPushCredential(http: Http, alias: string, material: PushMa
     http,
     schema: single,
     send: () => http.post(PATH, { type: material.type, alias, ...body }),
-    find: async (recovery) => {
-      const { rows } = await listPushCredentials(recovery, { alias }, { offset: 0, limit: 2 });
-      return rows.find((row) => row.alias === alias);
-    },
+    find: (recovery) => findPushCredential(recovery, alias),
     lookup: `list_mobile_push_credentials with alias "${alias}"`,
   });
+}
+
+/** The push credential with an alias; aliases are unique. */
+export async function findPushCredential(http: Http, alias: string): Promise<PushCredential | undefined> {
+  const { rows } = await listPushCredentials(http, { alias }, { offset: 0, limit: 2 });
+  return rows.find((row) => row.alias === alias);
 }
 
 /** Deletes a push credential (spec operation DeletePushCredential); one found gone on a retry counts as deleted. */

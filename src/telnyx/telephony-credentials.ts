@@ -18,6 +18,8 @@ export interface TelephonyCredential {
   sip_password: Secret | null;
   expired: boolean;
   expires_at: string | null;
+  /** The same as Telnyx keeps it: a far future where `expires_at` says never. */
+  stored_expiry: string | null;
   created_at: string | null;
   updated_at: string | null;
 }
@@ -57,6 +59,7 @@ export const telephonyRow = z
       ...row,
       connection_id: resource_id?.match(/^connection:([\w-]+)$/)?.[1] ?? row.connection_id,
       expires_at: expiryFromTelnyx(row.expires_at, row.created_at),
+      stored_expiry: fromTelnyx(row.expires_at),
       created_at: fromTelnyx(row.created_at),
       updated_at: fromTelnyx(row.updated_at),
     }),
@@ -95,12 +98,14 @@ export function createTelephonyCredential(
     http,
     schema: single,
     send: () => http.post(PATH, { ...wanted, tag: marker }),
-    find: async (recovery) => {
-      const { rows } = await listTelephonyCredentials(recovery, { tag: marker }, { offset: 0, limit: 2 });
-      return rows[0];
-    },
+    find: async (recovery) => (await findTelephonyCredentials(recovery, marker))[0],
     lookup: `list_telephony_credentials with tag "${marker}"`,
   });
+}
+
+/** The credentials that bear a tag, a few at most. */
+export async function findTelephonyCredentials(http: Http, tag: string): Promise<TelephonyCredential[]> {
+  return (await listTelephonyCredentials(http, { tag }, { offset: 0, limit: 5 })).rows;
 }
 
 /** Changes the given fields and no others (spec operation UpdateTelephonyCredential). An expired one cannot be changed. */

@@ -32,6 +32,22 @@ export function futureInstant(value: string | undefined, now: Date): string | un
   return instant.toISOString();
 }
 
+const SECONDS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
+const LONGEST_DAYS = 3650;
+
+/** A length of time in minutes, hours or days, such as 30m, 24h or 7d. */
+export const duration = z
+  .string()
+  .refine(
+    (value) => /^(\d{1,7}[mhd]|0)$/.test(value) && secondsOf(value) <= LONGEST_DAYS * 86_400,
+    'must be a length of time such as 30m, 24h or 7d',
+  );
+
+/** The seconds of a `duration`. */
+export function secondsOf(value: string): number {
+  return Number.parseInt(value, 10) * (SECONDS[value.slice(-1)] ?? 0);
+}
+
 /** Where a secret goes: never into the conversation. */
 export const deliverTo = z
   .string()

@@ -3,6 +3,9 @@ import { listConnectionsTool } from './connections.ts';
 import { handOff } from './hand-off.ts';
 import { checkPush, createPush } from './push-create.ts';
 import { deletePush, getPush, listPush } from './push-credentials.ts';
+import { rotatePush } from './rotate-push.ts';
+import { rotateTelephony } from './rotate-telephony.ts';
+import { continueRotation, getRotation, rollBackRotation } from './rotations.ts';
 import { deleteTelephony, getTelephony, listTelephony, updateTelephony } from './telephony-credentials.ts';
 import { createTelephony, createToken } from './telephony-secrets.ts';
 
@@ -19,6 +22,11 @@ export const catalogue: readonly Tool[] = [
   checkPush,
   createPush,
   deletePush,
+  rotateTelephony,
+  rotatePush,
+  getRotation,
+  continueRotation,
+  rollBackRotation,
   listConnectionsTool,
   handOff,
 ];

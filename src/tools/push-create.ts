@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ToolError } from '../errors.ts';
-import { createPushCredential, listPushCredentials } from '../telnyx/push-credentials.ts';
+import { createPushCredential, findPushCredential } from '../telnyx/push-credentials.ts';
 import { type Deps, defineChange, defineRead } from '../tool.ts';
 import { uniqueName } from './fields.ts';
 import {
@@ -49,8 +49,7 @@ async function prepare(args: MaterialArgs & { alias: string }, deps: Deps) {
   if ('upload_id' in inspected) return inspected;
   const { material, findings } = inspected;
   if (!material) throw refuseMaterial(findings);
-  const taken = await listPushCredentials(deps.http, { alias: args.alias }, { offset: 0, limit: 2 });
-  if (!taken.rows.some((row) => row.alias === args.alias)) return { material, findings };
+  if (!(await findPushCredential(deps.http, args.alias))) return { material, findings };
   throw new ToolError(
     'CONFLICT',
     'A push credential with this alias exists already.',

@@ -7,6 +7,7 @@ import type { Finding } from '../material/finding.ts';
 import { checkGoogle } from '../material/google.ts';
 import { identify, type Kind, kindOf } from '../material/kind.ts';
 import type { WaitingUpload } from '../people/page-uploads.ts';
+import type { Rotation } from '../rotation/rotation.ts';
 import { Secret } from '../secrets/secret.ts';
 import type { PushMaterial, ServiceAccount } from '../telnyx/push-credentials.ts';
 import type { Deps } from '../tool.ts';
@@ -60,6 +61,13 @@ export async function inspectMaterial(args: MaterialArgs, deps: Deps): Promise<R
   }
   const { findings, certificate, material } = await checkApple({ ...given, bundleId: args.bundle_id }, deps.now());
   return { findings, ...(certificate && { certificate }), ...(material && { material: { type: 'ios', ...material } }) };
+}
+
+/** The material of a rotation once more, from the files it was given in; undefined when they are of no use by now. */
+export async function reread({ old, wish }: Rotation, deps: Deps): Promise<PushMaterial | undefined> {
+  if (!('files' in wish) || !wish.files || !('type' in old)) return undefined;
+  const inspected = await inspectMaterial({ type: old.type, ...wish.files }, deps).catch(() => undefined);
+  return inspected && 'material' in inspected ? inspected.material : undefined;
 }
 
 async function fromFiles(args: MaterialArgs): Promise<Given> {

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import { render } from '../render.ts';
+import { type CallTool, withTools } from './call-tool.ts';
+import { count } from './count.ts';
+import { print, type Terminal } from './terminal.ts';
+
+const listed = z.object({ rotations: z.array(z.record(z.string(), z.unknown())), next_cursor: z.string().optional() });
+
+const AGAIN_MS = 2000;
+const LONGEST_MS = 2 * 60_000;
+
+/** Prints every rotation of the state folder, open ones first; gives 0. Throws ToolError. */
+export function listRotations(_args: readonly string[], config: Config, terminal: Terminal): Promise<number> {
+  return withTools(config, terminal, async (call) => {
+    const rotations = await all(call);
+    const total = count(rotations.length, ['rotation', 'rotations']);
+    print(terminal.stdout, [...rotations.map(render), total].join('\n\n'));
+    return 0;
+  });
+}
+
+async function all(call: CallTool): Promise<Record<string, unknown>[]> {
+  const found: Record<string, unknown>[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const { rotations, next_cursor } = listed.parse(
+      await call('get_rotation', { limit: 50, ...(cursor && { cursor }) }),
+    );
+    found.push(...rotations);
+    if (next_cursor === undefined) return found;
+    cursor = next_cursor;
+  }
+}
+
+/**
+ * Goes on with a rotation and prints what came of it; gives 0 when all was done that can be done by now, 1 when the
+ * person did not agree or it takes longer than two minutes. Throws ToolError.
+ */
+export function continueRotation([id]: readonly string[], config: Config, terminal: Terminal): Promise<number> {
+  return withTools(config, terminal, async (call) => {
+    const until = performance.now() + LONGEST_MS;
+    for (;;) {
+      const result = await call('continue_rotation', { id });
+      // More to do than fits in a call, or someone else is at it.
+      if (result.status === 'in_progress' && performance.now() < until) await sleep(AGAIN_MS);
+      else {
+        print(terminal.stdout, render(result));
+        return result.status === 'done' ? 0 : 1;
+      }
+    }
+  });
+}

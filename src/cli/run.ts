@@ -1,0 +1,35 @@
+import { type Config, ConfigError } from '../config.ts';
+import { ToolError } from '../errors.ts';
+import { COMMANDS, type Command, usage } from './commands.ts';
+import { nearest } from './nearest.ts';
+import { print, type Terminal } from './terminal.ts';
+
+/**
+ * Runs the command that the words name; gives the exit status: 0 fine, 1 not done, 2 wrong use. Says on stderr what
+ * went wrong and what to do next. Throws ConfigError for words that are no command, and what nobody foresaw.
+ */
+export async function runCommand(words: readonly string[], config: Config, terminal: Terminal): Promise<number> {
+  const command = find(words);
+  const run = await command.load();
+  try {
+    return await run(words.slice(lengthOf(command)), config, terminal);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    print(terminal.stderr, `${error.message}\n${error.next}`);
+    return error.code === 'BAD_INPUT' ? 2 : 1;
+  }
+}
+
+const lengthOf = ({ words }: Command): number => words.split(' ').length;
+
+/** The command itself, with as many words after it as it takes. No refusal repeats a word: one may be a key. */
+function find(words: readonly string[]): Command {
+  const fits = (command: Command): boolean => words.slice(0, lengthOf(command)).join(' ') === command.words;
+  const named = COMMANDS.filter(fits).sort((a, b) => lengthOf(b) - lengthOf(a))[0];
+  const more = named ? words.length - lengthOf(named) - named.takes.length : 1;
+  if (named && more === 0) return named;
+  if (named && more < 0) throw new ConfigError(`this needs ${named.takes.join(' and ')}: ${usage(named)}`);
+  const typed = words.slice(0, Math.max(...COMMANDS.map(lengthOf))).join(' ');
+  const meant = nearest(typed, COMMANDS, ({ words }) => words);
+  throw new ConfigError(`no such command${meant ? `; the nearest is: ${usage(meant)}` : ''}; see --help`);
+}

@@ -1,0 +1,58 @@
+import { ToolError } from '../errors.ts';
+import {
+  deleteTelephonyCredential,
+  findTelephonyCredentials,
+  updateTelephonyCredential,
+} from '../telnyx/telephony-credentials.ts';
+import type { StepName } from './events.ts';
+import { madeBefore } from './made-before.ts';
+import { factsOf, type TelephonyRotation } from './rotation.ts';
+import { lookUp, markOf, unlessGone } from './telephony.ts';
+import type { Doing, Handler } from './work.ts';
+
+type Telephony = Doing<TelephonyRotation>;
+
+const NEVER = '9999-12-31T23:59:59Z';
+
+/** Gives the old credential its former expiry back, unless someone has given it another one since. */
+async function restore({ rotation, work, intend }: Telephony) {
+  const { old, steps } = rotation;
+  const now = await lookUp(work.http, old.id);
+  if (!now || now.expired) throw tooLate(now ? 'has expired' : 'is deleted');
+  const shortened = [steps.get('retire')?.intent?.expires_at, factsOf(rotation, 'retire')?.expires_at];
+  if (now.stored_expiry === old.stored_expiry) return {};
+  if (!shortened.includes(now.expires_at)) {
+    return { note: `Someone has set the expiry of the old one to ${now.expires_at ?? 'never'}; it was left so.` };
+  }
+  await intend();
+  // Telnyx has no way known to clear an expiry (api.md §10): never is the last day there is.
+  const expires_at = old.stored_expiry ?? NEVER;
+  await updateTelephonyCredential(work.http, old.id, { expires_at });
+  return { expires_at: old.expires_at };
+}
+
+/** Deletes the successor, and whatever else bears the mark of this rotation. */
+async function remove({ rotation, work, record, intend }: Telephony) {
+  const find = () => findTelephonyCredentials(work.http, markOf(rotation));
+  const known = factsOf(rotation, 'create')?.id;
+  const first = async () => (await find())[0];
+  if (known === undefined) {
+    const made = await madeBefore(first, rotation.steps.get('create'), work);
+    if (made === 'later') return made;
+  }
+  const ids = new Set([...(known === undefined ? [] : [known]), ...(await find()).map(({ id }) => id)]);
+  if (ids.size > 0 || record) await intend();
+  for (const id of ids) await deleteTelephonyCredential(work.http, id).catch(unlessGone);
+  return ids.size > 0 ? {} : { note: 'No successor had been made.' };
+}
+
+/** The error of a rollback that comes after the end of the old credential; `is` says which end that was. */
+export function tooLate(is: string): ToolError {
+  return new ToolError(
+    'CONFLICT',
+    `It is too late to roll back: the old credential ${is}, and nothing brings it back. The successor was left as it is.`,
+    'Keep using the successor, or rotate it in its turn.',
+  );
+}
+
+export const telephonyUndo: Partial<Record<StepName, Handler<TelephonyRotation>>> = { restore, remove };

@@ -1,0 +1,170 @@
+import { ToolError } from '../errors.ts';
+import type { Http } from '../telnyx/http.ts';
+import {
+  createLoginToken,
+  createTelephonyCredential,
+  deleteTelephonyCredential,
+  findTelephonyCredentials,
+  getTelephonyCredential,
+  type TelephonyCredential,
+  updateTelephonyCredential,
+} from '../telnyx/telephony-credentials.ts';
+import type { OldTelephony, StepName } from './events.ts';
+import { madeBefore } from './made-before.ts';
+import { factsOf, type TelephonyRotation } from './rotation.ts';
+import { type Doing, ENOUGH_MS, type Handler } from './work.ts';
+
+type Telephony = Doing<TelephonyRotation>;
+
+// Telnyx may refuse a new credential for some seconds (api.md §5 "Propagation").
+const PROPAGATES_MS = 30_000;
+const TRY_AGAIN_MS = [500, 1000, 2000, 3000];
+const MAY_PASS = ['NOT_FOUND', 'VALIDATION', 'CONFLICT', 'UNAVAILABLE', 'OUTCOME_UNKNOWN', 'UNEXPECTED_RESPONSE'];
+
+/** The tag that tells the successor from every other credential, until it gets the one the caller wants. */
+export const markOf = ({ id }: { id: string }): string => `mcp_rotation_${id}`;
+
+/** A credential that may be gone. */
+export function lookUp(http: Http, id: string): Promise<TelephonyCredential | undefined> {
+  return getTelephonyCredential(http, id).catch((error: unknown) => {
+    if (error instanceof ToolError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  });
+}
+
+/** What changed of the old credential since its rotation began, in words; undefined when it matters to no step. */
+export function changedMeanwhile({ old }: TelephonyRotation, now: TelephonyCredential): string | undefined {
+  if (now.connection_id !== old.connection_id) return `it is on connection ${now.connection_id} by now`;
+  if (now.expires_at === old.expires_at) return undefined;
+  return `its expiry is ${now.expires_at ?? 'never'} by now, it was ${old.expires_at ?? 'never'}`;
+}
+
+/** The old credential as the ledger keeps it. */
+export function oldOf(credential: TelephonyCredential): OldTelephony {
+  const { id, name, connection_id, sip_username, expired, expires_at, stored_expiry } = credential;
+  return { id, name, connection_id, sip_username, expired, expires_at, stored_expiry };
+}
+
+async function create({ rotation, work, hands, record, intend }: Telephony) {
+  const { old, wish } = rotation;
+  const mark = markOf(rotation);
+  // Proved before there is a secret that needs it.
+  hands.slot ??= await work.destinations(wish.deliver_to, wish.prefix).reserve();
+  const find = async () => (await findTelephonyCredentials(work.http, mark))[0];
+  const before = await madeBefore(find, record, work);
+  if (before === 'later') return before;
+  if (!before) await intend();
+  const wanted = {
+    connection_id: old.connection_id ?? '',
+    name: wish.name ?? old.name ?? undefined,
+    expires_at: wish.expires_at,
+  };
+  hands.created = before ?? (await createTelephonyCredential(work.http, wanted, mark));
+  const { id, name, sip_username, expires_at } = hands.created;
+  return { id, name, sip_username, expires_at };
+}
+
+async function deliver({ rotation, work, hands, intend }: Telephony) {
+  const id = successorOf(rotation);
+  const created = hands.created?.sip_password ? hands.created : await getTelephonyCredential(work.http, id);
+  const { name, connection_id, sip_username, expires_at, created_at, sip_password } = created;
+  const entry = `telephony-${id}`;
+  if (!sip_password) {
+    const kept = work.vault.find(entry);
+    if (kept) return { destination: 'vault', place: kept };
+    throw new ToolError(
+      'CONFLICT',
+      'Telnyx does not show the password of the successor, and nobody has it. The old credential is untouched.',
+      'Undo this rotation with roll_back_rotation, and start anew.',
+    );
+  }
+  hands.slot ??= await work.destinations(rotation.wish.deliver_to, rotation.wish.prefix).reserve();
+  await intend();
+  const facts = { id, name, connection_id, expires_at, created_at, sip_username };
+  const delivery = await hands.slot.keep({ name: entry, facts, secrets: { sip_password } });
+  return { ...delivery, fingerprint: work.fingerprint(sip_password) };
+}
+
+/** A login token of the successor is minted and dropped: only Telnyx can say that it works. */
+async function verify(doing: Telephony) {
+  const { rotation, work, record, intend } = doing;
+  const id = successorOf(rotation);
+  await onlyOne(doing, id);
+  const since = record?.intendedAt === undefined ? work.now() : new Date(record.intendedAt);
+  if (!record) await intend();
+  for (let tries = 0; ; tries += 1) {
+    const failure = await createLoginToken(work.http, id).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure === undefined) return {};
+    if (!(failure instanceof ToolError && MAY_PASS.includes(failure.code))) throw failure;
+    const pause = TRY_AGAIN_MS[Math.min(tries, TRY_AGAIN_MS.length - 1)] ?? 0;
+    if (work.now().getTime() + pause - since.getTime() > PROPAGATES_MS) throw failure;
+    if (pause > work.timeLeft() - ENOUGH_MS) return 'later' as const;
+    await work.pause(pause);
+  }
+}
+
+/** A create that was sent again may have been carried out twice; nobody ever had the password of the other one. */
+async function onlyOne({ rotation, work: { http } }: Telephony, id: string): Promise<void> {
+  if ((rotation.steps.get('create')?.intents ?? 0) < 2) return;
+  const marked = await findTelephonyCredentials(http, markOf(rotation));
+  for (const other of marked) if (other.id !== id) await deleteTelephonyCredential(http, other.id).catch(unlessGone);
+}
+
+async function tag({ rotation, work: { http }, intend }: Telephony) {
+  await intend();
+  await updateTelephonyCredential(http, successorOf(rotation), { tag: rotation.wish.tag });
+  return {};
+}
+
+async function retire({ rotation, work, record, intend }: Telephony) {
+  const { old, wish } = rotation;
+  const now = await lookUp(work.http, old.id);
+  if (!now) return { expires_at: null, gone: true, note: 'The old credential was deleted by someone else.' };
+  if (now.expired) return { expires_at: now.expires_at, note: 'The old credential has expired meanwhile.' };
+  if (record?.intent?.expires_at && now.expires_at === record.intent.expires_at) return record.intent;
+  const changed = changedMeanwhile(rotation, now);
+  if (changed) {
+    throw new ToolError(
+      'CONFLICT',
+      `The old credential was changed by someone else: ${changed}. It was left alone.`,
+      'continue_rotation asks the person whether to retire it all the same; roll_back_rotation deletes the successor.',
+    );
+  }
+  const expires_at = inWholeSeconds(work.now().getTime() + wish.overlap * 1000);
+  if (now.expires_at !== null && now.expires_at <= expires_at) return { expires_at: now.expires_at };
+  await intend({ expires_at });
+  await updateTelephonyCredential(work.http, old.id, { expires_at });
+  return { expires_at };
+}
+
+async function end({ rotation, work: { http }, intend }: Telephony) {
+  await intend();
+  await deleteTelephonyCredential(http, rotation.old.id).catch(unlessGone);
+  return {};
+}
+
+/** What is to be deleted may be gone already. */
+export function unlessGone(error: unknown): void {
+  if (!(error instanceof ToolError && error.code === 'NOT_FOUND')) throw error;
+}
+
+// Telnyx keeps whole seconds in some of its dates, and this one is recognised by its value.
+const inWholeSeconds = (ms: number): string => new Date(Math.ceil(ms / 1000) * 1000).toISOString();
+
+function successorOf(rotation: TelephonyRotation): string {
+  const id = factsOf(rotation, 'create')?.id;
+  if (id === undefined) throw new Error('a step before the successor was made');
+  return id;
+}
+
+export const telephonySteps: Partial<Record<StepName, Handler<TelephonyRotation>>> = {
+  create,
+  deliver,
+  verify,
+  tag,
+  retire,
+  delete: end,
+};

@@ -1,0 +1,49 @@
+import type { Slot } from '../secrets/destination.ts';
+import type { Destinations } from '../secrets/destinations.ts';
+import type { Secret } from '../secrets/secret.ts';
+import type { Vault } from '../secrets/vault.ts';
+import type { Http } from '../telnyx/http.ts';
+import type { PushMaterial } from '../telnyx/push-credentials.ts';
+import type { TelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import type { Facts } from './events.ts';
+import type { Ledger } from './ledger.ts';
+import type { Rotation, StepRecord } from './rotation.ts';
+
+/** What rotating needs, for one call. */
+export interface Work {
+  http: Http;
+  ledger: Ledger;
+  destinations: Destinations;
+  vault: Vault;
+  fingerprint(secret: Secret | null): string | null;
+  now(): Date;
+  pause(ms: number): Promise<void>;
+  /** Milliseconds until the call should have answered. */
+  timeLeft(): number;
+}
+
+/** What passes from step to step in memory, and is gone after a crash: no step may depend on it. */
+export interface Hands {
+  slot?: Slot;
+  created?: TelephonyCredential;
+  /** The material of a new push credential; undefined when it cannot be had any more. */
+  material?(): Promise<PushMaterial | undefined>;
+}
+
+export interface Doing<R extends Rotation> {
+  rotation: R;
+  work: Work;
+  hands: Hands;
+  /** What the ledger knows of this step so far. */
+  record: StepRecord | undefined;
+  /** The connection, in a step that is done once for each. */
+  of: string | undefined;
+  /** Records that the outside is about to be changed. Called right before, and awaited. */
+  intend(facts?: Facts): Promise<void>;
+}
+
+/** Does a step, or finds it done; gives what came of it, or `later` when it needs more time than the call has. */
+export type Handler<R extends Rotation> = (doing: Doing<R>) => Promise<Facts | 'later'>;
+
+/** Enough of a call's time for one more request and what may follow it. */
+export const ENOUGH_MS = 6000;

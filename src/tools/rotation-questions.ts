@@ -1,0 +1,102 @@
+import { ToolError } from '../errors.ts';
+import type { Question } from '../people/question.ts';
+import { allRotations } from '../rotation/begin.ts';
+import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../rotation/rotation.ts';
+import { endsNow, isOver, left, stateOf } from '../rotation/steps.ts';
+import { changedMeanwhile, lookUp } from '../rotation/telephony.ts';
+import { tooLate } from '../rotation/telephony-undo.ts';
+import { forPerson } from '../telnyx/dates.ts';
+import { getPushCredential } from '../telnyx/push-credentials.ts';
+import type { TelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import type { Deps } from '../tool.ts';
+import { describe } from './telephony-view.ts';
+
+interface GoingOn {
+  /** What a person must agree to first; undefined when nothing of it takes anything from anyone. */
+  question?: Question | undefined;
+  /** Whether going on deletes the old credential. */
+  deletes: boolean;
+  /** The old credential as it is now, when it is not what it was at the beginning and the question says so. */
+  accepts?: TelephonyCredential;
+}
+
+/** What going on with a rotation needs a person for, from a fresh read. */
+export async function goOnQuestion(rotation: Rotation, deps: Deps): Promise<GoingOn> {
+  if (rotation.turnedBackAt !== undefined) return { question: await rollBackQuestion(rotation, deps), deletes: false };
+  if (isOver(stateOf(rotation, deps.now()))) return { deletes: false };
+  return rotation.kind === 'telephony' ? goOnTelephony(rotation, deps) : goOnPush(rotation, deps);
+}
+
+async function goOnTelephony(rotation: TelephonyRotation, { http, now }: Deps): Promise<GoingOn> {
+  const ends = endsNow(rotation, now());
+  const [next] = left(rotation);
+  if (!ends && next?.step !== 'retire') return { deletes: false };
+  const old = await lookUp(http, rotation.old.id);
+  if (!old) return { deletes: ends };
+  if (ends) {
+    const text = `Delete ${describe(old)}, which ${successorName(rotation)} replaces? It ${old.expired ? 'has expired' : `would expire ${old.expires_at ? forPerson(old.expires_at) : 'never'}`}. Whoever still uses it can no longer log in, and it cannot be brought back.`;
+    return { question: { text }, deletes: true };
+  }
+  const changed = old.expired ? undefined : changedMeanwhile(rotation, old);
+  const intended = rotation.steps.get('retire')?.intent?.expires_at;
+  if (!changed || (intended && old.expires_at === intended)) return { deletes: false };
+  const text = `${capital(describe(old))} was changed since its rotation began: ${changed}. Let it expire for good all the same, ${rotation.wish.overlap / 3600} hours from now?`;
+  return { question: { text }, deletes: false, accepts: old };
+}
+
+function goOnPush(rotation: PushRotation, { now }: Deps): GoingOn {
+  if (!endsNow(rotation, now())) return { deletes: false };
+  const { alias, type } = rotation.old;
+  const text = `Delete the old ${type} push credential "${alias}", which ${successorName(rotation)} replaces? After that the rotation cannot be rolled back.`;
+  return { question: { text }, deletes: true };
+}
+
+/** The question of a rollback, from a fresh read; undefined when there is nothing to undo. Throws when it is too late. */
+export async function rollBackQuestion(rotation: Rotation, deps: Deps): Promise<Question | undefined> {
+  const state = stateOf(rotation, deps.now());
+  if (state === 'rolled_back' || state === 'given_up') return undefined;
+  await refuseWhenRotatedOn(rotation, deps);
+  const successor = factsOf(rotation, 'create')
+    ? `${successorName(rotation)} is deleted for good: whoever uses it by now is cut off`
+    : 'no successor is left behind';
+  if (rotation.kind === 'push') {
+    const { alias, type, users, id } = rotation.old;
+    await getPushCredential(deps.http, id).catch((error: unknown) => {
+      throw error instanceof ToolError && error.code === 'NOT_FOUND' ? tooLate('is deleted') : error;
+    });
+    const names = users.map(({ name, kind }) => `"${name}" (${kind})`).join(', ');
+    const back = users.length === 0 ? '' : ` ${users.length} connections point to it again: ${names}; and`;
+    return {
+      text: `Undo the rotation of the ${type} push credential "${alias}"?${back} ${successor}.`,
+      ...(users.length > 0 && { phrase: `roll back ${alias} on ${users.length} connections` }),
+    };
+  }
+  const old = await lookUp(deps.http, rotation.old.id);
+  if (!old) throw tooLate('is deleted');
+  if (old.expired && !rotation.old.expired) throw tooLate('has expired');
+  const again = rotation.old.expired
+    ? 'stays expired'
+    : `expires ${rotation.old.expires_at === null ? 'never' : forPerson(rotation.old.expires_at)} again`;
+  return { text: `Undo the rotation of ${describe(old)}? It ${again}, and ${successor}.` };
+}
+
+/** A successor that has a successor of its own is the old one of another rotation, and that one must go back first. */
+async function refuseWhenRotatedOn(rotation: Rotation, { ledger, now }: Deps): Promise<void> {
+  const successor = factsOf(rotation, 'create')?.id;
+  const later = (await allRotations(ledger)).find(
+    (other) => other.old.id === successor && !['rolled_back', 'given_up'].includes(stateOf(other, now())),
+  );
+  if (!later) return;
+  throw new ToolError(
+    'CONFLICT',
+    `The successor has been rotated in its turn, by rotation ${later.id}.`,
+    'Roll that one back first.',
+  );
+}
+
+function successorName(rotation: Rotation): string {
+  const { name, sip_username, id } = factsOf(rotation, 'create') ?? {};
+  return `the successor "${name ?? id}"${sip_username ? ` (SIP username ${sip_username})` : ''}`;
+}
+
+const capital = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
