@@ -23,7 +23,7 @@ test('without any setting the real API is used and a person is asked', () => {
     logLevel: 'warn',
     sandbox: undefined,
   });
-  expect(config.toolsets).toEqual(['telephony', 'push', 'connections', 'secrets']);
+  expect(config.toolsets).toEqual(['telephony', 'push', 'rotation', 'connections', 'secrets']);
   expect(Object.isFrozen(config)).toBe(true);
 });
 
@@ -54,7 +54,6 @@ const refused: [title: string, args: string[], env: Record<string, string>, says
   ['an unknown flag', ['--readonly'], {}, /--readonly/],
   ['a key as a flag', ['--api-key', KEY], {}, /--api-key/],
   ['a key glued to a flag', [`--api-key=${KEY}`], {}, /--api-key/],
-  ['a bare argument', [KEY], {}, /unexpected argument/],
   ['an unknown setting', [], { TELNYX_MCP_READONLY: '1' }, /TELNYX_MCP_READONLY/],
   ['an unknown toolset', ['--toolsets', 'telephony,sms'], {}, /--toolsets must be one of/],
   ['an empty toolset', ['--toolsets', ''], {}, /--toolsets must be one of/],
@@ -94,6 +93,14 @@ test('programs we start get none of our settings, above all not the key', () => 
 
 test('a flag outranks its variable', () => {
   expect(loadConfig(['--confirm', 'ask'], { TELNYX_MCP_CONFIRM: 'never' }).config.confirm).toBe('ask');
+});
+
+test('words are the command, and flags may stand among them', () => {
+  const { command, config } = loadConfig(['--confirm', 'never', 'rotations', '--read-only', 'continue', 'x'], {});
+  expect(command).toEqual(['rotations', 'continue', 'x']);
+  expect(config).toMatchObject({ confirm: 'never', readOnly: true });
+  expect(loadConfig(['rotations', '--help'], {}).command).toBe('help');
+  expect(() => loadConfig(['rotations', '--yes'], {})).toThrow(/--yes is no flag/);
 });
 
 test('a path may start at the home folder', () => {

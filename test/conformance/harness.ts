@@ -17,7 +17,7 @@ import { type App, createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { serveHandshake } from '../../src/mcp/handshake.ts';
 import { createStatelessServer } from '../../src/mcp/stateless.ts';
-import { catalogue } from '../../src/tools/index.ts';
+import { everything } from '../../src/offers.ts';
 import { createFixtures } from './fixtures.ts';
 
 interface Harness extends AsyncDisposable {
@@ -26,13 +26,18 @@ interface Harness extends AsyncDisposable {
 
 /**
  * Both engines over Streamable HTTP, since the conformance suite speaks nothing else. For tests alone: the product speaks
- * stdio. What is on offer is the product's catalogue and the suite's fixtures, on the sandbox.
+ * stdio. What is on offer is all that the product has and the suite's fixtures, on the sandbox.
  */
 export async function startHarness(): Promise<Harness> {
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-conformance-'));
   const { config } = loadConfig(['--sandbox', '--state-dir', stateDir, '--log-level', 'warn'], {});
   const { tools, resources, prompts } = createFixtures();
-  const app = createApp(config, { offers: { tools: [...catalogue, ...tools], resources, prompts } });
+  const offers = {
+    tools: [...everything.tools, ...tools],
+    resources: [...everything.resources, ...resources],
+    prompts: [...everything.prompts, ...prompts],
+  };
+  const app = createApp(config, { offers });
 
   const handshakes = openSessions(app);
   const stateless = createMcpHandler(() => createStatelessServer(app), { legacy: 'reject' });

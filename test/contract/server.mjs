@@ -1,8 +1,8 @@
-// The built server as it is, plus resources and prompts to try the engines on. The product's own come beside them.
+// The built server as it is, plus resources and prompts to try the engines on, after the product's own.
 import { createApp } from '../../dist/app.js';
 import { loadConfig } from '../../dist/config.js';
 import { serveStdio } from '../../dist/mcp/stdio.js';
-import { catalogue } from '../../dist/tools/index.js';
+import { everything } from '../../dist/offers.js';
 
 const ITEMS = ['apple', 'apricot', 'banana'];
 const complete = async (typed) => ITEMS.filter((item) => item.startsWith(typed));
@@ -32,6 +32,11 @@ const prompts = [
   },
 ];
 
-const app = createApp(loadConfig(process.argv.slice(2)).config, { offers: { tools: catalogue, resources, prompts } });
+const offers = {
+  tools: everything.tools,
+  resources: [...everything.resources, ...resources],
+  prompts: [...everything.prompts, ...prompts],
+};
+const app = createApp(loadConfig(process.argv.slice(2)).config, { offers });
 const engine = serveStdio(app, process.stdin, process.stdout);
 process.stdin.once('end', () => engine.drain().then(() => process.exit(0)));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listingOf } from '../../src/mcp/listing.ts';
+import { prompts as own } from '../../src/prompts/index.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
 import { catalogue } from '../../src/tools/index.ts';
 import { errorOf, textOf } from '../app.ts';
@@ -20,6 +21,12 @@ const yes: Elicit = (_, properties) => ({
     ]),
   ),
 });
+
+/** The JSON of a resource that was read. */
+const jsonOf = <T>(contents: unknown): T => JSON.parse((contents as { text: string }[])[0]?.text ?? '') as T;
+
+/** In the place of an id: that of the rotation begun last. */
+const THE_ROTATION = 'the rotation';
 
 describe.each(CLIENTS)('with the client %s', (kind) => {
   let sandbox: Sandbox;
@@ -83,16 +90,27 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
       ['delete_mobile_push_credential', { id: pushNamed('acme-dialer-ios-renewed') }],
       ['check_push_material', { type: 'android', service_account_file: join(folder, 's.json') }],
       ['create_telephony_token', { id: someone() }],
+      ['rotate_telephony_credential', { id: someone(), overlap: '30m' }],
+      ['get_rotation', { id: THE_ROTATION }],
+      ['continue_rotation', { id: THE_ROTATION }],
+      ['roll_back_rotation', { id: THE_ROTATION }],
+      [
+        'rotate_mobile_push_credential',
+        { id: pushNamed('acme-dialer-android'), service_account_file: join(folder, 's.json') },
+      ],
       ['hand_off_secret', { id: someone(), kind: 'telephony' }],
       ['delete_telephony_credential', { id: someone() }],
       ['list_connections', { kind: 'uac' }],
     ];
     expect(new Set(calls.map(([name]) => name))).toEqual(new Set(catalogue.map(({ name }) => name)));
+    const rotations: string[] = [];
     for (const [name, args] of calls) {
-      const result = await session.call(name, args);
+      const result = await session.call(name, { ...args, ...(args.id === THE_ROTATION && { id: rotations.at(-1) }) });
       expect(result.isError, `${name}: ${textOf(result)}`).toBeFalsy();
       expect(result.structuredContent).toBeTypeOf('object');
       expect(textOf(result)).toMatch(/\w/);
+      const { rotation } = result.structuredContent as { rotation?: { id: string } };
+      if (rotation) rotations.push(rotation.id);
     }
   });
 
@@ -157,21 +175,33 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
 
   test('resources are listed, read, and refused when there are none', async () => {
     expect(await session.listResources()).toEqual([
+      expect.objectContaining({ uri: 'telnyx://rotations', name: 'rotations' }),
       expect.objectContaining({ uri: 'fixture://greeting', name: 'greeting' }),
     ]);
     expect(await session.listTemplates()).toEqual([
+      expect.objectContaining({ uriTemplate: 'telnyx://rotations/{id}', name: 'rotation' }),
       expect.objectContaining({ uriTemplate: 'fixture://items/{id}', name: 'item' }),
     ]);
     expect(await session.read('fixture://greeting')).toEqual([
       { uri: 'fixture://greeting', mimeType: 'text/plain', text: 'hello' },
     ]);
     expect(await session.read('fixture://items/banana')).toEqual([expect.objectContaining({ text: 'item banana' })]);
-    for (const uri of ['fixture://nothing', 'fixture://items/', 'fixture://items/a/../b'])
-      await expect(session.read(uri)).rejects.toThrow(/not found/i);
+    const missing = ['fixture://nothing', 'fixture://items/', 'fixture://items/a/../b', 'telnyx://rotations/none'];
+    for (const uri of missing) await expect(session.read(uri)).rejects.toThrow(/not found/i);
+  });
+
+  test('rotations are read as resources, and their ids completed', async () => {
+    await session.call('rotate_telephony_credential', { id: someone() });
+    const { rotations } = jsonOf<{ rotations: { id: string }[] }>(await session.read('telnyx://rotations'));
+    const [rotation] = rotations;
+    expect(jsonOf(await session.read(`telnyx://rotations/${rotation?.id}`))).toEqual(rotation);
+    const ref = { type: 'ref/resource' as const, uri: 'telnyx://rotations/{id}' };
+    expect((await session.complete(ref, 'id', `${rotation?.id}`.slice(0, 9))).values).toEqual([rotation?.id]);
   });
 
   test('prompts are listed, filled in, and refused when an argument is missing', async () => {
     expect(await session.listPrompts()).toEqual([
+      ...own.map(({ name }) => expect.objectContaining({ name })),
       expect.objectContaining({
         name: 'greet',
         arguments: [expect.objectContaining({ name: 'who', required: true }), expect.anything()],
@@ -179,6 +209,16 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
     ]);
     const { messages } = await session.getPrompt('greet', { who: 'Ada' });
     expect(messages).toEqual([{ role: 'user', content: { type: 'text', text: 'Greet Ada warmly.' } }]);
+    for (const {
+      name,
+      script,
+      arguments: [blank],
+    } of own) {
+      const args = { [blank?.name ?? '']: 'the kiosk' };
+      expect((await session.getPrompt(name, args)).messages).toEqual([
+        { role: 'user', content: { type: 'text', text: script(args) } },
+      ]);
+    }
     await expect(session.getPrompt('greet', {})).rejects.toThrow(/who is missing/);
     await expect(session.getPrompt('shout', {})).rejects.toThrow(/Unknown prompt/);
   });

@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 interface Result {
   protocolVersion?: string;
   tools?: { name: string }[];
+  prompts?: { name: string }[];
+  contents?: { text?: string }[];
   content?: { text?: string }[];
   structuredContent?: { connections?: unknown[] };
   isError?: boolean;

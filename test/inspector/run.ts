@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { prompts } from '../../src/prompts/index.ts';
 import { catalogue } from '../../src/tools/index.ts';
 import { type Answer, inspect } from './cli.ts';
 
@@ -54,6 +55,21 @@ try {
       deepEqual(
         result.tools?.map(({ name }) => name),
         catalogue.map(({ name }) => name),
+      );
+    });
+    await check(era, 'lists the prompts', ['--method', 'prompts/list'], ({ status, result }) => {
+      equal(status, 0);
+      deepEqual(
+        result.prompts?.map(({ name }) => name),
+        prompts.map(({ name }) => name),
+      );
+    });
+    const rotations = ['--method', 'resources/read', '--uri', 'telnyx://rotations'];
+    await check(era, 'reads a resource', rotations, ({ status, result }) => {
+      equal(status, 0);
+      deepEqual(
+        result.contents?.map(({ text }) => text),
+        ['{"rotations":[]}'],
       );
     });
     await check(era, 'calls a tool', call('list_connections', { limit: 1 }), ({ status, result }) => {
