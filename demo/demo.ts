@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { type CallToolResult, ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { startSandbox } from '../src/sandbox/server.ts';
 import { screen } from './screen.ts';
 
 interface Credential {
@@ -17,14 +18,28 @@ interface Credential {
 
 const DAY = 86_400_000;
 const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-demo-'));
-const client = new Client({ name: 'demo', version: '1' }, { capabilities: { elicitation: { form: {} } } });
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+// The account outlives the servers: one of them will die.
+const sandbox = await startSandbox();
 let person: { says: string; answer: ElicitResult };
+let { client, pid } = await connect();
 
-client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
-  const { phrase } = 'requestedSchema' in params ? params.requestedSchema.properties : {};
-  screen.question(phrase ? `${params.message}\n    ${phrase.description}` : params.message, person.says);
-  return person.answer;
-});
+async function connect(): Promise<{ client: Client; pid: number }> {
+  const client = new Client({ name: 'demo', version: '1' }, { capabilities: { elicitation: { form: {} } } });
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+    const { phrase } = 'requestedSchema' in params ? params.requestedSchema.properties : {};
+    screen.question(phrase ? `${params.message}\n    ${phrase.description}` : params.message, person.says);
+    return person.answer;
+  });
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: [main, '--state-dir', stateDir],
+    env: { PATH: process.env.PATH ?? '', TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl },
+    stderr: 'inherit',
+  });
+  await client.connect(transport);
+  return { client, pid: transport.pid ?? 0 };
+}
 
 /** Calls a tool and shows what came back, as the model would see it unless `show` picks from it. */
 async function call<T>(name: string, args: Record<string, unknown>, show?: (data: T) => string): Promise<T> {
@@ -45,7 +60,7 @@ const inDays = (days: number): string => new Date(Date.now() + days * DAY).toISO
 
 async function play(): Promise<void> {
   screen.title('telnyx-credentials-mcp: a session on the sandbox, over stdio, with a real MCP client');
-  screen.note(`server: ${client.getServerVersion()?.title}`);
+  screen.note(`server: ${client.getServerVersion()?.title}, on the sandbox: nothing real is touched`);
 
   screen.person('Which softphones stop working within two weeks?');
   const { telephony_credentials: active } = await call<{ telephony_credentials: Credential[]; total: number }>(
@@ -116,18 +131,55 @@ async function play(): Promise<void> {
   screen.person('What was that kiosk again?');
   await call('get_telephony_credential', { id: made.credential.id });
   screen.agent('Gone, as you wanted.');
+  await rotation(wanted);
 }
 
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const transport = new StdioClientTransport({
-  command: process.execPath,
-  args: [main, '--sandbox', '--state-dir', stateDir],
-  stderr: 'inherit',
-});
-await client.connect(transport);
+interface Rotated {
+  status: string;
+  rotation: {
+    id: string;
+    state: string;
+    successor: { sip_username: string };
+    secret: { place: string };
+    retires_at: string;
+    done: string[];
+    left: string[];
+  };
+}
+
+/** A rotation whose server dies on the way, and another server that finishes it. */
+async function rotation({ id, name }: Credential): Promise<void> {
+  screen.person(
+    `The laptop with ${name} on it was stolen. Give them a new login, the old one may work for an hour more.`,
+  );
+  person = { says: '[x] Yes, do it', answer: { action: 'accept', content: { confirm: true } } };
+  const die = () => {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  };
+  sandbox.fault({ method: 'PATCH', path: `/telephony_credentials/${id}`, hang: 'before', when: die });
+  await call('rotate_telephony_credential', { id, overlap: '1h' }).catch(() => undefined);
+  screen.result('(the server was killed: no answer)');
+
+  ({ client, pid } = await connect());
+  screen.agent('The server died on me. A new one is there; where were we?');
+  const { rotations } = await call<{ rotations: Rotated['rotation'][] }>('get_rotation', {}, ({ rotations: [open] }) =>
+    [`${open?.id}: ${open?.state}`, ...(open?.done ?? []), `left: ${open?.left.join(', ')}`].join('\n'),
+  );
+  const { rotation: finished } = await call<Rotated>(
+    'continue_rotation',
+    { id: rotations[0]?.id },
+    ({ status, rotation }) => `${status}: ${rotation.state}, the old one ends ${rotation.retires_at}`,
+  );
+  screen.agent(
+    `One successor, ${finished.successor.sip_username}; its password is in ${finished.secret.place}. The old one ends by itself, even if nobody runs me again.`,
+  );
+}
+
 try {
   await play();
 } finally {
   await client.close();
+  await sandbox.close();
   rmSync(stateDir, { recursive: true, force: true });
 }
