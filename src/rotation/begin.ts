@@ -9,19 +9,31 @@ import type { Work } from './work.ts';
 
 /** Every rotation there was, the latest first. */
 export async function allRotations(ledger: Ledger): Promise<Rotation[]> {
-  const rotations = [...(await ledger.read()).values()].flatMap((entries) => rotationFrom(entries) ?? []);
+  const records = await ledger.read();
+  const rotations = [...records.ids()].flatMap((id) => rotationFrom(records.of(id)) ?? []);
   return rotations.sort((a, b) => b.beganAt.localeCompare(a.beganAt));
 }
 
 /** The rotation of a credential that is not over yet, if there is one. */
 export async function openRotationOf({ ledger, now }: Pick<Work, 'ledger' | 'now'>, oldId: string) {
-  for (const entries of (await ledger.read()).values()) {
-    const [first] = entries;
-    if (first?.event.type !== 'began' || first.event.old.id !== oldId) continue;
-    const rotation = rotationFrom(entries);
+  const records = await ledger.read();
+  for (const id of records.ofCredential(oldId)) {
+    const rotation = rotationFrom(records.of(id));
     if (rotation && !isOver(stateOf(rotation, now()))) return rotation;
   }
   return undefined;
+}
+
+/** Refuses to rotate a successor that its own rotation is not done with: it could never be finished or undone. */
+export async function refuseHalfMade({ ledger, now }: Pick<Work, 'ledger' | 'now'>, oldId: string): Promise<void> {
+  const records = await ledger.read();
+  const maker = rotationFrom(records.of(records.makerOf(oldId) ?? ''));
+  if (!maker || !['in_progress', 'rolling_back'].includes(stateOf(maker, now()))) return;
+  throw new ToolError(
+    'CONFLICT',
+    `This credential is the successor of rotation ${maker.id}, which is not finished.`,
+    'Finish that one with continue_rotation, or undo it with roll_back_rotation.',
+  );
 }
 
 /** Records that a rotation begins. Throws when it cannot be recorded: then nothing has happened. */

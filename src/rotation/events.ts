@@ -77,11 +77,23 @@ const STEPS = [
 /** `of` names the connection of a step that is done once for each. */
 const step = { step: z.enum(STEPS), of: text.optional() };
 
+/** `fleet` names the fleet a rotation is one of. */
+const began = { type: z.literal('began'), fleet: text.optional() };
+
+/** What a fleet does to its members, as the person agreed to it; `expires_in` is in seconds. */
+const fleetWish = telephonyWish.omit({ expires_at: true, name: true }).extend({
+  expires_in: z.number().optional(),
+  canary: z.number(),
+  stop_after_failures: z.number(),
+});
+
+const fleetBegan = { type: z.literal('fleet_began'), members: z.number() };
+
 /** What a ledger records: that a rotation began, what is about to be done and what came of it. Never a secret. */
 export const rotationEvent = z.discriminatedUnion('type', [
   z.discriminatedUnion('kind', [
-    z.object({ type: z.literal('began'), kind: z.literal('telephony'), old: oldTelephony, wish: telephonyWish }),
-    z.object({ type: z.literal('began'), kind: z.literal('push'), old: oldPush, wish: pushWish }),
+    z.object({ ...began, kind: z.literal('telephony'), old: oldTelephony, wish: telephonyWish }),
+    z.object({ ...began, kind: z.literal('push'), old: oldPush, wish: pushWish }),
   ]),
   z.object({ type: z.literal('intent'), ...step, facts }),
   z.object({ type: z.literal('done'), ...step, facts }),
@@ -90,6 +102,16 @@ export const rotationEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('accepted'), old: oldTelephony }),
   /** From here on it is undone. */
   z.object({ type: z.literal('turned_back') }),
+  /** Many credentials that are dealt with as one; `members` of them are named after this. */
+  z.discriminatedUnion('job', [
+    z.object({ ...fleetBegan, job: z.literal('rotate'), wish: fleetWish }),
+    z.object({ ...fleetBegan, job: z.literal('delete') }),
+  ]),
+  z.object({ type: z.literal('members'), ids: z.array(text) }),
+  /** A member that nothing was left to do for, and why. */
+  z.object({ type: z.literal('skipped'), of: text, note: text }),
+  z.object({ type: z.literal('resumed') }),
+  z.object({ type: z.literal('stopped'), note: text }),
   /** Nothing more will be done, and why. */
   z.object({ type: z.literal('given_up'), note: text }),
 ]);
@@ -102,3 +124,4 @@ export type OldPush = z.infer<typeof oldPush>;
 export type PushUser = z.infer<typeof pushUser>;
 export type TelephonyWish = z.infer<typeof telephonyWish>;
 export type PushWish = z.infer<typeof pushWish>;
+export type FleetWish = z.infer<typeof fleetWish>;

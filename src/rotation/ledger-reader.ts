@@ -7,6 +7,7 @@ import { reason } from '../secrets/destination.ts';
 import { rotationEvent } from './events.ts';
 import type { Entry } from './ledger.ts';
 import { decodeNewest, type Header, type Place, START, walkLines } from './ledger-line.ts';
+import { Records } from './records.ts';
 
 const entryShape = z.object({
   rotation: z.string().regex(/^[\w-]{1,64}$/),
@@ -49,7 +50,7 @@ interface Known {
 export class LedgerReader {
   readonly #folder: string;
   readonly #known = new Map<number, Known>();
-  #grouped: ReadonlyMap<string, Entry[]> | undefined;
+  #records = new Records();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string) {
@@ -57,7 +58,7 @@ export class LedgerReader {
   }
 
   /** One reading after another: two at once would take the same new lines twice. */
-  read(): Promise<ReadonlyMap<string, Entry[]>> {
+  read(): Promise<Records> {
     const reading = this.#turn.then(() => this.#refresh());
     this.#turn = reading.catch(() => undefined);
     return reading;
@@ -70,7 +71,7 @@ export class LedgerReader {
     return newest?.[1].end.hash ? { file: fileName(newest[0]), hash: newest[1].end.hash } : null;
   }
 
-  async #refresh(): Promise<ReadonlyMap<string, Entry[]>> {
+  async #refresh(): Promise<Records> {
     try {
       const runs = new Set([...this.#known.keys(), ...(await runsIn(this.#folder))]);
       for (const run of runs) await this.#advance(run);
@@ -81,8 +82,7 @@ export class LedgerReader {
         'Ask the person to make that folder and its files readable, and call again.',
       );
     }
-    this.#grouped ??= grouped(this.#known);
-    return this.#grouped;
+    return this.#records;
   }
 
   async #advance(run: number): Promise<void> {
@@ -91,14 +91,21 @@ export class LedgerReader {
     const before = this.#known.get(run);
     const identity = `${found?.ino} ${found?.birthtimeMs}`;
     if (before && before.identity === identity && before.size === found?.size) return;
-    this.#grouped = undefined;
-    this.#known.delete(run);
-    if (!found) return;
-    const same = before?.identity === identity && before.end.offset <= found.size;
+    const same = found && before?.identity === identity && before.end.offset <= found.size;
     const { end, entries } = same ? before : { end: START, entries: [] };
-    const walk = walkLines(await readFrom(path, end.offset), end);
+    const walk = found ? walkLines(await readFrom(path, end.offset), end) : { good: [], end };
     const fresh = walk.good.flatMap(({ entry }) => entryShape.safeParse(entry).data ?? []);
-    this.#known.set(run, { identity, size: found.size, end: walk.end, entries: [...entries, ...fresh] });
+    if (!found) this.#known.delete(run);
+    else this.#known.set(run, { identity, size: found.size, end: walk.end, entries: [...entries, ...fresh] });
+    if (same || !before) this.#records.add(fresh);
+    else this.#startOver();
+  }
+
+  /** A file that another took the place of takes back what it had said. */
+  #startOver(): void {
+    this.#records = new Records();
+    const files = [...this.#known].sort(([a], [b]) => a - b);
+    for (const [, { entries }] of files) this.#records.add(entries);
   }
 }
 
@@ -111,17 +118,4 @@ async function readFrom(path: string, offset: number): Promise<Buffer> {
   } finally {
     await file.close();
   }
-}
-
-/** Entries by rotation, each in the order of `n`, and of the files where processes gave the same `n`. */
-function grouped(known: ReadonlyMap<number, Known>): Map<string, Entry[]> {
-  const files = [...known].sort(([a], [b]) => a - b);
-  const groups = new Map<string, Entry[]>();
-  for (const entry of files.flatMap(([, { entries }]) => entries)) {
-    const group = groups.get(entry.rotation);
-    if (group) group.push(entry);
-    else groups.set(entry.rotation, [entry]);
-  }
-  for (const group of groups.values()) group.sort((a, b) => a.n - b.n);
-  return groups;
 }

@@ -1,4 +1,5 @@
 import type { RotationEvent } from './events.ts';
+import type { Records } from './records.ts';
 
 /** One thing that happened to a rotation. */
 export interface Entry {
@@ -17,8 +18,8 @@ export interface Entry {
 export interface Ledger {
   /** Records an entry; it is on disk when this resolves. Throws `CONFIGURATION` when it cannot be kept. */
   append(entry: Entry): Promise<void>;
-  /** Everything recorded, also by other processes: the entries of each rotation in their order. */
-  read(): Promise<ReadonlyMap<string, readonly Entry[]>>;
+  /** Everything recorded, also by other processes. */
+  read(): Promise<Records>;
   /**
    * Takes the lock of a credential until it is disposed of; undefined while anyone holds it, this process included. A
    * holder that died holds nothing. Throws `CONFIGURATION` when locks cannot be kept.

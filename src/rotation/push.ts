@@ -12,8 +12,8 @@ import {
 } from '../telnyx/push-credentials.ts';
 import type { PushUser, StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
+import { unlessGone } from './parties.ts';
 import { factsOf, type PushRotation } from './rotation.ts';
-import { unlessGone } from './telephony.ts';
 import type { Doing, Handler } from './work.ts';
 
 type Push = Doing<PushRotation>;

@@ -14,6 +14,8 @@ export interface StepRecord {
 interface Common {
   id: string;
   beganAt: string;
+  /** The fleet it is one of. */
+  fleet?: string | undefined;
   /** True when entries are missing between those there are: what was done is not known then. */
   damaged: boolean;
   /** Since when it is being undone. */

@@ -17,12 +17,12 @@ interface Running extends Hands {
 
 /** The rotation as the ledger has it; undefined for an id it does not know. */
 export async function load({ ledger }: Work, id: string): Promise<Rotation | undefined> {
-  return rotationFrom((await ledger.read()).get(id) ?? []);
+  return rotationFrom((await ledger.read()).of(id));
 }
 
 /** Records what happened to a rotation and gives it with that in it. Throws when it cannot be recorded. */
 export async function record(work: Work, id: string, event: RotationEvent): Promise<Rotation> {
-  const before = (await work.ledger.read()).get(id) ?? [];
+  const before = (await work.ledger.read()).of(id);
   const entry = { rotation: id, n: (before.at(-1)?.n ?? -1) + 1, at: work.now().toISOString(), event };
   await work.ledger.append(entry);
   const rotation = rotationFrom([...before, entry]);
@@ -109,6 +109,11 @@ async function stopped(
       () => undefined,
     );
     return new ToolError(code, `The rotation ended before it changed anything: ${message}`, next, details);
+  }
+  // What cannot be undone any more need not be tried for ever.
+  if (step === 'restore' && code === 'CONFLICT') {
+    await record(work, rotation.id, { type: 'given_up', note: message }).catch(() => undefined);
+    return new ToolError(code, message, next, details);
   }
   return new ToolError(
     code,

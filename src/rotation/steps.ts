@@ -34,7 +34,11 @@ const FORWARD: Record<Rotation['kind'], readonly Step[]> = {
 
 const BACK: Record<Rotation['kind'], readonly Step[]> = {
   telephony: [
-    { step: 'restore', title: 'give the old one its former expiry back', when: begun('retire') },
+    {
+      step: 'restore',
+      title: 'give the old one its former expiry back',
+      when: (rotation) => begun('retire')(rotation) || begun('delete')(rotation),
+    },
     { step: 'remove', title: 'delete the successor', when: begun('create') },
   ],
   push: [

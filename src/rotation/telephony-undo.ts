@@ -6,8 +6,9 @@ import {
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
+import { lookUp, successorLives, unlessGone } from './parties.ts';
 import { factsOf, type TelephonyRotation } from './rotation.ts';
-import { lookUp, markOf, unlessGone } from './telephony.ts';
+import { markOf } from './telephony.ts';
 import type { Doing, Handler } from './work.ts';
 
 type Telephony = Doing<TelephonyRotation>;
@@ -18,7 +19,11 @@ const NEVER = '9999-12-31T23:59:59Z';
 async function restore({ rotation, work, intend }: Telephony) {
   const { old, steps } = rotation;
   const now = await lookUp(work.http, old.id);
-  if (!now || now.expired) throw tooLate(now ? 'has expired' : 'is deleted');
+  if (!now || now.expired) {
+    const is = now ? 'has expired' : 'is deleted';
+    if (await successorLives(rotation, work.http)) throw tooLate(is);
+    return { note: `The old credential ${is}, and nothing brings it back.` };
+  }
   const shortened = [steps.get('retire')?.intent?.expires_at, factsOf(rotation, 'retire')?.expires_at];
   if (now.stored_expiry === old.stored_expiry) return {};
   if (!shortened.includes(now.expires_at)) {

@@ -1,16 +1,15 @@
 import { ToolError } from '../errors.ts';
-import type { Http } from '../telnyx/http.ts';
 import {
   createLoginToken,
   createTelephonyCredential,
   deleteTelephonyCredential,
   findTelephonyCredentials,
   getTelephonyCredential,
-  type TelephonyCredential,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
-import type { OldTelephony, StepName } from './events.ts';
+import type { StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
+import { changedMeanwhile, lookUp, refuseWithoutSuccessor, unlessGone } from './parties.ts';
 import { factsOf, type TelephonyRotation } from './rotation.ts';
 import { type Doing, ENOUGH_MS, type Handler } from './work.ts';
 
@@ -23,27 +22,6 @@ const MAY_PASS = ['NOT_FOUND', 'VALIDATION', 'CONFLICT', 'UNAVAILABLE', 'OUTCOME
 
 /** The tag that tells the successor from every other credential, until it gets the one the caller wants. */
 export const markOf = ({ id }: { id: string }): string => `mcp_rotation_${id}`;
-
-/** A credential that may be gone. */
-export function lookUp(http: Http, id: string): Promise<TelephonyCredential | undefined> {
-  return getTelephonyCredential(http, id).catch((error: unknown) => {
-    if (error instanceof ToolError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  });
-}
-
-/** What changed of the old credential since its rotation began, in words; undefined when it matters to no step. */
-export function changedMeanwhile({ old }: TelephonyRotation, now: TelephonyCredential): string | undefined {
-  if (now.connection_id !== old.connection_id) return `it is on connection ${now.connection_id} by now`;
-  if (now.expires_at === old.expires_at) return undefined;
-  return `its expiry is ${now.expires_at ?? 'never'} by now, it was ${old.expires_at ?? 'never'}`;
-}
-
-/** The old credential as the ledger keeps it. */
-export function oldOf(credential: TelephonyCredential): OldTelephony {
-  const { id, name, connection_id, sip_username, expired, expires_at, stored_expiry } = credential;
-  return { id, name, connection_id, sip_username, expired, expires_at, stored_expiry };
-}
 
 async function create({ rotation, work, hands, record, intend }: Telephony) {
   const { old, wish } = rotation;
@@ -91,7 +69,8 @@ async function verify(doing: Telephony) {
   const id = successorOf(rotation);
   await onlyOne(doing, id);
   const since = record?.intendedAt === undefined ? work.now() : new Date(record.intendedAt);
-  if (!record) await intend();
+  // A try may have failed before it came to this.
+  if (record?.intendedAt === undefined) await intend();
   for (let tries = 0; ; tries += 1) {
     const failure = await createLoginToken(work.http, id).then(
       () => undefined,
@@ -119,7 +98,7 @@ async function tag({ rotation, work: { http }, intend }: Telephony) {
   return {};
 }
 
-async function retire({ rotation, work, record, intend }: Telephony) {
+async function retire({ rotation, work, hands, record, intend }: Telephony) {
   const { old, wish } = rotation;
   const now = await lookUp(work.http, old.id);
   if (!now) return { expires_at: null, gone: true, note: 'The old credential was deleted by someone else.' };
@@ -133,6 +112,8 @@ async function retire({ rotation, work, record, intend }: Telephony) {
       'continue_rotation asks the person whether to retire it all the same; roll_back_rotation deletes the successor.',
     );
   }
+  // Whoever made it in this same call has just seen it work.
+  if (!hands.created) await refuseWithoutSuccessor(rotation, work);
   const expires_at = inWholeSeconds(work.now().getTime() + wish.overlap * 1000);
   if (now.expires_at !== null && now.expires_at <= expires_at) return { expires_at: now.expires_at };
   await intend({ expires_at });
@@ -140,15 +121,12 @@ async function retire({ rotation, work, record, intend }: Telephony) {
   return { expires_at };
 }
 
-async function end({ rotation, work: { http }, intend }: Telephony) {
+async function end({ rotation, work, hands, intend }: Telephony) {
+  const old = hands.created ? undefined : await lookUp(work.http, rotation.old.id);
+  if (old && !old.expired) await refuseWithoutSuccessor(rotation, work);
   await intend();
-  await deleteTelephonyCredential(http, rotation.old.id).catch(unlessGone);
+  await deleteTelephonyCredential(work.http, rotation.old.id).catch(unlessGone);
   return {};
-}
-
-/** What is to be deleted may be gone already. */
-export function unlessGone(error: unknown): void {
-  if (!(error instanceof ToolError && error.code === 'NOT_FOUND')) throw error;
 }
 
 // Telnyx keeps whole seconds in some of its dates, and this one is recognised by its value.

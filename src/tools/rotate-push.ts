@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { badInput, ToolError } from '../errors.ts';
-import { alone, begin, openRotationOf } from '../rotation/begin.ts';
+import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { OldPush, PushUser } from '../rotation/events.ts';
 import { fingerprintOfMaterial, usersOf } from '../rotation/push.ts';
 import { run } from '../rotation/run.ts';
@@ -44,6 +44,7 @@ export const rotatePush = defineChange({
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => {
     if (await openRotationOf(deps, args.id)) return undefined;
+    await refuseHalfMade(deps, args.id);
     const prepared = await prepare(args, deps);
     if ('upload_id' in prepared) return undefined;
     const { old, alias } = prepared;
@@ -84,6 +85,7 @@ export const rotatePush = defineChange({
 async function rotate(args: Args, deps: Deps) {
   const open = await openRotationOf(deps, args.id);
   if (open) return result(open, deps);
+  await refuseHalfMade(deps, args.id);
   const prepared = await prepare(args, deps);
   if ('upload_id' in prepared) return needsUpload(prepared);
   const { old, alias, material } = prepared;

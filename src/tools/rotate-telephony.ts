@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
-import { alone, begin, busy, openRotationOf } from '../rotation/begin.ts';
+import { alone, begin, busy, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { TelephonyWish } from '../rotation/events.ts';
+import { oldOf } from '../rotation/parties.ts';
 import { run } from '../rotation/run.ts';
-import { oldOf } from '../rotation/telephony.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
 import { deliverTo, duration, expiresAt, futureInstant, id, prefix, secondsOf, text } from './fields.ts';
@@ -36,6 +36,7 @@ export const rotateTelephony = defineChange({
   confirm: async (args, deps) => {
     const wish = wishOf(args);
     if (await openRotationOf(deps, args.id)) return undefined;
+    await refuseHalfMade(deps, args.id);
     const old = await getTelephonyCredential(deps.http, args.id);
     const { label } = deps.destinations(wish.deliver_to, wish.prefix);
     return {
@@ -80,6 +81,7 @@ export const rotateTelephony = defineChange({
 async function rotate(args: Args, deps: Deps) {
   const open = await openRotationOf(deps, args.id);
   if (open) return result(open, deps);
+  await refuseHalfMade(deps, args.id);
   const old = await getTelephonyCredential(deps.http, args.id);
   const expires_at = expiryOf(args, old, deps.now());
   const wish = { ...wishOf(args), ...(expires_at !== undefined && { expires_at }) };

@@ -1,9 +1,9 @@
 import { ToolError } from '../errors.ts';
 import type { Question } from '../people/question.ts';
 import { allRotations } from '../rotation/begin.ts';
+import { changedMeanwhile, lookUp, refuseWithoutSuccessor, successorLives } from '../rotation/parties.ts';
 import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../rotation/rotation.ts';
 import { endsNow, isOver, left, stateOf } from '../rotation/steps.ts';
-import { changedMeanwhile, lookUp } from '../rotation/telephony.ts';
 import { tooLate } from '../rotation/telephony-undo.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
@@ -27,12 +27,14 @@ export async function goOnQuestion(rotation: Rotation, deps: Deps): Promise<Goin
   return rotation.kind === 'telephony' ? goOnTelephony(rotation, deps) : goOnPush(rotation, deps);
 }
 
-async function goOnTelephony(rotation: TelephonyRotation, { http, now }: Deps): Promise<GoingOn> {
+async function goOnTelephony(rotation: TelephonyRotation, deps: Deps): Promise<GoingOn> {
+  const { http, now } = deps;
   const ends = endsNow(rotation, now());
   const [next] = left(rotation);
   if (!ends && next?.step !== 'retire') return { deletes: false };
   const old = await lookUp(http, rotation.old.id);
   if (!old) return { deletes: ends };
+  if (!old.expired) await refuseWithoutSuccessor(rotation, deps);
   if (ends) {
     const text = `Delete ${describe(old)}, which ${successorName(rotation)} replaces? It ${old.expired ? 'has expired' : `would expire ${old.expires_at ? forPerson(old.expires_at) : 'never'}`}. Whoever still uses it can no longer log in, and it cannot be brought back.`;
     return { question: { text }, deletes: true };
@@ -61,9 +63,10 @@ export async function rollBackQuestion(rotation: Rotation, deps: Deps): Promise<
     : 'no successor is left behind';
   if (rotation.kind === 'push') {
     const { alias, type, users, id } = rotation.old;
-    await getPushCredential(deps.http, id).catch((error: unknown) => {
-      throw error instanceof ToolError && error.code === 'NOT_FOUND' ? tooLate('is deleted') : error;
-    });
+    const successorId = factsOf(rotation, 'create')?.id;
+    // An unfinished one with neither of them left has nothing to lose: it can be ended.
+    const keeps = state === 'done' || (successorId !== undefined && (await isThere(deps.http, successorId)));
+    if (keeps && !(await isThere(deps.http, id))) throw tooLate('is deleted');
     const names = users.map(({ name, kind }) => `"${name}" (${kind})`).join(', ');
     const back = users.length === 0 ? '' : ` ${users.length} connections point to it again: ${names}; and`;
     return {
@@ -72,12 +75,23 @@ export async function rollBackQuestion(rotation: Rotation, deps: Deps): Promise<
     };
   }
   const old = await lookUp(deps.http, rotation.old.id);
-  if (!old) throw tooLate('is deleted');
-  if (old.expired && !rotation.old.expired) throw tooLate('has expired');
-  const again = rotation.old.expired
-    ? 'stays expired'
-    : `expires ${rotation.old.expires_at === null ? 'never' : forPerson(rotation.old.expires_at)} again`;
-  return { text: `Undo the rotation of ${describe(old)}? It ${again}, and ${successor}.` };
+  const ended = !old ? 'is deleted' : old.expired && !rotation.old.expired ? 'has expired' : undefined;
+  // An unfinished one with neither of them left has nothing to lose: it can be ended.
+  if (ended && (state === 'done' || (await successorLives(rotation, deps.http)))) throw tooLate(ended);
+  const { name, sip_username, expires_at, expired } = rotation.old;
+  const called = old ? describe(old) : `the telephony credential "${name}" (SIP username ${sip_username})`;
+  const again = expired ? 'stays expired' : `expires ${expires_at === null ? 'never' : forPerson(expires_at)} again`;
+  return { text: `Undo the rotation of ${called}? It ${ended ?? again}, and ${successor}.` };
+}
+
+function isThere(http: Deps['http'], pushId: string): Promise<boolean> {
+  return getPushCredential(http, pushId).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof ToolError && error.code === 'NOT_FOUND') return false;
+      throw error;
+    },
+  );
 }
 
 /** A successor that has a successor of its own is the old one of another rotation, and that one must go back first. */
@@ -95,7 +109,9 @@ async function refuseWhenRotatedOn(rotation: Rotation, { ledger, now }: Deps): P
 }
 
 function successorName(rotation: Rotation): string {
-  const { name, sip_username, id } = factsOf(rotation, 'create') ?? {};
+  const created = factsOf(rotation, 'create');
+  if (!created) return 'a successor still to be made';
+  const { name, sip_username, id } = created;
   return `the successor "${name ?? id}"${sip_username ? ` (SIP username ${sip_username})` : ''}`;
 }
 

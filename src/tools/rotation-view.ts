@@ -12,10 +12,22 @@ export const rotationShape = z.object({
   id: z.string(),
   kind: z.string(),
   state: z.string(),
-  old: party,
+  old: party.optional(),
   successor: party.optional(),
   secret: delivered.optional(),
   retires_at: z.string().nullable(),
+  progress: z
+    .object({
+      total: z.number(),
+      done: z.number(),
+      failed: z.number(),
+      skipped: z.number(),
+      left: z.number(),
+      per_minute: z.number().optional(),
+      seconds_left: z.number().optional(),
+      failures: z.array(z.string()),
+    })
+    .optional(),
   done: z.array(z.string()),
   left: z.array(z.string()),
   warnings: z.array(z.string()),

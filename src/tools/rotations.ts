@@ -1,12 +1,21 @@
 import { z } from 'zod';
 import { ToolError } from '../errors.ts';
+import { fleetFrom } from '../fleet/fleet.ts';
 import { allRotations, alone } from '../rotation/begin.ts';
+import { oldOf } from '../rotation/parties.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { load, record, run } from '../rotation/run.ts';
-import { isOver, left, type Next, stateOf } from '../rotation/steps.ts';
-import { oldOf } from '../rotation/telephony.ts';
+import { left, type Next } from '../rotation/steps.ts';
 import { type Deps, defineChange, defineRead } from '../tool.ts';
 import { cursor, id, page } from './fields.ts';
+import {
+  continueFleet,
+  findFleet,
+  goOnQuestion as goOnFleetQuestion,
+  rollBackFleet,
+  rollBackQuestion as rollBackFleetQuestion,
+} from './fleet-goes-on.ts';
+import { viewFleet } from './fleet-view.ts';
 import { reread } from './push-material.ts';
 import { goOnQuestion, rollBackQuestion } from './rotation-questions.ts';
 import { result, rotationShape, viewRotation } from './rotation-view.ts';
@@ -20,12 +29,23 @@ export const getRotation = defineRead({
   input: z.object({ id: id.optional(), limit: z.int().min(1).max(50).default(10), cursor }),
   output: z.object({ rotations: z.array(rotationShape), ...page }),
   run: async (args, deps) => {
-    if (args.id !== undefined) return { rotations: [viewRotation(await find(args.id, deps), deps)] };
+    const records = await deps.ledger.read();
+    if (args.id !== undefined) {
+      const fleet = fleetFrom(records.of(args.id));
+      return { rotations: [fleet ? viewFleet(fleet, records, deps) : viewRotation(await find(args.id, deps), deps)] };
+    }
     const offset = deps.cursors.open('rotations', args.cursor);
-    const all = openFirst(await allRotations(deps.ledger), deps.now());
+    // A fleet stands for its members.
+    const single = (await allRotations(deps.ledger)).filter(({ fleet }) => fleet === undefined);
+    const views = single.map((rotation) => ({ at: rotation.beganAt, view: viewRotation(rotation, deps) }));
+    const fleets = [...records.ids()].flatMap((id) => fleetFrom(records.of(id)) ?? []);
+    const all = openFirst([
+      ...fleets.map((fleet) => ({ at: fleet.beganAt, view: viewFleet(fleet, records, deps) })),
+      ...views,
+    ]);
     const rows = all.slice(offset, offset + args.limit);
     return {
-      rotations: rows.map((rotation) => viewRotation(rotation, deps)),
+      rotations: rows,
       total: all.length,
       ...(offset + rows.length < all.length && { next_cursor: deps.cursors.seal('rotations', offset + rows.length) }),
     };
@@ -42,17 +62,27 @@ export const continueRotation = defineChange({
   lasts: true,
   input: z.object({ id }),
   output: z.object({ rotation: rotationShape }),
-  confirm: async (args, deps) => (await goOnQuestion(await find(args.id, deps), deps)).question,
-  plan: async (args, deps) => ({ requests: left(await find(args.id, deps)).map(titled) }),
-  run: (args, deps, agreed) =>
-    aloneWith(args.id, deps, async (rotation) => {
+  confirm: async (args, deps) => {
+    const fleet = await findFleet(args.id, deps);
+    return fleet ? goOnFleetQuestion(fleet, deps) : (await goOnQuestion(await find(args.id, deps), deps)).question;
+  },
+  plan: async (args, deps) => {
+    const records = await deps.ledger.read();
+    const fleet = fleetFrom(records.of(args.id));
+    return { requests: fleet ? viewFleet(fleet, records, deps).left : left(await find(args.id, deps)).map(titled) };
+  },
+  run: async (args, deps, agreed) => {
+    const fleet = await findFleet(args.id, deps);
+    if (fleet) return continueFleet(fleet, agreed, deps);
+    return aloneWith(args.id, deps, async (rotation) => {
       const asked = await goOnQuestion(rotation, deps);
       // Someone else may have brought it further since the person was asked: then they agreed to something else.
       if (asked.question?.text !== agreed?.text) return rotation;
       const { accepts, deletes } = asked;
       const accepted = accepts && (await record(deps, rotation.id, { type: 'accepted', old: oldOf(accepts) }));
       return run(accepted ?? rotation, deps, { mayDelete: deletes, material: () => reread(rotation, deps) });
-    }),
+    });
+  },
 });
 
 export const rollBackRotation = defineChange({
@@ -65,18 +95,26 @@ export const rollBackRotation = defineChange({
   lasts: true,
   input: z.object({ id }),
   output: z.object({ rotation: rotationShape }),
-  confirm: async (args, deps) => rollBackQuestion(await find(args.id, deps), deps),
+  confirm: async (args, deps) => {
+    const fleet = await findFleet(args.id, deps);
+    return fleet ? rollBackFleetQuestion(fleet, deps) : rollBackQuestion(await find(args.id, deps), deps);
+  },
   plan: async (args, deps) => {
+    const fleet = await findFleet(args.id, deps);
+    if (fleet) return { requests: [(await rollBackFleetQuestion(fleet, deps))?.text ?? 'nothing'] };
     const rotation = await find(args.id, deps);
     return { requests: left({ ...rotation, turnedBackAt: deps.now().toISOString() }).map(titled) };
   },
-  run: (args, deps, agreed) =>
-    aloneWith(args.id, deps, async (rotation) => {
+  run: async (args, deps, agreed) => {
+    const fleet = await findFleet(args.id, deps);
+    if (fleet) return rollBackFleet(fleet, agreed, deps);
+    return aloneWith(args.id, deps, async (rotation) => {
       const question = await rollBackQuestion(rotation, deps);
       if (!question || question.text !== agreed?.text) return rotation;
       const turned = rotation.turnedBackAt ? rotation : await record(deps, rotation.id, { type: 'turned_back' });
       return run(turned, deps, { mayDelete: true });
-    }),
+    });
+  },
 });
 
 const titled = ({ title, of }: Next): string => (of === undefined ? title : `${title}: ${of}`);
@@ -99,7 +137,7 @@ async function aloneWith(rotationId: string, deps: Deps, work: (rotation: Rotati
   return result(rotation, deps);
 }
 
-function openFirst(rotations: Rotation[], now: Date): Rotation[] {
-  const over = (rotation: Rotation) => Number(isOver(stateOf(rotation, now)));
-  return rotations.sort((a, b) => over(a) - over(b));
+function openFirst<T extends { state: string }>(rotations: { at: string; view: T }[]): T[] {
+  const over = ({ view }: { view: T }): number => Number(['done', 'rolled_back', 'given_up'].includes(view.state));
+  return rotations.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
 }

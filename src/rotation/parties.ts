@@ -1,0 +1,61 @@
+import { ToolError } from '../errors.ts';
+import type { Http } from '../telnyx/http.ts';
+import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import type { OldTelephony } from './events.ts';
+import { factsOf, rotationFrom, type TelephonyRotation } from './rotation.ts';
+import type { Work } from './work.ts';
+
+// What is known of the two credentials of a rotation before anything is done to them.
+
+/** A credential that may be gone. */
+export function lookUp(http: Http, id: string): Promise<TelephonyCredential | undefined> {
+  return getTelephonyCredential(http, id).catch((error: unknown) => {
+    if (error instanceof ToolError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  });
+}
+
+/** Whether there is a successor, as far as the ledger knows, that can log in. */
+export async function successorLives(rotation: TelephonyRotation, http: Http): Promise<boolean> {
+  const id = factsOf(rotation, 'create')?.id;
+  const successor = id === undefined ? undefined : await lookUp(http, id);
+  return successor !== undefined && !successor.expired;
+}
+
+/**
+ * Refuses to end the old credential when nobody takes over from it. Days may lie between the successor's first login
+ * token and this; a successor that was rotated in its turn may well be gone.
+ */
+export async function refuseWithoutSuccessor(
+  rotation: TelephonyRotation,
+  { http, ledger }: Pick<Work, 'http' | 'ledger'>,
+) {
+  const created = factsOf(rotation, 'create');
+  if (!factsOf(rotation, 'verify') || (await successorLives(rotation, http))) return;
+  const records = await ledger.read();
+  const later = records.ofCredential(created?.id ?? '').flatMap((id) => rotationFrom(records.of(id)) ?? []);
+  if (later.some((other) => factsOf(other, 'verify'))) return;
+  throw new ToolError(
+    'CONFLICT',
+    `The successor (SIP username ${created?.sip_username}) has expired or was deleted by someone else, and nothing else takes over from the old credential, which was left alone.`,
+    'Undo this rotation with roll_back_rotation, and start anew.',
+  );
+}
+
+/** What changed of the old credential since its rotation began, in words; undefined when it matters to no step. */
+export function changedMeanwhile({ old }: TelephonyRotation, now: TelephonyCredential): string | undefined {
+  if (now.connection_id !== old.connection_id) return `it is on connection ${now.connection_id} by now`;
+  if (now.expires_at === old.expires_at) return undefined;
+  return `its expiry is ${now.expires_at ?? 'never'} by now, it was ${old.expires_at ?? 'never'}`;
+}
+
+/** The old credential as the ledger keeps it. */
+export function oldOf(credential: TelephonyCredential): OldTelephony {
+  const { id, name, connection_id, sip_username, expired, expires_at, stored_expiry } = credential;
+  return { id, name, connection_id, sip_username, expired, expires_at, stored_expiry };
+}
+
+/** What is to be deleted may be gone already. */
+export function unlessGone(error: unknown): void {
+  if (!(error instanceof ToolError && error.code === 'NOT_FOUND')) throw error;
+}

@@ -1,0 +1,112 @@
+import { handle } from '../src/sandbox/routes.ts';
+import { explain, type Failure, type Method } from '../src/telnyx/failure.ts';
+import type { Http, Query } from '../src/telnyx/http.ts';
+import type { Process } from './rotation-model.ts';
+
+const REQUEST_MS = 50;
+const SLOW_MS = 12_000;
+const GIVEN_UP_MS = 2000;
+const LATE_MS = 6000;
+const RECOVERY_MS = 5000;
+
+const CUT: Failure = { kind: 'cut', code: 'ECONNRESET' };
+const answered = (status: number, body = '', wait?: number): Failure => ({ kind: 'answered', status, body, wait });
+
+interface Sent {
+  method: Method;
+  path: string;
+  query?: Query;
+  body?: object;
+}
+
+/** Requests to the account without a network. They fail as those of telnyx/client.ts do, with its own explanations. */
+export function httpOf(process: Process, until: number): Http {
+  const send = (sent: Sent): Promise<unknown> => request(process, until, sent);
+  return {
+    get: (path, query = {}) => send({ method: 'GET', path, query }),
+    post: (path, body) => send({ method: 'POST', path, body }),
+    postForText: async (path) => String(await send({ method: 'POST', path })),
+    patch: (path, body) => send({ method: 'PATCH', path, body }),
+    delete: async (path) => void (await send({ method: 'DELETE', path })),
+    recovery: () => httpOf(process, process.universe.time + RECOVERY_MS),
+  };
+}
+
+async function request(process: Process, callUntil: number, sent: Sent): Promise<unknown> {
+  const { universe } = process;
+  const { method } = sent;
+  const create = method === 'POST';
+  const until = create ? callUntil - RECOVERY_MS : callUntil;
+  const fault = await process.reach(method === 'GET' ? 'read' : 'write');
+  if (universe.time >= until) throw explain(method, { kind: 'stopped', sent: false, cancelled: false });
+  const apply = () => {
+    announce(process, sent);
+    return arrive(process, sent);
+  };
+  // Only of creates: what else may be late is sent again by nobody.
+  const applyLate = () => {
+    if (!create) return;
+    announce(process, sent);
+    universe.later(LATE_MS, () => arrive(process, sent));
+  };
+  const failed = (failure: Failure, ms = GIVEN_UP_MS) => {
+    universe.pass(ms);
+    return explain(method, failure);
+  };
+  universe.pass(REQUEST_MS);
+  switch (fault) {
+    case 'crash-after':
+      apply();
+      return process.crash();
+    case 'crash-late':
+      applyLate();
+      return process.crash();
+    case 'lost-late':
+      applyLate();
+      throw failed(CUT);
+    case 'lost-before':
+      throw failed(CUT);
+    case 'lost-after':
+      apply();
+      throw failed(CUT);
+    case '503':
+      throw failed(answered(503));
+    case '504':
+      apply();
+      throw failed(answered(504));
+    case '429':
+      throw failed(answered(429, '', 30_000));
+    case 'refused':
+      throw failed(answered(422, JSON.stringify({ errors: [{ code: '10015', detail: 'no' }] })));
+    case 'retried':
+      // Only what surely did not run is sent again when it is a POST.
+      if (!create) apply();
+      break;
+    case 'slow':
+      universe.pass(Math.min(SLOW_MS, until - universe.time));
+      if (universe.time >= until) {
+        apply();
+        throw failed({ kind: 'stopped', sent: true, cancelled: false }, 0);
+      }
+      break;
+    default:
+  }
+  const { status, body } = fault === 'retried' && !create ? arrive(process, sent) : apply();
+  if (status < 300) return body === undefined ? undefined : JSON.parse(JSON.stringify(body));
+  // A DELETE whose first answer was lost finds nothing the second time: that is what was asked for.
+  if (fault === 'retried' && method === 'DELETE' && status === 404) return undefined;
+  throw explain(method, answered(status, JSON.stringify(body)));
+}
+
+/** A write is watched when it is sent, once, however often the client has to send it. */
+function announce(process: Process, { method, path, body }: Sent): void {
+  if (method === 'GET') return;
+  process.writes += 1;
+  process.universe.watch({ process, method, path, body: { ...body } });
+}
+
+function arrive({ universe }: Process, { method, path, query = {}, body }: Sent) {
+  const search = new URLSearchParams(Object.entries(query).map(([key, value]): [string, string] => [key, `${value}`]));
+  const wire = body === undefined ? undefined : JSON.parse(JSON.stringify(body));
+  return handle(universe.world, { method, path: `/${path}`, query: search, body: wire, headers: {} });
+}

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { type Approvals, createApprovals } from '../src/people/approvals.ts';
+import type { Entry } from '../src/rotation/ledger.ts';
+import { type Rotation, rotationFrom } from '../src/rotation/rotation.ts';
+import { World } from '../src/sandbox/world.ts';
+import type { Deps } from '../src/tool.ts';
+import type { Fault, Moment } from './rotation-faults.ts';
+import { httpOf } from './rotation-http.ts';
+import { ledgerOf, vaultOf } from './rotation-keeping.ts';
+
+const START = Date.parse('2026-03-01T09:00:00.000Z');
+const CALL_MS = 20_000;
+
+/** The end of a process. Not a ToolError: nothing of ours may take it for an answer. */
+export class Crash extends Error {
+  override readonly name = 'Crash';
+}
+
+/** A write that is about to reach the account. */
+export interface Write {
+  process: Process;
+  method: string;
+  path: string;
+  body: Record<string, unknown>;
+}
+
+/** What crashes do not touch: the account, the clock, the ledger, and the place secrets are kept at. */
+export class Universe {
+  time = START;
+  readonly world = new World(
+    'user',
+    () => this.now(),
+    async () => undefined,
+  );
+  readonly entries = new Map<string, Entry[]>();
+  readonly locks = new Map<string, Process>();
+  readonly kept = new Map<string, Record<string, string | null>>();
+  readonly violations: string[] = [];
+  /** The files that push material is given in, and what the person dropped at a page. */
+  uploads: Deps['uploads'] = () => Promise.reject(new Error('no pages here'));
+  watch: (write: Write) => void = () => undefined;
+  /** Whether anything happened to the account that was not ours. */
+  touched = false;
+  /** Every question a person ever said yes to. */
+  readonly agreed: string[] = [];
+  /** Two servers on one account and one ledger; another takes the place of one that has died. */
+  readonly processes: [Process, Process] = [new Process(this), new Process(this)];
+  #late: { at: number; arrive: () => void }[] = [];
+
+  now(): Date {
+    return new Date(this.time);
+  }
+
+  /** Lets time go by; what was still on its way arrives. */
+  pass(ms: number): void {
+    const until = this.time + ms;
+    for (const { at, arrive } of this.#late.filter((request) => request.at <= until).sort((a, b) => a.at - b.at)) {
+      this.time = Math.max(this.time, at);
+      arrive();
+    }
+    this.time = until;
+    this.#late = this.#late.filter(({ at }) => at > until);
+  }
+
+  later(ms: number, arrive: () => void): void {
+    this.#late.push({ at: this.time + ms, arrive });
+  }
+
+  rotations(): Rotation[] {
+    return [...this.entries.values()].flatMap((entries) => rotationFrom(entries) ?? []);
+  }
+
+  demand(holds: boolean, otherwise: string): void {
+    if (!holds) this.violations.push(otherwise);
+  }
+}
+
+/** A process of the server: what it remembers between calls, and the faults of the call it is at. */
+export class Process {
+  readonly universe: Universe;
+  readonly approvals: Approvals;
+  dead = false;
+  /** What a person agreed to in this very call. */
+  agreed: string | undefined;
+  /** What this call recorded last. */
+  recorded: Entry | undefined;
+  writes = 0;
+  /** What happens on the outside between two steps of this call, and before how many more of them. */
+  amid: { after: number; happen: () => void } | undefined;
+  #faults: readonly Fault[] = [];
+  #counts: Partial<Record<Moment, number>> = {};
+
+  constructor(universe: Universe) {
+    this.universe = universe;
+    this.approvals = createApprovals(() => universe.now());
+  }
+
+  begin(faults: readonly Fault[]): void {
+    this.#faults = faults;
+    this.#counts = {};
+    this.agreed = undefined;
+    this.recorded = undefined;
+    this.writes = 0;
+    this.amid = undefined;
+  }
+
+  /** Comes to a moment: what is to go wrong there. Rejects in a process that has died. */
+  async reach(moment: Moment): Promise<Fault['kind'] | undefined> {
+    await Promise.resolve();
+    this.alive();
+    const nth = this.#counts[moment] ?? 0;
+    this.#counts[moment] = nth + 1;
+    const kind = this.#faults.find((fault) => fault.on === moment && fault.nth === nth)?.kind;
+    return kind === 'crash-before' ? this.crash() : kind;
+  }
+
+  /** Rejects in a process that has died. */
+  alive(): void {
+    if (this.dead) throw new Crash();
+  }
+
+  crash(): never {
+    this.dead = true;
+    for (const [key, holder] of this.universe.locks) if (holder === this) this.universe.locks.delete(key);
+    throw new Crash();
+  }
+
+  deps(): Deps {
+    const { universe } = this;
+    const until = universe.time + CALL_MS;
+    const vault = vaultOf(this);
+    return {
+      http: httpOf(this, until),
+      vault,
+      destinations: () => vault,
+      uploads: () => universe.uploads(),
+      cursors: { seal: (_, offset) => String(offset), open: () => 0 },
+      ledger: ledgerOf(this),
+      fingerprint: (secret) => secret && createHash('sha256').update(secret.reveal()).digest('hex').slice(0, 8),
+      now: () => universe.now(),
+      pause: async (ms) => {
+        this.alive();
+        universe.pass(ms);
+      },
+      timeLeft: () => until - universe.time,
+      fleets: { run: async () => undefined, isRunning: () => false, close: async () => undefined },
+      progress: () => undefined,
+    };
+  }
+}
