@@ -1,21 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Asking, call, needsApproval, type Outcome } from './call.ts';
 import type { Config } from './config.ts';
+import { connect, startSandbox } from './connect.ts';
 import { createCursors } from './cursor.ts';
 import { ToolError } from './errors.ts';
+import { createFleets } from './fleet/runner.ts';
 import { createLog, type Log } from './log.ts';
 import { everything, type Offers, offered } from './offers.ts';
+import { once } from './once.ts';
 import { createApprovals } from './people/approvals.ts';
 import { createHeldResults } from './people/held-results.ts';
 import type { Answer, ShownPage } from './people/question.ts';
+import { createRecent, type Recent } from './recent.ts';
 import { openLedger } from './rotation/ledger-files.ts';
 import { createDestinations } from './secrets/destinations.ts';
 import { type Keychain, systemKeychain } from './secrets/keychain.ts';
 import { fingerprint, openStateKey, type StateKey } from './secrets/state-key.ts';
 import { openVault } from './secrets/vault.ts';
-import type { Http, HttpLimits, Scope } from './telnyx/http.ts';
+import type { HttpLimits } from './telnyx/http.ts';
 import type { Deps, Tool } from './tool.ts';
-import { version } from './version.ts';
 
 /** What an engine brings along to a call. */
 export interface CallContext {
@@ -32,6 +35,8 @@ export interface App {
   readonly prompts: Offers['prompts'];
   readonly sandbox: boolean;
   readonly log: Log;
+  /** What results were about, for completion. */
+  readonly recent: Recent;
   call(tool: Tool, args: unknown, context: CallContext): Promise<Outcome>;
   /** Puts a question on a local page, for a client that cannot ask. Throws `CANNOT_ASK` without a browser. */
   askOnPage(tool: Tool, asked: Outcome & { kind: 'ask' }): Promise<Record<string, unknown>>;
@@ -84,6 +89,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     pages: async () => (await pages()).approvals,
   };
   const held = createHeldResults(asking.approvals);
+  const recent = createRecent();
   const key = once(() => keepKey(config.stateDir, log));
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox));
@@ -100,6 +106,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
       uploads: async () => (await pages()).uploads,
       cursors: createCursors(key()),
       ledger,
+      fleets,
       fingerprint: fingerprint.bind(null, key()),
       now,
       pause: (ms) => sleep(ms, undefined, { signal }),
@@ -108,12 +115,19 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     };
   }
 
+  const fleets = createFleets(async (signal) => {
+    const means = await deps({ signal, progress: () => undefined, showsPages: false });
+    const http = (await telnyx())({ signal, background: true });
+    return { ...means, http, timeLeft: () => Number.POSITIVE_INFINITY };
+  }, log);
+
   return {
     catalogue: tools,
     resources,
     prompts,
     sandbox: config.sandbox !== undefined,
     log,
+    recent,
     deps,
     async askOnPage(tool, { key, state, question }) {
       const waiting = await (await asking.pages()).ask({ key, state, question, title: tool.title }).catch(() => {
@@ -128,11 +142,13 @@ export function createApp(config: Config, around: Surroundings = {}): App {
         shown = page;
       };
       const outcome = await call(tool, args, context.answer, await deps(context, show), asking);
+      if (outcome.kind === 'result') recent.see(args, outcome.result);
       return outcome.kind === 'result' && shown ? { ...outcome, shown } : outcome;
     },
     hold: held.hold,
     release: held.release,
     async close() {
+      await fleets.close();
       if (pages.made()) await (await pages()).close();
       if (sandbox.made()) await (await sandbox())?.close();
     },
@@ -150,47 +166,8 @@ function cannotAsk(): ToolError {
   );
 }
 
-async function connect(
-  config: Config,
-  limits: HttpLimits,
-  log: Log,
-  sandbox: () => ReturnType<typeof startSandbox>,
-): Promise<(scope: Scope) => Http> {
-  const { apiKey } = config;
-  // got is slow to load, and listing the tools needs none of it.
-  const { createClient } = await import('./telnyx/client.ts');
-  const baseUrl = (await sandbox())?.baseUrl ?? config.baseUrl;
-  if (!(apiKey instanceof ToolError)) return createClient({ baseUrl, apiKey, version, limits, log });
-  const fail = () => Promise.reject(apiKey);
-  const without: Http = {
-    get: fail,
-    post: fail,
-    postForText: fail,
-    patch: fail,
-    delete: fail,
-    recovery: () => without,
-  };
-  return () => without;
-}
-
-async function startSandbox({ sandbox, apiKey }: Config, now: () => Date) {
-  if (sandbox === undefined || apiKey instanceof ToolError) return undefined;
-  const { startSandbox: start } = await import('./sandbox/server.ts');
-  return start({ ...(sandbox !== 'demo' && { credentials: sandbox }), apiKey: apiKey.reveal(), now });
-}
-
 function keepKey(stateDir: string, log: Log): StateKey {
   const key = openStateKey(stateDir);
   if (!key.kept) log('warn', 'the state folder cannot keep a key: fingerprints are withheld', { folder: stateDir });
   return key;
-}
-
-/** The function with its first result kept; `made` tells whether there is one. */
-function once<T>(make: () => T): (() => T) & { made(): boolean } {
-  let kept: { value: T } | undefined;
-  const get = (): T => {
-    kept ??= { value: make() };
-    return kept.value;
-  };
-  return Object.assign(get, { made: () => kept !== undefined });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Cursors } from './cursor.ts';
+import type { Fleets } from './fleet/runner.ts';
 import type { PageUploads } from './people/page-uploads.ts';
 import type { Question } from './people/question.ts';
 import type { Ledger } from './rotation/ledger.ts';
@@ -22,6 +23,7 @@ export interface Deps {
   uploads(): Promise<PageUploads>;
   cursors: Cursors;
   ledger: Ledger;
+  fleets: Fleets;
   fingerprint(secret: Secret | null): string | null;
   now(): Date;
   pause(ms: number): Promise<void>;
@@ -130,7 +132,7 @@ const uploading = {
   upload_id: z.string().optional(),
 };
 
-const approval = { approval_id: z.string().optional().describe('From needs_approval') };
+const approval = { approval_id: z.string().optional() };
 
 const asked = {
   message: z.string().optional(),

@@ -45,8 +45,10 @@ const entry = (rotation: string, n: number, event: RotationEvent = { type: 'turn
 });
 const linesOf = (run: number): string[] => readFileSync(at(run), 'utf8').split('\n').slice(0, -1);
 /** What can be read, as `rotation n`. */
-const known = async (ledger: Ledger = start()): Promise<string[]> =>
-  [...(await ledger.read()).values()].flat().map(({ rotation, n }) => `${rotation} ${n}`);
+const known = async (ledger: Ledger = start()): Promise<string[]> => {
+  const records = await ledger.read();
+  return [...records.ids()].flatMap((id) => records.of(id)).map(({ rotation, n }) => `${rotation} ${n}`);
+};
 const problems = async (): Promise<string[]> =>
   (await verifyLedger(stateDir)).findings.map(({ file, severity, problem }) => `${severity}: ${file} ${problem}`);
 
@@ -93,7 +95,7 @@ test('what was recorded is read at once, by rotation and in order, from files of
   await ledger.append(entry('one', 2));
   await start().append(entry('one', 1));
   for (const reader of [ledger, start()]) expect(await known(reader)).toEqual(['one 0', 'one 1', 'one 2', 'two 0']);
-  expect((await ledger.read()).get('two')).toEqual([entry('two', 0)]);
+  expect((await ledger.read()).of('two')).toEqual([entry('two', 0)]);
   expect(statSync(folder()).mode & 0o777).toBe(0o700);
   for (const name of readdirSync(folder())) expect(statSync(at(name)).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder())).toEqual(['000001.jsonl', '000002.jsonl', 'last']);

@@ -85,7 +85,7 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   const pushId = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-ios')?.id;
   const otherPush = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-android')?.id;
   const connectionId = [...sandbox.world.connections.values()].find(({ kind }) => kind === 'credential')?.id;
-  const living2 = livingOnes(sandbox)[1];
+  const [, living2, living3] = livingOnes(sandbox);
   const rotated = { ...material.account, private_key_id: 'e'.repeat(40) };
   const next = { service_account_file: file('b.json', JSON.stringify(rotated, null, 2)) };
   const calls: [string, object][] = [
@@ -111,6 +111,9 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     ['roll_back_rotation', LATEST],
     ['rotate_mobile_push_credential', { id: otherPush, ...next }],
     ['roll_back_rotation', LATEST],
+    ['report_credential_health', {}],
+    ['rotate_telephony_credentials', { name: sandbox.world.telephony.get(`${living3}`)?.name, overlap: '30m' }],
+    ['delete_expired_telephony_credentials', { limit: 1 }],
     ['delete_telephony_credential', { id: otherId }],
     ['delete_mobile_push_credential', { id: pushId }],
   ];
@@ -127,7 +130,7 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     expect(result.isError, `${name}: ${JSON.stringify(result)}`).toBeFalsy();
   }
   const alive = { telephony: living(sandbox), push: otherPush };
-  for (const [name, args] of calls.filter(([called, args]) => !/^(list|get|check)_/.test(called) && args !== LATEST)) {
+  for (const [name, args] of calls.filter(([called, args]) => !/^(list|get|check|report)_/.test(called) && args !== LATEST)) {
     const about = name.includes('push') || ('kind' in args && args.kind === 'push') ? alive.push : alive.telephony;
     const fresh = { ...('alias' in args && { alias: 'planned' }), ...('id' in args && { id: about }) };
     const planned = await server.call(name, { ...args, ...fresh, dry_run: true });
@@ -169,7 +172,7 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   for (const line of server.stdout().trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
   // The one secret that was made is where it belongs, and in no other file name or file.
   const vault = readdirSync(join(server.stateDir, 'vault'));
-  expect(vault).toHaveLength(3);
+  expect(vault).toHaveLength(4);
   for (const file of vault)
     expect(readFileSync(join(server.stateDir, 'vault', file), 'utf8')).toMatch(/"(sip_password|push_private_key)"/);
   for (const file of readdirSync(join(server.stateDir, 'ledger'))) {

@@ -35,13 +35,17 @@ async function all(call: CallTool): Promise<Record<string, unknown>[]> {
 
 /**
  * Goes on with a rotation and prints what came of it; gives 0 when all was done that can be done by now, 1 when the
- * person did not agree or it takes longer than two minutes. Throws ToolError.
+ * person did not agree or nothing came of it for two minutes. Throws ToolError.
  */
 export function continueRotation([id]: readonly string[], config: Config, terminal: Terminal): Promise<number> {
   return withTools(config, terminal, async (call) => {
-    const until = performance.now() + LONGEST_MS;
-    for (;;) {
+    let until = performance.now() + LONGEST_MS;
+    for (let seen = ''; ; ) {
       const result = await call('continue_rotation', { id });
+      // A fleet may take hours: what counts is that it gets on.
+      const now = JSON.stringify(result);
+      if (now !== seen) until = performance.now() + LONGEST_MS;
+      seen = now;
       // More to do than fits in a call, or someone else is at it.
       if (result.status === 'in_progress' && performance.now() < until) await sleep(AGAIN_MS);
       else {

@@ -8,25 +8,28 @@ export function listingOf(tool: Tool) {
     title: tool.title,
     description: tool.description,
     inputSchema: schemaOf(tool.input, 'input'),
-    outputSchema: schemaOf(tool.output, 'output', tool.effect === 'read'),
+    outputSchema: schemaOf(tool.output, 'output', 'next_cursor' in tool.output.shape ? ROWS : TOP),
     annotations: hintsFor(tool.effect),
   };
 }
 
 /**
- * What lists and gets give is spelled out whole. A change gives the same things back, so there only the top is: a
- * catalogue is read before every conversation, and those words would be a quarter of it.
+ * How deep a result is spelled out: the rows of a list, and of all else only the top, since that gives the same rows or
+ * explains itself in words. A catalogue is read before every conversation; whole, results would be a third of it.
  */
+const TOP = 0;
+const ROWS = ['properties', 'rows', 'items'].length;
+
 function schemaOf(
   schema: z.ZodObject,
   io: 'input' | 'output',
-  whole = true,
+  depth = Number.POSITIVE_INFINITY,
 ): { type: 'object'; [key: string]: unknown } {
   const { $schema, ...rest } = z.toJSONSchema(schema, {
     io,
     target: 'draft-2020-12',
     override: ({ jsonSchema, path }) => {
-      if (!whole && path.length > 0 && jsonSchema.properties) {
+      if (path.length > depth && jsonSchema.properties) {
         delete jsonSchema.properties;
         delete jsonSchema.required;
       }

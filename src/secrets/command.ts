@@ -23,6 +23,7 @@ interface CommandRules {
 export function commandSink(name: string, rules: CommandRules): Destination {
   return {
     label: `the command ${name}`,
+    many: true,
     async reserve() {
       const command = (await readCommands(rules.commandsFile))[name];
       if (!command) throw useless(`no command is called ${name}`);

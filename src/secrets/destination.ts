@@ -23,6 +23,8 @@ export interface Slot extends AsyncDisposable {
 export interface Destination {
   /** In a few words, for plans and questions. */
   readonly label: string;
+  /** True when it can take the secrets of many credentials, each beside the others. */
+  readonly many?: true;
   reserve(): Promise<Slot>;
 }
 

@@ -1,6 +1,7 @@
 import { badInput } from '../errors.ts';
 import { commandSink } from './command.ts';
 import type { Delivery, Destination, Handover, Slot } from './destination.ts';
+import { jsonLines } from './json-lines.ts';
 import { type Keychain, keychainEntry } from './keychain.ts';
 import { projectFile } from './project-file.ts';
 import type { Vault } from './vault.ts';
@@ -30,6 +31,7 @@ export function createDestinations(rules: Rules, { vault, keychain, browser }: P
     if (deliverTo === 'vault') return vault;
     if (deliverTo === 'browser')
       return { label: 'a page in the browser', reserve: async () => (await browser()).reserve() };
+    if (kind === 'file' && name.endsWith('.jsonl')) return backedBy(vault, jsonLines(name, rules));
     if (kind === 'file' && name) return backedBy(vault, projectFile(name, prefix, rules));
     if (kind === 'keychain' && /^[\w .@-]{1,64}$/.test(name)) return backedBy(vault, keychainEntry(name, keychain));
     if (kind === 'command' && /^[\w-]{1,64}$/.test(name)) return backedBy(vault, commandSink(name, rules));
@@ -41,6 +43,7 @@ export function createDestinations(rules: Rules, { vault, keychain, browser }: P
 function backedBy(vault: Vault, destination: Destination): Destination {
   return {
     label: destination.label,
+    ...(destination.many && { many: true }),
     async reserve() {
       const spare = await vault.reserve();
       try {

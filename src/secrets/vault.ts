@@ -22,6 +22,7 @@ export function openVault(stateDir: string): Vault {
   const pathOf = (name: string): string => join(folder, `${name}.json`);
   return {
     label: 'the vault',
+    many: true,
     find: (name) => (existsSync(pathOf(name)) ? pathOf(name) : undefined),
     forget: (name) => rm(pathOf(name), { force: true }),
     async reserve() {

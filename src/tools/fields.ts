@@ -4,8 +4,10 @@ import { parseInstant } from '../telnyx/dates.ts';
 import type { Deps } from '../tool.ts';
 import { oneLine } from '../untrusted.ts';
 
-/** An id as Telnyx gives it: opaque, and never a path. */
-export const id = z.string().regex(/^[\w-]{1,128}$/, 'an id holds only letters, digits, _ and -');
+/** An id as Telnyx gives it: opaque, and never a path. Whoever has one from a list needs no pattern to read. */
+export const id = z
+  .string()
+  .refine((value) => /^[\w-]{1,128}$/.test(value), 'an id holds only letters, digits, _ and -');
 
 /** A text a person would type: one line, without control characters. */
 export const text = z

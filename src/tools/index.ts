@@ -1,6 +1,8 @@
 import type { Tool } from '../tool.ts';
 import { listConnectionsTool } from './connections.ts';
+import { deleteExpired, rotateFleet } from './fleet.ts';
 import { handOff } from './hand-off.ts';
+import { reportHealth } from './health.ts';
 import { checkPush, createPush } from './push-create.ts';
 import { deletePush, getPush, listPush } from './push-credentials.ts';
 import { rotatePush } from './rotate-push.ts';
@@ -11,6 +13,7 @@ import { createTelephony, createToken } from './telephony-secrets.ts';
 
 /** Every tool, in the order an agent reads them. */
 export const catalogue: readonly Tool[] = [
+  reportHealth,
   listTelephony,
   getTelephony,
   createTelephony,
@@ -24,9 +27,11 @@ export const catalogue: readonly Tool[] = [
   deletePush,
   rotateTelephony,
   rotatePush,
+  rotateFleet,
   getRotation,
   continueRotation,
   rollBackRotation,
+  deleteExpired,
   listConnectionsTool,
   handOff,
 ];

@@ -24,7 +24,7 @@ export const materialArgs = {
   p12_passphrase_file: path,
   service_account_file: path,
   upload: z.boolean().optional().describe('Open a page for the files instead'),
-  upload_id: z.string().optional().describe('From needs_upload'),
+  upload_id: z.string().optional(),
   bundle_id: text.optional().describe('To compare with'),
   project_id: text.optional().describe('To compare with'),
 };

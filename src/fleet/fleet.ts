@@ -1,0 +1,104 @@
+import type { FleetWish } from '../rotation/events.ts';
+import type { Entry } from '../rotation/ledger.ts';
+import type { Records } from '../rotation/records.ts';
+import { type Rotation, rotationFrom } from '../rotation/rotation.ts';
+import { left, stateOf } from '../rotation/steps.ts';
+
+interface Common {
+  id: string;
+  beganAt: string;
+  /** How many members it was to have: fewer are known when its beginning was cut short. */
+  expected: number;
+  members: readonly string[];
+  /** Why nothing was done for a member, by id. */
+  skipped: ReadonlyMap<string, string>;
+  /** What became of members that have no rotation of their own. */
+  deleted: ReadonlySet<string>;
+  failed: ReadonlyMap<string, Failure>;
+  /** Since when it runs, this time. */
+  resumedAt: string;
+  stopped?: string | undefined;
+  turnedBackAt?: string;
+}
+
+interface Failure {
+  code: string;
+  message: string;
+}
+
+/** Many credentials dealt with as one: rotated, or deleted because they have expired. */
+export type Fleet = Common & ({ job: 'rotate'; wish: FleetWish } | { job: 'delete' });
+
+/** A fleet as its entries tell it; undefined when they are those of something else. */
+export function fleetFrom(entries: readonly Entry[]): Fleet | undefined {
+  const [first] = entries;
+  if (first?.event.type !== 'fleet_began') return undefined;
+  const { type: _, members: expected, ...what } = first.event;
+  const members: string[] = [];
+  const skipped = new Map<string, string>();
+  const deleted = new Set<string>();
+  const failed = new Map<string, Failure>();
+  const common = {
+    id: first.rotation,
+    beganAt: first.at,
+    resumedAt: first.at,
+    expected,
+    members,
+    skipped,
+    deleted,
+    failed,
+  };
+  const fleet: Fleet = { ...common, ...what };
+  for (const { event, at } of entries) {
+    if (event.type === 'members') members.push(...event.ids);
+    else if (event.type === 'skipped') skipped.set(event.of, event.note);
+    else if (event.type === 'stopped') fleet.stopped = event.note;
+    else if (event.type === 'turned_back') fleet.turnedBackAt = at;
+    else if (event.type === 'done' && event.of !== undefined) deleted.add(event.of);
+    else if (event.type === 'failed' && event.of !== undefined) failed.set(event.of, event);
+    if (event.type === 'resumed' || event.type === 'turned_back')
+      Object.assign(fleet, { resumedAt: at, stopped: undefined });
+  }
+  return fleet;
+}
+
+export type Standing = 'done' | 'skipped' | 'left' | Failure;
+
+/** How each member stands, in their order, with its rotation if it has one. */
+export function standings(
+  fleet: Fleet,
+  records: Records,
+  now: Date,
+): Map<string, { standing: Standing; rotation?: Rotation }> {
+  const rotations = new Map<string, Rotation>();
+  for (const id of records.ofFleet(fleet.id)) {
+    const rotation = rotationFrom(records.of(id));
+    if (rotation) rotations.set(rotation.old.id, rotation);
+  }
+  return new Map(
+    fleet.members.map((member) => {
+      const rotation = rotations.get(member);
+      return [member, { standing: standingOf(fleet, member, rotation, now), ...(rotation && { rotation }) }];
+    }),
+  );
+}
+
+function standingOf(fleet: Fleet, member: string, rotation: Rotation | undefined, now: Date): Standing {
+  if (fleet.job === 'delete') {
+    if (fleet.deleted.has(member)) return 'done';
+    return fleet.skipped.has(member) ? 'skipped' : (fleet.failed.get(member) ?? 'left');
+  }
+  const back = fleet.turnedBackAt !== undefined;
+  if (!rotation) return back ? 'done' : fleet.skipped.has(member) ? 'skipped' : 'left';
+  const state = stateOf(rotation, now);
+  if (back && ['rolled_back', 'given_up'].includes(state)) return 'done';
+  // Someone has taken this one out of the fleet.
+  if (state === 'rolled_back') return 'skipped';
+  if (!back && ['overlap', 'old_one_left', 'done'].includes(state)) return 'done';
+  if (state === 'given_up') return rotation.steps.get('create')?.failed ?? 'left';
+  const [next] = left(rotation);
+  return (next && rotation.steps.get(next.step)?.failed) ?? 'left';
+}
+
+/** Whether a member asks for nothing more. */
+export const isAtRest = (standing: Standing): boolean => standing === 'done' || standing === 'skipped';

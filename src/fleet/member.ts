@@ -1,0 +1,95 @@
+import { ToolError } from '../errors.ts';
+import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
+import type { FleetWish, RotationEvent } from '../rotation/events.ts';
+import { lookUp, oldOf } from '../rotation/parties.ts';
+import type { Rotation } from '../rotation/rotation.ts';
+import { record, run } from '../rotation/run.ts';
+import { stateOf } from '../rotation/steps.ts';
+import { tooLate } from '../rotation/telephony-undo.ts';
+import type { Work } from '../rotation/work.ts';
+import { deleteTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import type { Fleet } from './fleet.ts';
+
+/** Records something about the fleet itself. */
+export type Note = (event: RotationEvent) => Promise<void>;
+
+/** Does what is left for one member of a fleet. Throws the ToolError of what failed. */
+export function serve(
+  fleet: Fleet,
+  member: string,
+  rotation: Rotation | undefined,
+  work: Work,
+  note: Note,
+): Promise<void> {
+  if (fleet.job === 'delete') return remove(member, work, note);
+  const { wish } = fleet;
+  return alone(
+    work.ledger,
+    member,
+    () =>
+      fleet.turnedBackAt === undefined
+        ? rotate(fleet.id, wish, member, rotation, work, note)
+        : rollBack(rotation, work),
+    async () => {
+      throw new ToolError('CONFLICT', 'Another call or process is at this credential.', 'Continue the fleet later.');
+    },
+  );
+}
+
+async function rotate(
+  fleet: string,
+  wish: FleetWish,
+  member: string,
+  known: Rotation | undefined,
+  work: Work,
+  note: Note,
+): Promise<void> {
+  const mayDelete = wish.overlap === 0;
+  const going = known && stateOf(known, work.now()) === 'in_progress' ? known : undefined;
+  if (going) {
+    await run(going, work, { mayDelete });
+    return;
+  }
+  const other = await openRotationOf(work, member);
+  if (other) return note({ type: 'skipped', of: member, note: `It is being rotated by ${other.id}.` });
+  await refuseHalfMade(work, member);
+  const old = await lookUp(work.http, member);
+  if (!old || old.expired) return note({ type: 'skipped', of: member, note: old ? 'It has expired.' : 'It is gone.' });
+  const { canary: _, stop_after_failures: __, expires_in, ...common } = wish;
+  const expires_at = endOf(old, expires_in, work.now());
+  const wanted = { ...common, ...(expires_at !== undefined && { expires_at }) };
+  // Proved before anything is recorded or created.
+  await using slot = await work.destinations(wish.deliver_to, wish.prefix).reserve();
+  const begun = await begin(work, { type: 'began', kind: 'telephony', fleet, old: oldOf(old), wish: wanted });
+  await run(begun, work, { slot, mayDelete });
+}
+
+async function rollBack(rotation: Rotation | undefined, work: Work): Promise<void> {
+  if (!rotation || ['rolled_back', 'given_up'].includes(stateOf(rotation, work.now()))) return;
+  const old = await lookUp(work.http, rotation.old.id);
+  if (!old || old.expired) throw tooLate(old ? 'has expired' : 'is deleted');
+  const turned = rotation.turnedBackAt ? rotation : await record(work, rotation.id, { type: 'turned_back' });
+  await run(turned, work, { mayDelete: true });
+}
+
+/** Looks once more before it deletes: what was expired when the person agreed must be so still. */
+async function remove(member: string, work: Work, note: Note): Promise<void> {
+  const found = await lookUp(work.http, member);
+  if (!found?.expired)
+    return note({ type: 'skipped', of: member, note: found ? 'It has not expired.' : 'It is gone.' });
+  await deleteTelephonyCredential(work.http, member).catch(async (error: unknown) => {
+    if (!(error instanceof ToolError)) throw error;
+    const { code, message } = error;
+    if (code === 'NOT_FOUND') return;
+    await note({ type: 'failed', step: 'delete', of: member, code, message });
+    throw error;
+  });
+  await note({ type: 'done', step: 'delete', of: member, facts: {} });
+}
+
+/** When a successor expires, ISO 8601 UTC: after `seconds`, else after as long a life as the old one had. */
+export function endOf(old: TelephonyCredential, seconds: number | undefined, now: Date): string | undefined {
+  const life = old.expires_at && old.created_at ? Date.parse(old.expires_at) - Date.parse(old.created_at) : undefined;
+  const ms = seconds === undefined ? life : seconds * 1000;
+  return ms === undefined || ms <= 0 ? undefined : new Date(now.getTime() + ms).toISOString();
+}

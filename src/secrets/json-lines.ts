@@ -1,0 +1,121 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { badInput } from '../errors.ts';
+import { oneLine } from '../untrusted.ts';
+import { resolveAllowed } from './allowed-folder.ts';
+import { type Delivery, type Destination, entryOf, type Handover, reason, type Slot } from './destination.ts';
+import { gitStanding } from './git.ts';
+import { syncFolder } from './sync-folder.ts';
+
+interface FileRules {
+  allowDirs: readonly string[] | undefined;
+  childEnv: Record<string, string>;
+}
+
+/** The ids that the lines of a file are about, and how long it was then. */
+interface Known {
+  size: number;
+  ids: Set<string>;
+}
+
+const known = new Map<string, Known>();
+const turns = new Map<string, Promise<unknown>>();
+
+/** A `.jsonl` file that gets one line for each credential, and never two for one; a new file is 0600. */
+export function jsonLines(path: string, { allowDirs, childEnv }: FileRules): Destination {
+  return {
+    label: `the file ${oneLine(path, 400)}`,
+    many: true,
+    async reserve() {
+      const target = resolveAllowed(path, allowDirs);
+      if (!target.endsWith('.jsonl')) throw badInput(`${path} leads to a file that is not .jsonl.`);
+      const standing = await gitStanding(target, childEnv);
+      if (standing === 'tracked') {
+        throw badInput(
+          `${path} is tracked by git, so secrets in it would be committed.`,
+          'Choose a file that git ignores.',
+        );
+      }
+      try {
+        return new LineSlot(path, target, await openToAppend(target), standing === 'ignored');
+      } catch (error) {
+        throw badInput(
+          `${path} cannot be written (${reason(error)}). Nothing was created.`,
+          'Choose another destination, such as the vault.',
+        );
+      }
+    },
+  };
+}
+
+async function openToAppend(target: string): Promise<FileHandle> {
+  const file = await open(
+    target,
+    constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
+    0o600,
+  );
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw Object.assign(new Error('not a file'), { code: 'EINVAL' });
+}
+
+class LineSlot implements Slot {
+  readonly #path: string;
+  readonly #target: string;
+  readonly #file: FileHandle;
+  readonly #ignored: boolean;
+
+  constructor(path: string, target: string, file: FileHandle, ignored: boolean) {
+    this.#path = path;
+    this.#target = target;
+    this.#file = file;
+    this.#ignored = ignored;
+  }
+
+  async keep(handover: Handover): Promise<Delivery> {
+    // One after another: whether a line is there already is looked up before it is written.
+    const turn = (turns.get(this.#target) ?? Promise.resolve()).then(() => this.#append(handover));
+    turns.set(
+      this.#target,
+      turn.catch(() => undefined),
+    );
+    await turn;
+    return {
+      destination: 'file',
+      place: this.#target,
+      ...(!this.#ignored && { warning: `Git does not ignore ${this.#path}: have the person add it to .gitignore.` }),
+    };
+  }
+
+  async #append(handover: Handover): Promise<void> {
+    const { size } = await this.#file.stat();
+    const before = known.get(this.#target);
+    const { ids, cut } = before?.size === size ? { ids: before.ids, cut: false } : await readIds(this.#target);
+    const key = `${handover.name} ${Object.keys(handover.secrets)}`;
+    if (ids.has(key)) return;
+    const line = `${JSON.stringify({ ...entryOf(handover), for: key })}\n`;
+    // A line that a crash cut off is ended first, so that it spoils no other.
+    await this.#file.appendFile(cut ? `\n${line}` : line);
+    await this.#file.datasync();
+    if (size === 0) await syncFolder(this.#target);
+    known.set(this.#target, { size: (await this.#file.stat()).size, ids: ids.add(key) });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+async function readIds(target: string): Promise<{ ids: Set<string>; cut: boolean }> {
+  const text = await readFile(target, 'utf8');
+  const ids = new Set<string>();
+  for (const line of text.split('\n')) {
+    try {
+      const { for: key } = JSON.parse(line) as { for?: unknown };
+      if (typeof key === 'string') ids.add(key);
+    } catch {
+      // A line of someone else, or one that was cut off: not ours to mend.
+    }
+  }
+  return { ids, cut: text !== '' && !text.endsWith('\n') };
+}

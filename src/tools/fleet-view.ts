@@ -1,0 +1,83 @@
+import { type Fleet, isAtRest, standings } from '../fleet/fleet.ts';
+import type { Records } from '../rotation/records.ts';
+import type { Deps } from '../tool.ts';
+
+const MINUTE = 60_000;
+
+/** The result of a call that worked on a fleet. */
+export function showFleet(fleet: Fleet, records: Records, deps: Pick<Deps, 'now' | 'fleets'>) {
+  const rotation = viewFleet(fleet, records, deps);
+  const going = ['in_progress', 'rolling_back'].includes(rotation.state);
+  return { ...(going && { status: 'in_progress' as const }), rotation };
+}
+
+/** A fleet as an agent sees it, in the shape of a rotation: how far it is, how fast, and what failed. */
+export function viewFleet(fleet: Fleet, records: Records, { now, fleets }: Pick<Deps, 'now' | 'fleets'>) {
+  const all = standings(fleet, records, now());
+  const counts = { done: 0, skipped: 0, failed: 0, left: 0 };
+  const failures = new Map<string, { count: number; message: string }>();
+  for (const { standing } of all.values()) {
+    if (typeof standing === 'string') counts[standing] += 1;
+    else {
+      counts.failed += 1;
+      const { code, message } = standing;
+      failures.set(code, { count: (failures.get(code)?.count ?? 0) + 1, message });
+    }
+  }
+  const running = fleets.isRunning(fleet.id);
+  const waiting = counts.left + counts.failed;
+  const state = stateOf(fleet, waiting, running);
+  const since = Date.parse(fleet.resumedAt);
+  const finished = [...all.values()].filter(({ standing, rotation }) => {
+    const last =
+      rotation && Math.max(...[...rotation.steps.values()].map(({ done }) => Date.parse(done?.at ?? '') || 0));
+    return isAtRest(standing) && (last === undefined || last >= since);
+  }).length;
+  const minutes = Math.max((now().getTime() - since) / MINUTE, 1 / MINUTE);
+  const perMinute = Math.round(finished / minutes);
+  return {
+    id: fleet.id,
+    kind: fleet.job === 'rotate' ? 'fleet' : 'clean-up',
+    state,
+    progress: {
+      total: fleet.expected,
+      ...counts,
+      ...(running && {
+        per_minute: perMinute,
+        ...(perMinute > 0 && { seconds_left: Math.ceil((waiting / perMinute) * 60) }),
+      }),
+      failures: [...failures].map(([code, { count, message }]) => `${code} ${count} times, such as: ${message}`),
+    },
+    retires_at: null,
+    done: [],
+    left: waiting === 0 ? [] : [`${waiting} of ${fleet.expected} credentials`],
+    warnings: warningsOf(fleet),
+    next: nextOf(fleet, state),
+  };
+}
+
+function stateOf({ turnedBackAt }: Fleet, waiting: number, running: boolean): string {
+  if (running) return turnedBackAt === undefined ? 'in_progress' : 'rolling_back';
+  if (waiting > 0) return 'stopped';
+  return turnedBackAt === undefined ? 'done' : 'rolled_back';
+}
+
+function warningsOf(fleet: Fleet): string[] {
+  if (fleet.members.length < fleet.expected) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
+  const stopped = fleet.stopped === undefined ? [] : [fleet.stopped];
+  if (fleet.job === 'delete' || fleet.turnedBackAt !== undefined) return stopped;
+  return [
+    ...stopped,
+    'Each SIP username changes: tell whoever dials them. Login tokens made from the old ones die with them.',
+  ];
+}
+
+function nextOf({ job }: Fleet, state: string): string {
+  if (state === 'in_progress' || state === 'rolling_back')
+    return 'It runs on by itself: call get_rotation with this id to see how far it is.';
+  if (state === 'stopped')
+    return `continue_rotation goes on${job === 'rotate' ? ', roll_back_rotation undoes it' : ''}.`;
+  return job === 'rotate' && state === 'done'
+    ? 'roll_back_rotation undoes it while the old ones live; after the overlap delete_expired_telephony_credentials removes them.'
+    : 'Nothing is left to do.';
+}
