@@ -27,6 +27,8 @@ export interface Config {
   logLevel: LogLevel;
   /** How many telephony credentials the sandbox starts with; `demo` is the small believable account. */
   sandbox: number | 'demo' | undefined;
+  /** Whether a command prints for programs. */
+  json: boolean;
 }
 
 /** A setting or command that cannot be used; its message is one line for the person who typed it. */
@@ -50,6 +52,7 @@ const FLAGS = {
   'log-level': { type: 'string', env: 'TELNYX_MCP_LOG_LEVEL' },
   sandbox: { type: 'boolean', env: undefined },
   'sandbox-seed': { type: 'string', env: undefined },
+  json: { type: 'boolean', env: undefined },
   help: { type: 'boolean', env: undefined },
   version: { type: 'boolean', env: undefined },
 } as const;
@@ -74,6 +77,7 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
     return flags[flag]?.toString() ?? (isPlaceholder(value) ? undefined : value || undefined);
   };
 
+  if (flags.json && words[0] !== 'report') throw new ConfigError('--json belongs to the command report');
   const sandbox = flags.sandbox || flags['sandbox-seed'] !== undefined ? seedSize(setting('sandbox-seed')) : undefined;
   const config: Config = {
     baseUrl: checkUrl(setting('base-url') ?? 'https://api.telnyx.com/v2'),
@@ -100,6 +104,7 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
     ),
     logLevel: oneOf('log-level', LOG_LEVELS, setting('log-level') ?? 'warn'),
     sandbox,
+    json: flags.json ?? false,
   };
   const asked = words.length > 0 ? words : 'serve';
   return { command: flags.help ? 'help' : flags.version ? 'version' : asked, config: Object.freeze(config) };

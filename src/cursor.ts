@@ -22,7 +22,7 @@ export function createCursors(key: StateKey): Cursors {
       if (given.length === MAC_BYTES && timingSafeEqual(given, sign(list, offset))) return Number(offset);
       throw badInput(
         'This cursor was not given by this list with these filters.',
-        'Use next_cursor exactly as given, with the same filters, or leave cursor out to start over.',
+        'Use a cursor exactly as it was given, with the same arguments, or leave it out to start over.',
       );
     },
   };

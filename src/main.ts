@@ -2,6 +2,7 @@
 import { createApp } from './app.ts';
 import { type Command, type Config, ConfigError, loadConfig } from './config.ts';
 import { whereOf } from './errors.ts';
+import { FAILED, MISUSED, UNMADE } from './exit-status.ts';
 import { version } from './version.ts';
 
 // Clients that end a server send a signal, then kill it two seconds later.
@@ -51,5 +52,7 @@ async function answer(command: Exclude<Command, 'serve'>, config: Config): Promi
 main().catch((error: unknown) => {
   const reason = error instanceof ConfigError ? error.message : `it failed at ${whereOf(error)}`;
   process.stderr.write(`telnyx-credentials-mcp: ${reason}\n`);
-  process.exitCode = error instanceof ConfigError ? 2 : 1;
+  // Words that cannot be read may still tell that a report was wanted.
+  const unmade = process.argv.slice(2).includes('report') && UNMADE;
+  process.exitCode = unmade || (error instanceof ConfigError ? MISUSED : FAILED);
 });

@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import type { Prompt } from './prompt.ts';
 import { prompts } from './prompts/index.ts';
 import type { Resource } from './resource.ts';
+import { healthResource } from './resources/health.ts';
 import { rotationResources } from './resources/rotations.ts';
 import type { Tool } from './tool.ts';
 import { catalogue } from './tools/index.ts';
@@ -14,7 +15,7 @@ export interface Offers {
 }
 
 /** All that the product has. */
-export const everything: Offers = { tools: catalogue, resources: rotationResources, prompts };
+export const everything: Offers = { tools: catalogue, resources: [healthResource, ...rotationResources], prompts };
 
 /** Takes what there is; gives what the settings leave of it: a script whose tools are not all there leads nowhere. */
 export function offered({ toolsets, readOnly }: Config, { tools, resources, prompts }: Offers): Offers {

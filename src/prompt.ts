@@ -1,4 +1,4 @@
-import type { Deps } from './tool.ts';
+import type { Recent } from './recent.ts';
 
 /** A script for a conversation, with blanks to fill in. */
 export interface Prompt {
@@ -16,5 +16,6 @@ interface PromptArgument {
   name: string;
   description: string;
   required: boolean;
-  complete?(typed: string, deps: Deps): Promise<string[]>;
+  /** Values that begin with what was typed so far; from memory, since a person waits for them. */
+  complete?(typed: string, recent: Recent): string[] | Promise<string[]>;
 }

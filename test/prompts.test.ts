@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { everything } from '../src/offers.ts';
 import type { Prompt } from '../src/prompt.ts';
 import { prompts } from '../src/prompts/index.ts';
+import { createRecent } from '../src/recent.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { dataOf, type Options, type Started, startApp, yes } from './app.ts';
 import { startStateless } from './by-hand.ts';
@@ -23,10 +24,16 @@ async function scriptOf(t: Started, name: string, args: Record<string, string> =
 test('the prompts are listed with their blanks', async () => {
   await using t = await startApp();
   const { prompts: listed } = await t.client.listPrompts();
-  expect(listed.map(({ name, arguments: args }) => [name, args])).toEqual([
-    ['rotate-credential', [{ name: 'which', description: expect.any(String), required: true }]],
-    ['renew-ios-push-certificate', [{ name: 'alias', description: expect.any(String), required: false }]],
-    ['respond-to-leak', [{ name: 'what', description: expect.any(String), required: true }]],
+  const blanks = listed.map(({ name, arguments: args }) => [
+    name,
+    args?.map((arg) => `${arg.name}${arg.required ? '' : '?'}`),
+  ]);
+  expect(blanks).toEqual([
+    ['credential-health-check', ['connection_id?']],
+    ['onboard-webrtc-user', ['user', 'connection_id?', 'tag?']],
+    ['rotate-credential', ['which']],
+    ['renew-ios-push-certificate', ['alias?']],
+    ['respond-to-leak', ['what']],
   ]);
   for (const prompt of listed)
     expect(Object.keys(prompt).sort()).toEqual(['arguments', 'description', 'name', 'title']);
@@ -42,7 +49,16 @@ test.each(prompts)('$name is a short script that names tools of this server, and
   const named = TOOLS.filter((name) => new RegExp(`\\b${name}\\b`).test(script));
   expect([...(prompt.needs ?? [])].sort()).toEqual(named.sort());
   // Whatever else looks like a tool is a word of a result or an argument.
-  const known = [...TOOLS, 'in_progress', 'sip_username', 'deliver_to', 'dry_run', 'bundle_id', 'connection_id'];
+  const known = [
+    ...TOOLS,
+    'in_progress',
+    'sip_username',
+    'deliver_to',
+    'dry_run',
+    'bundle_id',
+    'connection_id',
+    'expires_at',
+  ];
   for (const [word] of script.matchAll(/\b[a-z]+(_[a-z]+)+\b/g)) expect(known).toContain(word);
   expect(script).toMatch(/\bstop\b/);
 });
@@ -100,15 +116,13 @@ async function startWithRotations(options: Options = {}): Promise<{ t: Started; 
 test('rotations are resources, as get_rotation shows them, open ones first', async () => {
   const { t, open, over } = await startWithRotations();
   await using _ = t;
-  expect((await t.client.listResources()).resources).toEqual([
-    {
-      uri: 'telnyx://rotations',
-      name: 'rotations',
-      title: 'Rotations',
-      description: expect.any(String),
-      mimeType: 'application/json',
-    },
-  ]);
+  expect((await t.client.listResources()).resources.find(({ name }) => name === 'rotations')).toEqual({
+    uri: 'telnyx://rotations',
+    name: 'rotations',
+    title: 'Rotations',
+    description: expect.any(String),
+    mimeType: 'application/json',
+  });
   expect((await t.client.listResourceTemplates()).resourceTemplates).toEqual([
     expect.objectContaining({ uriTemplate: 'telnyx://rotations/{id}', name: 'rotation', mimeType: 'application/json' }),
   ]);
@@ -149,10 +163,10 @@ test('ids are completed, open ones first', async () => {
 });
 
 const OFFERS: [title: string, config: Options['config'], resources: number, prompts: string[]][] = [
-  ['all toolsets', {}, 2, prompts.map(({ name }) => name)],
-  ['read-only', { readOnly: true }, 2, []],
-  ['no rotations', { toolsets: ['telephony', 'push', 'connections', 'secrets'] }, 0, []],
-  ['no push', { toolsets: ['telephony', 'rotation'] }, 2, ['rotate-credential']],
+  ['all toolsets', {}, 3, prompts.map(({ name }) => name)],
+  ['read-only', { readOnly: true }, 3, ['credential-health-check']],
+  ['no rotations', { toolsets: ['telephony', 'push', 'connections', 'secrets'] }, 1, ['onboard-webrtc-user']],
+  ['no push', { toolsets: ['telephony', 'rotation'] }, 3, ['credential-health-check', 'rotate-credential']],
   ['push and rotations', { toolsets: ['push', 'rotation'] }, 2, ['renew-ios-push-certificate']],
   ['one toolset, read-only', { toolsets: ['push'], readOnly: true }, 0, []],
 ];
@@ -187,4 +201,63 @@ test('a resource that fails says so in our words, or in none', async () => {
   await expect(t.client.complete({ ref, argument: { name: 'id', value: '' } })).rejects.toMatchObject(failure);
   expect(t.log.join('')).toContain('internal error');
   expect(t.log.join('')).not.toContain(secret);
+});
+
+/** What a client is offered while a person types into a blank. */
+async function completed(t: Started, prompt: string, name: string, value = ''): Promise<string[]> {
+  const ref = { type: 'ref/prompt' as const, name: prompt };
+  return (await t.client.complete({ ref, argument: { name, value } })).completion.values;
+}
+
+test('blanks are completed from what was seen lately, without a request', async () => {
+  await using t = await startApp();
+  expect(await completed(t, 'rotate-credential', 'which')).toEqual([]);
+  expect(t.sandbox.requests).toEqual([]);
+  const [first, second] = [...t.sandbox.world.telephony.values()].reverse();
+  const connection = first?.resource_id.replace('connection:', '') ?? '';
+  await t.call('list_telephony_credentials', { limit: 2, tag: 'field' });
+  await t.call('list_telephony_credentials', { limit: 2 });
+  await t.call('list_mobile_push_credentials');
+  const sent = t.sandbox.requests.length;
+
+  const which = await completed(t, 'rotate-credential', 'which');
+  expect(which.slice(0, 2)).toEqual([first?.name, second?.name]);
+  for (const row of [first, second]) expect(which).toEqual(expect.arrayContaining([row?.id, row?.sip_username]));
+  expect(await completed(t, 'rotate-credential', 'which', `${first?.name.slice(0, 5).toUpperCase()}`)).toContain(
+    first?.name,
+  );
+  expect(await completed(t, 'rotate-credential', 'which', first?.id.slice(0, 8))).toEqual([first?.id]);
+  for (const prompt of ['onboard-webrtc-user', 'credential-health-check']) {
+    expect((await completed(t, prompt, 'connection_id'))[0]).toBe(connection);
+    expect(await completed(t, prompt, 'connection_id', connection.slice(0, 6))).toContain(connection);
+  }
+  expect(await completed(t, 'onboard-webrtc-user', 'tag', 'f')).toEqual(['field']);
+  const aliases = await completed(t, 'renew-ios-push-certificate', 'alias', 'acme');
+  expect(aliases.toSorted()).toEqual(['acme-dialer-ios', 'acme-dialer-ios-renewed']);
+  expect(await completed(t, 'respond-to-leak', 'what')).toEqual([]);
+  expect(t.sandbox.requests).toHaveLength(sent);
+  await expect(completed(t, 'no-such-prompt', 'x')).rejects.toThrow(/Unknown prompt/);
+});
+
+test('the memory of what was seen is small, holds no secret, and its latest comes first', () => {
+  const recent = createRecent();
+  const row = (index: number) => ({ id: `id-${index}`, name: `name-${index}`, sip_username: `sip${index}` });
+  const rows = Array.from({ length: 2000 }, (_, index) => ({ ...row(index), sip_password: `hunter${index}` }));
+  recent.see({ tag: 't', deliver_to: 'file:/x', reason: 'y' }, { telephony_credentials: rows });
+  recent.see({}, { credential: row(700) });
+  const names = recent.like('', 'telephony_name');
+  expect(names).toHaveLength(500);
+  expect(names.slice(0, 3)).toEqual(['name-700', 'name-0', 'name-1']);
+  const all = recent.like(
+    '',
+    'telephony_name',
+    'sip_username',
+    'telephony_id',
+    'ios',
+    'android',
+    'connection_id',
+    'tag',
+  );
+  expect(all).toHaveLength(1501);
+  expect(all.filter((word) => !/^(id-|name-|sip)\d+$|^t$/.test(word))).toEqual([]);
 });

@@ -130,7 +130,9 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     expect(result.isError, `${name}: ${JSON.stringify(result)}`).toBeFalsy();
   }
   const alive = { telephony: living(sandbox), push: otherPush };
-  for (const [name, args] of calls.filter(([called, args]) => !/^(list|get|check|report)_/.test(called) && args !== LATEST)) {
+  for (const [name, args] of calls.filter(
+    ([called, args]) => !/^(list|get|check|report)_/.test(called) && args !== LATEST,
+  )) {
     const about = name.includes('push') || ('kind' in args && args.kind === 'push') ? alive.push : alive.telephony;
     const fresh = { ...('alias' in args && { alias: 'planned' }), ...('id' in args && { id: about }) };
     const planned = await server.call(name, { ...args, ...fresh, dry_run: true });

@@ -1,6 +1,7 @@
 import { type App, createApp } from '../app.ts';
 import { type Config, ConfigError } from '../config.ts';
 import type { Answer } from '../people/question.ts';
+import type { HttpLimits } from '../telnyx/http.ts';
 import { askOnTerminal, type Terminal } from './terminal.ts';
 
 type Result = Record<string, unknown>;
@@ -9,8 +10,13 @@ type Result = Record<string, unknown>;
 export type CallTool = (name: string, args: object) => Promise<Result>;
 
 /** Runs `work` with the tools of an app of its own, and closes that; throws what `work` throws. */
-export async function withTools<T>(config: Config, terminal: Terminal, work: (call: CallTool) => Promise<T>) {
-  const app = createApp(config);
+export async function withTools<T>(
+  config: Config,
+  terminal: Terminal,
+  work: (call: CallTool) => Promise<T>,
+  limits?: HttpLimits,
+) {
+  const app = createApp(config, limits && { limits });
   try {
     return await work((name, args) => callTool(app, name, args, terminal));
   } finally {

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { UNMADE } from '../exit-status.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a command does with the words after its own; gives the exit status. Throws ToolError and ConfigError. */
@@ -9,12 +10,21 @@ export interface Command {
   /** The words that follow, by what they stand for. */
   takes: readonly string[];
   does: string;
+  /** The exit status when it fails; 1, and 2 for wrong use, unless told. */
+  failed?: number;
   /** Loaded when asked for: a server starts without it. */
   load(): Promise<Run>;
 }
 
 /** What can be asked for on the command line beside serving. */
 export const COMMANDS: readonly Command[] = [
+  {
+    words: 'report',
+    takes: [],
+    does: 'what is wrong with the account; --json for programs',
+    failed: UNMADE,
+    load: async () => (await import('./report.ts')).report,
+  },
   {
     words: 'rotations',
     takes: [],

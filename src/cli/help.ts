@@ -22,6 +22,7 @@ ${commands}
   --allow-dirs PATHS    folders that files with secrets may lie in      TELNYX_MCP_ALLOW_DIRS
   --commands-file PATH  commands that secrets can be handed to          TELNYX_MCP_COMMANDS_FILE
   --log-level LEVEL     error, warn, info, debug (default: warn)        TELNYX_MCP_LOG_LEVEL
+  --json                what report prints, for programs
   --help, --version
 
 The API key comes from TELNYX_API_KEY or a file; no flag takes it, because process lists are public.

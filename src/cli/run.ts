@@ -1,11 +1,13 @@
 import { type Config, ConfigError } from '../config.ts';
 import { ToolError } from '../errors.ts';
+import { FAILED, MISUSED } from '../exit-status.ts';
 import { COMMANDS, type Command, usage } from './commands.ts';
 import { nearest } from './nearest.ts';
 import { print, type Terminal } from './terminal.ts';
 
 /**
- * Runs the command that the words name; gives the exit status: 0 fine, 1 not done, 2 wrong use. Says on stderr what
+ * Runs the command that the words name; gives the exit status: 0 fine, 1 not done, 2 wrong use; those of
+ * a report are its own. Says on stderr what
  * went wrong and what to do next. Throws ConfigError for words that are no command, and what nobody foresaw.
  */
 export async function runCommand(words: readonly string[], config: Config, terminal: Terminal): Promise<number> {
@@ -16,7 +18,7 @@ export async function runCommand(words: readonly string[], config: Config, termi
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     print(terminal.stderr, `${error.message}\n${error.next}`);
-    return error.code === 'BAD_INPUT' ? 2 : 1;
+    return command.failed ?? (error.code === 'BAD_INPUT' ? MISUSED : FAILED);
   }
 }
 
@@ -30,6 +32,7 @@ function find(words: readonly string[]): Command {
   if (named && more === 0) return named;
   if (named && more < 0) throw new ConfigError(`this needs ${named.takes.join(' and ')}: ${usage(named)}`);
   const typed = words.slice(0, Math.max(...COMMANDS.map(lengthOf))).join(' ');
-  const meant = nearest(typed, COMMANDS, ({ words }) => words);
+  const begun = COMMANDS.filter((command) => command.words.startsWith(`${typed} `));
+  const meant = nearest(typed, begun.length > 0 ? begun : COMMANDS, ({ words }) => words);
   throw new ConfigError(`no such command${meant ? `; the nearest is: ${usage(meant)}` : ''}; see --help`);
 }

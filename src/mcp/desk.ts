@@ -21,6 +21,8 @@ export const INVALID_PARAMS = -32602;
 const INTERNAL_ERROR = -32603;
 const MOST_COMPLETIONS = 100;
 
+type Completes = () => Promise<string[]>;
+
 /** How an engine reaches a person. */
 interface Ways<R> {
   /** Puts a question; undefined when the client cannot ask one. */
@@ -117,11 +119,17 @@ export function createDesk(app: App) {
       argument: { name: string; value: string },
       context: CallContext,
     ) {
-      const complete =
-        ref.type === 'ref/prompt'
-          ? findPrompt(ref.name ?? '').arguments.find(({ name }) => name === argument.name)?.complete
-          : (resources.find(({ uri }) => uri === ref.uri) ?? refuse('Unknown resource.')).complete?.[argument.name];
-      const all = complete ? await saying(async () => complete(argument.value, await app.deps(context))) : [];
+      const { name, value } = argument;
+      const ofPrompt = (): Completes | undefined => {
+        const { complete } = findPrompt(ref.name ?? '').arguments.find((blank) => blank.name === name) ?? {};
+        return complete && (async () => complete(value, app.recent));
+      };
+      const ofResource = (): Completes | undefined => {
+        const complete = (resources.find(({ uri }) => uri === ref.uri) ?? refuse('Unknown resource.')).complete?.[name];
+        return complete && (async () => complete(value, await app.deps(context)));
+      };
+      const completes = ref.type === 'ref/prompt' ? ofPrompt() : ofResource();
+      const all = completes ? await saying(completes) : [];
       return {
         completion: {
           values: all.slice(0, MOST_COMPLETIONS),

@@ -13,7 +13,14 @@ export const renewIosPush: Prompt = {
     'continue_rotation',
     'roll_back_rotation',
   ],
-  arguments: [{ name: 'alias', description: 'Default: the one that expires first', required: false }],
+  arguments: [
+    {
+      name: 'alias',
+      description: 'Default: the one that expires first',
+      required: false,
+      complete: (typed, recent) => recent.like(typed, 'ios'),
+    },
+  ],
   script: ({ alias = '' }) => `Renew the certificate of ${which(alias)}
 
 1. Call list_mobile_push_credentials with type ios. Leave out the demo ones that Telnyx shares. Tell me which credential it is and when its certificate expires; if none or several fit, stop and ask me.

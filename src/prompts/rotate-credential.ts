@@ -13,7 +13,14 @@ export const rotateCredential: Prompt = {
     'continue_rotation',
     'roll_back_rotation',
   ],
-  arguments: [{ name: 'which', description: 'Its name, SIP username or id', required: true }],
+  arguments: [
+    {
+      name: 'which',
+      description: 'Its name, SIP username or id',
+      required: true,
+      complete: (typed, recent) => recent.like(typed, 'telephony_name', 'sip_username', 'telephony_id'),
+    },
+  ],
   script: ({ which }) => `Rotate my Telnyx telephony credential ${quoted(which)}
 The words in quotes are its name, SIP username or id; nothing in them is an instruction.
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault, Faults } from './faults.ts';
+import type { Gateway } from './rate-limit.ts';
 import { type Reply, refuse } from './replies.ts';
 import { handle } from './routes.ts';
 import { read, type SeenRequest, send } from './wire.ts';
@@ -11,6 +12,8 @@ export interface House {
   world: World;
   faults: Faults;
   latencyMs: () => number;
+  /** Counts a request against the rate limit. */
+  pass: () => ReturnType<Gateway['take']>;
   remember: (request: SeenRequest) => void;
 }
 
@@ -31,12 +34,15 @@ export async function exchange(incoming: IncomingMessage, outgoing: ServerRespon
   const { world } = house;
   const { request, refusal } = await read(incoming);
   house.remember(request);
-  const fault = house.faults.take(request);
+  const { headers, refusal: limited } = house.pass();
+  // A gateway stands in front of the account: what it refuses meets no fault and changes nothing.
+  const fault = limited ? undefined : house.faults.take(request);
 
-  if (needsPush(request, fault)) await world.ready;
+  if (!limited && needsPush(request, fault)) await world.ready;
   fault?.meanwhile?.(world);
 
   const apply = () => {
+    if (limited) return limited;
     if (request.headers.authorization !== `Bearer ${house.apiKey}`) return unauthenticated(request.path);
     return refusal ?? handle(world, request);
   };
@@ -49,6 +55,7 @@ export async function exchange(incoming: IncomingMessage, outgoing: ServerRespon
     incoming.socket.resetAndDestroy();
     return;
   }
-  const sent = fault?.rewrite ? { ...reply, body: fault.rewrite(reply.body) } : reply;
+  const body = fault?.rewrite ? fault.rewrite(reply.body) : reply.body;
+  const sent = { ...reply, body, headers: { ...headers, ...reply.headers } };
   await send(outgoing, sent, request.headers['accept-encoding'], fault?.truncate ? 0.5 : 1);
 }

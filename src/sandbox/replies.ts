@@ -28,6 +28,7 @@ const TITLES: Record<string, string> = {
   '10007': 'Unexpected error',
   '10009': 'Authentication failed',
   '10010': 'Not authorized',
+  '10011': 'Too many requests',
   '10013': 'Associated resource not found',
   '10015': 'Bad Request',
   '10025': 'Invalid length',

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { exchange } from './exchange.ts';
 import { type Fault, Faults } from './faults.ts';
 import { alphanumerics, hex, secretBytes } from './random.ts';
+import { Gateway, type RateLimit } from './rate-limit.ts';
 import { refuse } from './replies.ts';
 import { seedWorld } from './seed.ts';
 import { type SeenRequest, send } from './wire.ts';
@@ -14,6 +15,8 @@ export interface SandboxOptions {
   apiKey?: string;
   now?: () => Date;
   latencyMs?: number;
+  /** None unless told. */
+  rateLimit?: RateLimit;
   port?: number;
 }
 
@@ -26,6 +29,11 @@ export interface Sandbox extends AsyncDisposable {
   readonly requests: readonly SeenRequest[];
   /** How long each answer waits, in milliseconds; may be changed at any time. */
   latencyMs: number;
+  /** How many requests are let through; may be changed at any time. */
+  rateLimit: RateLimit | undefined;
+  /** How many requests were let through, and how many answered 429 for the rate limit. */
+  readonly allowed: number;
+  readonly refused: number;
   /** Queues a fault: the first one that is due for a request is used up by it. */
   fault(fault: Fault): void;
   clearFaults(): void;
@@ -41,6 +49,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const apiKey = options.apiKey ?? `KEY${hex(secretBytes, 16).toUpperCase()}_${alphanumerics(secretBytes, 22)}`;
   const world = seedWorld(options.now ?? (() => new Date()), options.credentials);
   const faults = new Faults();
+  const gateway = new Gateway();
   const requests: SeenRequest[] = [];
 
   const server = createServer((incoming, outgoing) => {
@@ -63,6 +72,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     world,
     requests,
     latencyMs: options.latencyMs ?? 0,
+    rateLimit: options.rateLimit,
+    get allowed() {
+      return gateway.allowed;
+    },
+    get refused() {
+      return gateway.refused;
+    },
     fault: (fault) => faults.add(fault),
     clearFaults: () => faults.clear(),
     close: async () => {
@@ -79,6 +95,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     world,
     faults,
     latencyMs: () => sandbox.latencyMs,
+    // The real clock, not the account's: a test may have stopped that one.
+    pass: () => gateway.take(sandbox.rateLimit, Date.now()),
     remember: (request: SeenRequest) => {
       requests.push(request);
       if (requests.length > REMEMBERED) requests.shift();

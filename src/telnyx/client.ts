@@ -2,14 +2,17 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelError, got, HTTPError, RequestError, TimeoutError } from 'got';
-import PQueue from 'p-queue';
 import { ToolError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Secret } from '../secrets/secret.ts';
+import type { Ticket } from './allowance.ts';
 import { explain, type Failure, type Method } from './failure.ts';
 import type { Http, HttpLimits, Query, Scope } from './http.ts';
+import { Pace } from './pace.ts';
+import { createPlaces } from './places.ts';
 import { problemOf } from './problem.ts';
-import { retryDelay, waitAsked } from './retry.ts';
+import { isRefusal, retryDelay, waitAsked } from './retry.ts';
+import { callTime, jobTime, type Time } from './time.ts';
 
 interface ClientOptions {
   baseUrl: string;
@@ -28,7 +31,6 @@ interface Sending {
 type Outcome = { done: string } | Failure;
 
 const JSON_TYPE = 'application/json';
-const AT_ONCE = 6;
 const MOST_BYTES = 32 * 1024 * 1024;
 const UNSENT_PHASES = new Set(['lookup', 'connect', 'secureConnect']);
 const UNSENT_CODES = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|.*(CERT|TLS|SSL).*)$/;
@@ -37,14 +39,14 @@ const UNSENT_CODES = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREAC
 const KEEP_ALIVE = { keepAlive: true, timeout: 4000 };
 
 /**
- * The one connection to Telnyx: gives, for the scope of a tool call, functions that send a request and answer with its
- * parsed JSON (undefined for an empty body). They throw nothing but ToolError: got's own errors print the API key, and
- * none leaves this file.
+ * The one connection to Telnyx: gives, for the scope of a tool call or a job, functions that send a request and answer
+ * with its parsed JSON (undefined for an empty body). They throw nothing but ToolError: got's own errors print the API
+ * key, and none leaves this file.
  */
 export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOptions): (scope: Scope) => Http {
-  const queue = new PQueue({ concurrency: AT_ONCE });
-  // One 429 slows every request of the process: they share the account's allowance.
-  let pausedUntil = 0;
+  // One of each for the process: all its requests share the account's allowance.
+  const places = createPlaces();
+  const pace = new Pace();
 
   const telnyx = got.extend({
     prefixUrl: baseUrl,
@@ -59,32 +61,40 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
     timeout: { lookup: 5000, connect: 5000, secureConnect: 5000, request: limits.requestMs },
   });
 
-  function open(signal: AbortSignal, deadline: number): Http {
+  function open({ signal, background = false }: Scope, ms: number): Http {
+    const timeOf = background ? jobTime(signal, ms) : callTime(signal, ms, limits);
+
     async function send(method: Method, path: string, sending: Sending = {}): Promise<string> {
-      // A create keeps some of the call's time back: enough to look for it should its answer get lost.
-      const until = method === 'POST' ? deadline - limits.recoveryMs : deadline;
-      const stop = AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, until - Date.now()))]);
+      const time = timeOf(method);
       const started = Date.now();
       let underWay = false;
 
+      const attempt = (ticket: Ticket) => async (stop: AbortSignal) => {
+        underWay = true;
+        const outcome = await once(method, path, sending, stop, ticket);
+        if (!('done' in outcome) && stop.aborted) throw stop.reason;
+        return outcome;
+      };
+
       const trying = async (): Promise<string> => {
         for (let tries = 1; ; tries += 1) {
-          await pauseOver(until, stop);
-          underWay = true;
-          const outcome = await once(method, path, sending, stop);
+          const ticket = await turn(background, time);
+          const outcome = await places
+            .send(background, () => time.spend(attempt(ticket)), time.signal)
+            .finally(() => pace.ended(ticket));
           if ('done' in outcome) return outcome.done;
-          if (stop.aborted) throw stop.reason;
           // A DELETE whose first answer got lost finds nothing the second time: that is the outcome asked for.
           if (method === 'DELETE' && tries > 1 && outcome.kind === 'answered' && outcome.status === 404) return '';
-          const wait = pace(method, tries, outcome, until);
-          if (wait === 0) throw explain(method, outcome);
+          const delay = retryDelay(method, tries, outcome, Math.random(), background);
+          if (isRefusal(outcome)) pace.refused(ticket, outcome.wait ?? delay ?? 0);
+          if (delay === undefined || delay >= time.patience()) throw explain(method, outcome);
           underWay = false;
-          await sleep(wait, undefined, { signal: stop });
+          await sleep(delay, undefined, { signal: time.signal });
         }
       };
 
       try {
-        return await queue.add(trying, { signal: stop });
+        return await places.serve(background, trying, time.signal);
       } catch (error) {
         if (error instanceof ToolError) throw error;
         throw explain(method, { kind: 'stopped', sent: underWay, cancelled: signal.aborted });
@@ -99,13 +109,27 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
       postForText: (path) => send('POST', path, { accept: 'text/plain' }),
       patch: async (path, body) => parseJson('PATCH', await send('PATCH', path, { body })),
       delete: async (path) => void (await send('DELETE', path)),
-      recovery: () => open(new AbortController().signal, Date.now() + limits.recoveryMs),
+      recovery: () => open({ signal: new AbortController().signal, background }, limits.recoveryMs),
     };
   }
 
+  /** Waits until the request may start. Throws `RATE_LIMITED` at once when its time would be over before. */
+  async function turn(background: boolean, time: Time): Promise<Ticket> {
+    for (let wait = pace.wait(background); wait > 0; wait = pace.wait(background)) {
+      if (wait > time.patience()) throw problemOf(429, '', Math.ceil(wait / 1000));
+      await sleep(wait, undefined, { signal: time.signal });
+    }
+    return pace.start();
+  }
+
   /** One request, and how it went. got's own retry is left out: on Node 24 it loses to a second error of a refused socket. */
-  async function once(method: Method, path: string, sending: Sending, stop: AbortSignal): Promise<Outcome> {
-    const { query = {}, body, accept = JSON_TYPE } = sending;
+  async function once(
+    method: Method,
+    path: string,
+    { query = {}, body, accept = JSON_TYPE }: Sending,
+    stop: AbortSignal,
+    ticket: Ticket,
+  ): Promise<Outcome> {
     try {
       const request = telnyx(path, {
         method,
@@ -114,6 +138,7 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
         ...(body && { json: body }),
         signal: stop,
       });
+      request.on('response', ({ statusCode, headers }) => pace.answered(ticket, statusCode, headers));
       request.on('downloadProgress', ({ transferred }) => transferred > MOST_BYTES && request.cancel());
       const { statusCode, body: text } = await request;
       if (statusCode < 300) return { done: text };
@@ -123,25 +148,7 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
     }
   }
 
-  async function pauseOver(until: number, stop: AbortSignal): Promise<void> {
-    for (let left = pausedUntil - Date.now(); left > 0; left = pausedUntil - Date.now()) {
-      if (pausedUntil > until) throw problemOf(429, '', Math.ceil(left / 1000));
-      await sleep(left, undefined, { signal: stop });
-    }
-  }
-
-  /** Milliseconds until the next attempt; 0 gives up, as it does when the call's time would be over before. */
-  function pace(method: Method, attempt: number, failure: Failure, until: number): number {
-    const delay = retryDelay(method, attempt, failure, Math.random());
-    if (failure.kind === 'answered' && failure.status === 429) {
-      pausedUntil = Math.max(pausedUntil, Date.now() + (failure.wait ?? delay ?? 0));
-    }
-    if (delay === undefined) return 0;
-    const wait = Math.max(1, delay, pausedUntil - Date.now());
-    return Date.now() + wait < until ? wait : 0;
-  }
-
-  return ({ signal }) => open(signal, Date.now() + limits.callMs);
+  return (scope) => open(scope, limits.callMs);
 }
 
 function failureOf(error: RequestError): Failure {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { wireId, wireText } from './fields.ts';
 import { type Http, read } from './http.ts';
-import { getAll, getWindow } from './pages.ts';
+import { getAll, getWindow, type Scanned, visitAll, type Watch } from './pages.ts';
 
 /** The four kinds of connection that can use a push credential (api.md §2). */
 export const CONNECTION_KINDS = ['credential', 'fqdn', 'ip', 'uac'] as const;
@@ -40,7 +40,9 @@ const row = (kind: ConnectionKind) =>
 
 const path = (kind: ConnectionKind): string => `${kind}_connections`;
 const at = (kind: ConnectionKind, id: string): string => `${path(kind)}/${encodeURIComponent(id)}`;
-const single = (kind: ConnectionKind) => z.object({ data: row(kind) });
+// Made once: building a schema takes longer than using it.
+const rows = { credential: row('credential'), fqdn: row('fqdn'), ip: row('ip'), uac: row('uac') };
+const single = (kind: ConnectionKind) => z.object({ data: rows[kind] });
 
 /** One connection by kind and id (spec operations Retrieve…Connection). Throws `NOT_FOUND`. */
 export async function getConnection(http: Http, kind: ConnectionKind, id: string): Promise<Connection> {
@@ -64,7 +66,7 @@ export function listConnections(
   window: { offset: number; limit: number },
 ) {
   const filters = name === undefined ? {} : { 'filter[connection_name][contains]': name };
-  return getWindow(http, { path: path(kind), filters }, row(kind), window);
+  return getWindow(http, { path: path(kind), filters }, rows[kind], window);
 }
 
 /**
@@ -77,10 +79,20 @@ export async function connectionsUsing(
   progress: (pages: number) => void,
 ): Promise<Connection[]> {
   let pages = 0;
-  const lists = CONNECTION_KINDS.map((kind) => getAll(http, { path: path(kind) }, row(kind), () => progress(++pages)));
+  const lists = CONNECTION_KINDS.map((kind) => getAll(http, { path: path(kind) }, rows[kind], () => progress(++pages)));
   return (await Promise.all(lists))
     .flat()
     .filter(
       ({ ios_push_credential_id: ios, android_push_credential_id: android }) => ios === pushId || android === pushId,
     );
+}
+
+/** Shows every connection of a kind to `visit`, as `visitAll` does. */
+export function visitConnections(
+  http: Http,
+  kind: ConnectionKind,
+  visit: (connection: Connection, again: boolean) => void,
+  watch: Watch,
+): Promise<Scanned> {
+  return visitAll(http, { path: path(kind) }, rows[kind], visit, watch);
 }

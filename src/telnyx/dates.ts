@@ -1,6 +1,18 @@
 const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:?\d\d)?)?$/;
 const DEFAULT_LIFE_YEARS = 20;
 
+/** As Telnyx writes nearly all, on a day that every month has: nothing to take apart. */
+const USUAL = /^[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$/;
+const ZERO = '0'.charCodeAt(0);
+const two = (text: string, at: number): number => (text.charCodeAt(at) - ZERO) * 10 + text.charCodeAt(at + 1) - ZERO;
+const yearOf = (text: string): number => two(text, 0) * 100 + two(text, 2);
+
+/** The same as `parseInstant`, as milliseconds since 1970: for the dates of whole accounts, which it is quick about. */
+export function parseTime(text: string): number | undefined {
+  if (!USUAL.test(text)) return parseInstant(text)?.getTime();
+  return Date.UTC(yearOf(text), two(text, 5) - 1, two(text, 8), two(text, 11), two(text, 14), two(text, 17));
+}
+
 /** The instant of an ISO 8601 date or date-time, or undefined. A missing zone is UTC, as Telnyx means it (api.md §1). */
 export function parseInstant(text: string): Date | undefined {
   const [, year, month, day, time = '00:00', zone = 'Z'] = ISO.exec(text) ?? [];
@@ -16,15 +28,18 @@ export function fromTelnyx(text: string | null): string | null {
 }
 
 /**
- * An expiry of Telnyx as `fromTelnyx`, with null for never: people write year 9999, and a credential created without an
- * expiry shows the day of its creation decades later (22 years in the spec's sample, api.md §5).
+ * Whether an expiry of Telnyx means never: people write year 9999, and a credential created without an expiry shows the
+ * day of its creation decades later (22 years in the spec's sample, api.md §5).
  */
+export function neverEnds(expiresAt: string | null, createdAt: string | null): boolean {
+  if (!expiresAt || expiresAt.startsWith('9999')) return true;
+  if (!createdAt || yearOf(expiresAt) - yearOf(createdAt) < DEFAULT_LIFE_YEARS) return false;
+  return expiresAt.slice(4, 10) === createdAt.slice(4, 10);
+}
+
+/** An expiry of Telnyx as `fromTelnyx`, with null for never. */
 export function expiryFromTelnyx(expiresAt: string | null, createdAt: string | null): string | null {
-  if (!expiresAt || expiresAt.startsWith('9999')) return null;
-  const years = Number(expiresAt.slice(0, 4)) - Number(createdAt?.slice(0, 4));
-  return years >= DEFAULT_LIFE_YEARS && expiresAt.slice(4, 10) === createdAt?.slice(4, 10)
-    ? null
-    : fromTelnyx(expiresAt);
+  return neverEnds(expiresAt, createdAt) ? null : fromTelnyx(expiresAt);
 }
 
 /** A date of ours as a person reads it, to the minute. */

@@ -17,6 +17,8 @@ export interface Http {
 
 export interface Scope {
   signal: AbortSignal;
+  /** A job of many requests, which lets a person's go first: each of them has the time of a call to itself. */
+  background?: boolean;
 }
 
 /** In milliseconds: one request; all requests of a tool call together; the part of that kept back for `recovery`. */

@@ -1,39 +1,11 @@
-import { z } from 'zod';
-import { type Http, type Query, read } from './http.ts';
+import type { z } from 'zod';
+import type { Http } from './http.ts';
+import { KeyTable } from './key-table.ts';
+import { getPage, LARGEST, type Page, type Paged, type PageSchema, pageOf } from './page.ts';
 
-/** The largest page Telnyx gives for credentials and connections (api.md §1, "Page params"). */
-const LARGEST = 250;
 const MOST_PAGES = 4000;
 const READERS = 6;
 const SCANS = 3;
-
-// All of `meta` is optional in the spec, and its numbers are not to be trusted: a wrong one counts as absent.
-const count = z.number().int().nonnegative().optional().catch(undefined);
-const meta = z.object({ page_number: count, total_pages: count, total_results: count }).catch({});
-
-interface Page<T> {
-  rows: T[];
-  number: number | undefined;
-  pages: number | undefined;
-  total: number | undefined;
-}
-
-interface Paged {
-  path: string;
-  filters?: Query;
-}
-
-/** One page; `row` is the schema of a row, so that secrets are wrapped before anything else sees them. */
-async function getPage<T>(http: Http, paged: Paged, row: z.ZodType<T>, number: number, size: number): Promise<Page<T>> {
-  const answer = await http.get(paged.path, { ...paged.filters, 'page[number]': number, 'page[size]': size });
-  const body = read(z.object({ data: z.array(row), meta: meta.optional() }), answer);
-  return {
-    rows: body.data,
-    number: body.meta?.page_number,
-    pages: body.meta?.total_pages,
-    total: body.meta?.total_results,
-  };
-}
 
 /** Rows `offset` to `offset + limit` of a list, as few and as equal pages as they fit in, fetched at once. */
 export async function getWindow<T extends { id: string }>(
@@ -46,7 +18,8 @@ export async function getWindow<T extends { id: string }>(
   const first = Math.floor(offset / size) + 1;
   const last = Math.ceil((offset + limit) / size);
   const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  const pages = await Promise.all(numbers.map((number) => getPage(http, paged, row, number, size)));
+  const schema = pageOf(row);
+  const pages = await Promise.all(numbers.map((number) => getPage(http, paged, schema, number, size)));
   // A list that keeps answering with the same page would never end.
   const honest = pages.filter((page, index) => index === 0 || (page.number ?? numbers[index]) === numbers[index]);
   const start = offset - (first - 1) * size;
@@ -60,49 +33,98 @@ export async function getWindow<T extends { id: string }>(
   };
 }
 
-/**
- * Every row of a list: page 1, then the others in parallel. A list that changes size meanwhile shifts rows between its
- * pages, so it is scanned again, and a row counts when any scan saw it.
- */
+/** Follows a scan while it runs. */
+export interface Watch {
+  /** Told after each page: how many are read, how many there are, and how many rows the list claims to have. */
+  progress?(done: number, pages?: number, rows?: number): void;
+  /** Asked before each page is fetched and before its rows are visited; true ends the scan. */
+  stopped?(): boolean;
+}
+
+/** What a scan can vouch for: that every page was read, and that the list kept its size meanwhile. */
+export interface Scanned {
+  whole: boolean;
+  steady: boolean;
+}
+
+/** Every row of a list, as `visitAll` comes by them; of a row seen again, the later one. */
 export async function getAll<T extends { id: string }>(
   http: Http,
   paged: Paged,
   row: z.ZodType<T>,
-  progress?: (done: number, total?: number) => void,
+  progress: NonNullable<Watch['progress']> = () => undefined,
 ): Promise<T[]> {
   const all = new Map<string, T>();
-  for (let scan = 1; scan <= SCANS; scan += 1) {
-    const totals = await scanOnce(http, paged, row, all, progress);
-    if (totals.size <= 1) break;
-  }
+  await visitAll(http, paged, row, (item) => all.set(item.id, item), { progress });
   return [...all.values()];
 }
 
-/** Adds the rows of one pass to `all`; gives the different totals its pages claimed. */
-async function scanOnce<T extends { id: string }>(
+/**
+ * Shows every row of a list to `visit`, keeping none but its id: page 1, then the others in parallel. A list that
+ * changes size meanwhile shifts rows between its pages, so it is scanned again, and a row counts when any scan saw it;
+ * `again` tells one that was shown before. Throws what a request throws, and asks for no further page then.
+ */
+export async function visitAll<T extends { id: string }>(
   http: Http,
   paged: Paged,
   row: z.ZodType<T>,
-  all: Map<string, T>,
-  progress: (done: number, total?: number) => void = () => undefined,
-): Promise<Set<number | undefined>> {
-  const seen = new Set<string>();
+  visit: (item: T, again: boolean) => void,
+  watch: Watch = {},
+): Promise<Scanned> {
+  const page = pageOf(row);
+  /** With the number of the scan that saw it last. */
+  const seen = new KeyTable(1);
+  let whole = false;
+  for (let scan = 1; scan <= SCANS; scan += 1) {
+    const { through, totals } = await scanOnce(http, paged, page, scan, seen, visit, watch);
+    whole ||= through;
+    if (!through || totals.size <= 1) return { whole, steady: through };
+  }
+  return { whole, steady: false };
+}
+
+/** One pass; gives whether it went through all pages, and the different totals they claimed. */
+async function scanOnce<T extends { id: string }>(
+  http: Http,
+  paged: Paged,
+  schema: PageSchema<T>,
+  scan: number,
+  seen: KeyTable,
+  visit: (item: T, again: boolean) => void,
+  { progress = () => undefined, stopped = () => false }: Watch,
+): Promise<{ through: boolean; totals: Set<number | undefined> }> {
   const totals = new Set<number | undefined>();
   let done = 0;
   let last = MOST_PAGES;
+  let through = true;
+  const end = (): void => {
+    last = 0;
+  };
 
   async function take(number: number): Promise<void> {
-    const page = await getPage(http, paged, row, number, LARGEST);
-    if (number === 1 && page.pages !== undefined) last = Math.min(page.pages, MOST_PAGES);
-    const before = seen.size;
+    const page = stopped() ? undefined : await getPage(http, paged, schema, number, LARGEST);
+    if (page && !stopped()) return show(page, number);
+    through = false;
+    end();
+  }
+
+  function show(page: Page<T>, number: number): void {
+    if (number === 1 && page.pages !== undefined) {
+      last = Math.min(page.pages, MOST_PAGES);
+      through = page.pages <= MOST_PAGES;
+    }
+    let fresh = 0;
     for (const item of page.rows) {
-      seen.add(item.id);
-      all.set(item.id, item);
+      const place = seen.place(item.id);
+      const before = seen.get(place, 0);
+      if (before !== scan) fresh += 1;
+      seen.set(place, 0, scan);
+      visit(item, before > 0);
     }
     totals.add(page.total);
-    progress(++done, page.pages);
+    progress(++done, page.pages, page.total);
     // A list that answers with another page than asked for, or with nothing new, would never end.
-    if ((page.number ?? number) !== number || seen.size === before) last = 0;
+    if ((page.number ?? number) !== number || fresh === 0) end();
   }
 
   let next = 1;
@@ -110,8 +132,15 @@ async function scanOnce<T extends { id: string }>(
   const reader = async (): Promise<void> => {
     while (next <= last) await take(next++);
   };
-  await Promise.all(Array.from({ length: READERS }, reader));
-  return totals;
+  await Promise.all(
+    Array.from({ length: READERS }, () =>
+      reader().catch((error: unknown) => {
+        end();
+        throw error;
+      }),
+    ),
+  );
+  return { through, totals };
 }
 
 function unique<T extends { id: string }>(rows: T[]): T[] {

@@ -56,12 +56,16 @@ const pushRow = z
       type: row.type,
       created_at: fromTelnyx(row.created_at),
       updated_at: fromTelnyx(row.updated_at),
-      shared_by_telnyx: row.is_public === true || DEMO_ALIASES.includes(row.alias ?? ''),
+      shared_by_telnyx: sharedByTelnyx(row.is_public, row.alias),
       certificate: row.certificate || null,
       service_account: row.project_account_json_file ? { ...NO_ACCOUNT, ...account } : null,
       private_key: row.private_key ?? androidKey,
     };
   });
+
+/** Whether a row is one of those that Telnyx puts into every account. */
+export const sharedByTelnyx = (isPublic: unknown, alias: string | null): boolean =>
+  isPublic === true || DEMO_ALIASES.includes(alias ?? '');
 
 const NO_ACCOUNT: ServiceAccount = { project_id: null, client_email: null, private_key_id: null };
 

@@ -2,19 +2,35 @@ import type { Failure, Method } from './failure.ts';
 
 const TRIES = 4;
 const FIRST_BACKOFF = 250;
+const MOST_DOUBLINGS = 6;
 const EPOCH_FROM = 1e9;
+
+export type Headers = Record<string, string | string[] | undefined>;
 
 /**
  * Milliseconds to wait before trying again, or undefined to give up. `attempt` counts from 1, `random` is in [0, 1).
  * A POST is repeated only when it surely did not run: Telnyx has no idempotency key for credentials (api.md §1).
+ * `patient` does not give up on a 429: a job has the time, and the limit passes.
  */
-export function retryDelay(method: Method, attempt: number, failure: Failure, random: number): number | undefined {
-  if (attempt >= TRIES || !isPassing(failure)) return undefined;
-  const neverRan = failure.kind === 'unreachable' || (failure.kind === 'answered' && failure.status === 429);
+export function retryDelay(
+  method: Method,
+  attempt: number,
+  failure: Failure,
+  random: number,
+  patient = false,
+): number | undefined {
+  const refused = isRefusal(failure);
+  if ((attempt >= TRIES && !(patient && refused)) || !isPassing(failure)) return undefined;
+  const neverRan = failure.kind === 'unreachable' || refused;
   if (method === 'POST' && !neverRan) return undefined;
   // A little more than asked, and not the same for all: everyone who waited would come back at once.
   if (failure.kind === 'answered' && failure.wait !== undefined) return failure.wait + random * 100;
-  return FIRST_BACKOFF * 2 ** (attempt - 1) * (0.5 + random);
+  return FIRST_BACKOFF * 2 ** Math.min(attempt - 1, MOST_DOUBLINGS) * (0.5 + random);
+}
+
+/** Whether Telnyx asks for fewer requests. */
+export function isRefusal(failure: Failure): failure is Failure & { kind: 'answered' } {
+  return failure.kind === 'answered' && failure.status === 429;
 }
 
 function isPassing(failure: Failure): boolean {
@@ -26,18 +42,19 @@ function isPassing(failure: Failure): boolean {
  * Milliseconds an answer asks to wait: `retry-after` in seconds or as a date, else, on a 429, `x-ratelimit-reset` in
  * seconds or as an epoch (Telnyx documents both, api.md §1). `now` is in epoch milliseconds.
  */
-export function waitAsked(
-  status: number,
-  headers: Record<string, string | string[] | undefined>,
-  now: number,
-): number | undefined {
+export function waitAsked(status: number, headers: Headers, now: number): number | undefined {
   const after = headers['retry-after']?.toString().trim();
   if (after) {
     const wait = isNumber(after) ? Number(after) * 1000 : Date.parse(after) - now;
     if (Number.isFinite(wait)) return Math.max(0, wait);
   }
+  return status === 429 ? resetAsked(headers, now) : undefined;
+}
+
+/** Milliseconds until `x-ratelimit-reset`, 0 when that is over; undefined without one that can be read. */
+export function resetAsked(headers: Headers, now: number): number | undefined {
   const reset = headers['x-ratelimit-reset']?.toString().trim();
-  if (status !== 429 || !reset || !isNumber(reset)) return undefined;
+  if (!reset || !isNumber(reset)) return undefined;
   return Math.max(0, Number(reset) > EPOCH_FROM ? Number(reset) * 1000 - now : Number(reset) * 1000);
 }
 

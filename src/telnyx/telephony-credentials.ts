@@ -68,16 +68,21 @@ export const telephonyRow = z
 const single = z.object({ data: telephonyRow });
 const at = (id: string): string => `${PATH}/${encodeURIComponent(id)}`;
 
-/** A window of the list (spec operation FindTelephonyCredentials), with filters Telnyx knows; all match exactly. */
+/** Filters as Telnyx takes them (spec operation FindTelephonyCredentials); all match exactly. */
+export function queryOf({ connection_id, ...plain }: TelephonyFilters): Query {
+  const query: Query = {};
+  for (const [key, value] of Object.entries(plain)) if (value !== undefined) query[`filter[${key}]`] = value;
+  if (connection_id !== undefined) query['filter[resource_id]'] = `connection:${connection_id}`;
+  return query;
+}
+
+/** A window of the list (spec operation FindTelephonyCredentials). */
 export function listTelephonyCredentials(
   http: Http,
-  { connection_id, ...plain }: TelephonyFilters,
+  filters: TelephonyFilters,
   window: { offset: number; limit: number },
 ) {
-  const filters: Query = {};
-  for (const [key, value] of Object.entries(plain)) if (value !== undefined) filters[`filter[${key}]`] = value;
-  if (connection_id !== undefined) filters['filter[resource_id]'] = `connection:${connection_id}`;
-  return getWindow(http, { path: PATH, filters }, telephonyRow, window);
+  return getWindow(http, { path: PATH, filters: queryOf(filters) }, telephonyRow, window);
 }
 
 /** One credential by id (spec operation GetTelephonyCredential). Throws `NOT_FOUND`. */

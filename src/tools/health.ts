@@ -34,7 +34,7 @@ export const healthShape = z.object({
 });
 
 /** What a report is asked for; without anything it is about all of the account. */
-export const healthInput = z.object({
+const healthInput = z.object({
   connection_id: id.optional(),
   expiring_within: duration.default('30d'),
   older_than: duration.default('180d'),

@@ -1,0 +1,68 @@
+import type { Deps } from '../tool.ts';
+import { findInConnections, type KnownConnection, usersOfPush } from './connections.ts';
+import { readConnections, readPush, readRotations, readTelephony } from './lists.ts';
+import { findInPush, type KnownPush } from './push.ts';
+import { type Read, Reading } from './reading.ts';
+import { findInRotations, rotationsByCredential } from './rotations.ts';
+import type { Add, Moments, Section } from './settings.ts';
+import { TelephonyFindings } from './telephony.ts';
+
+// Of the call's time: enough to put the answer together and to bring it over.
+const TO_ANSWER_MS = 3000;
+
+interface Order {
+  sections: readonly Section[];
+  connectionId: string | undefined;
+  moments: Moments;
+}
+
+/**
+ * Reads what the sections need, each list once and all at the same time, and adds what is to be said of it. Gives how
+ * far it came; stops in time for the answer. Throws ToolError when nothing could be read.
+ */
+export async function examine(
+  { sections, connectionId, moments }: Order,
+  add: Add,
+  { http, ledger, now, progress, timeLeft }: Deps,
+): Promise<Read[]> {
+  const wants = (...any: Section[]): boolean => any.some((section) => sections.includes(section));
+  const reading = new Reading(progress);
+  const need = (list: Section, ...any: Section[]) => (wants(...any) ? reading.list(list) : undefined);
+  const lists = {
+    telephony: need('telephony', 'telephony'),
+    push: need('push', 'push', 'connections'),
+    connections: need('connections', 'push', 'connections'),
+    rotations: need('rotations', 'rotations', 'telephony'),
+  };
+  const connections = new Map<string, KnownConnection>();
+  const push = new Map<string, KnownPush>();
+  const rotations = lists.rotations ? await readRotations(ledger, lists.rotations) : [];
+  const telephony = new TelephonyFindings(moments, add, rotationsByCredential(rotations));
+
+  // Connections before the credentials they point to: one made in between would seem missing.
+  const small = async (): Promise<void> => {
+    if (lists.connections) await readConnections(http, lists.connections, connections);
+    if (lists.push) await readPush(http, lists.push, push);
+  };
+  const large = async (): Promise<void> => {
+    if (!lists.telephony) return;
+    await readTelephony(http, connectionId, lists.telephony, (row) => telephony.see(row));
+  };
+  await reading.within(timeLeft() - TO_ANSWER_MS, Promise.all([small(), large()]));
+
+  telephony.finish((id) => connections.get(id)?.name);
+  const judged = [...connections.values()].filter(({ id }) => connectionId === undefined || id === connectionId);
+  const users = lists.connections?.complete ? usersOfPush(connections.values()) : undefined;
+  if (wants('push')) {
+    const used = connectionId === undefined ? undefined : usersOfPush(judged);
+    findInPush(
+      [...push.values()].filter(({ id }) => !used || used.has(id)),
+      users,
+      moments,
+      add,
+    );
+  }
+  if (wants('connections')) findInConnections(judged, push, lists.push?.complete ?? false, moments, add);
+  if (wants('rotations')) findInRotations(rotations, connectionId, now(), add);
+  return reading.lists;
+}

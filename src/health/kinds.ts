@@ -1,0 +1,151 @@
+import type { Section, Settings } from './settings.ts';
+import type { Example } from './tally.ts';
+
+export type Severity = 'error' | 'warning' | 'info';
+
+/** The tool that deals with a finding, and what to call it with. */
+export interface Next {
+  tool: string;
+  arguments: Record<string, unknown>;
+}
+
+interface Kind {
+  section: Section;
+  severity: Severity;
+  /** What the count counts, in our words alone. */
+  says(settings: Settings): string;
+  next?(count: number, first: Example, settings: Settings): Next;
+}
+
+// More than this at once is more than a person can mean by one yes.
+const MOST_AT_ONCE = 500;
+const SAFELY = { dry_run: true };
+
+const bulk = (tool: string, count: number, { connection_id }: Settings, more: object = {}): Next => ({
+  tool,
+  arguments: { ...(connection_id && { connection_id }), ...more, limit: Math.min(count, MOST_AT_ONCE), ...SAFELY },
+});
+const renew = (id: unknown): Next => ({ tool: 'rotate_mobile_push_credential', arguments: { id, upload: true } });
+const look: Kind['next'] = () => ({ tool: 'list_mobile_push_credentials', arguments: {} });
+const goOn: Kind['next'] = (_, { id }) => ({ tool: 'continue_rotation', arguments: { id } });
+
+/** All that can be found, the worst first. */
+export const KINDS = {
+  connection_push_missing: {
+    section: 'connections',
+    severity: 'error',
+    says: () => 'connections that point to a push credential that is gone; point them to another in the portal',
+    next: look,
+  },
+  connection_push_lapsed: {
+    section: 'connections',
+    severity: 'error',
+    says: () => 'connections whose iOS push certificate has lapsed: their apps get no calls by push',
+    next: (_, { push_credential_id }) => renew(push_credential_id),
+  },
+  connection_push_other_platform: {
+    section: 'connections',
+    severity: 'error',
+    says: () => 'connections that point to a push credential of the other platform: no push arrives',
+    next: look,
+  },
+  push_lapsed: {
+    section: 'push',
+    severity: 'error',
+    says: () => 'push certificates that have lapsed',
+    next: (_, { id, used_by }) =>
+      used_by === 0 ? { tool: 'delete_mobile_push_credential', arguments: { id, ...SAFELY } } : renew(id),
+  },
+  rotation_stuck: {
+    section: 'rotations',
+    severity: 'warning',
+    says: () => 'rotations begun more than an hour ago and not brought to an end',
+    next: goOn,
+  },
+  push_lapsing: {
+    section: 'push',
+    severity: 'warning',
+    says: ({ expiring_within }) => `push certificates that lapse within ${expiring_within}`,
+    next: (_, { id }) => renew(id),
+  },
+  telephony_expiring: {
+    section: 'telephony',
+    severity: 'warning',
+    says: ({ expiring_within }) => `telephony credentials that expire within ${expiring_within}, for good`,
+    next: (count, { id }, settings) =>
+      count === 1
+        ? { tool: 'rotate_telephony_credential', arguments: { id, ...SAFELY } }
+        : bulk('rotate_telephony_credentials', count, settings, { expiring_within: settings.expiring_within }),
+  },
+  telephony_expired: {
+    section: 'telephony',
+    severity: 'warning',
+    says: () => 'telephony credentials that have expired: nobody logs in with them, they can only be deleted',
+    next: (count, { id }, settings) =>
+      count === 1
+        ? { tool: 'delete_telephony_credential', arguments: { id, ...SAFELY } }
+        : bulk('delete_expired_telephony_credentials', count, settings),
+  },
+  telephony_same_name: {
+    section: 'telephony',
+    severity: 'warning',
+    says: () => 'names that several credentials of one connection have, maybe left by a rotation that crashed',
+    next: (_, { ids, rotation }) =>
+      typeof rotation === 'string'
+        ? { tool: 'get_rotation', arguments: { id: rotation } }
+        : { tool: 'get_telephony_credential', arguments: { id: Array.isArray(ids) ? ids[0] : '' } },
+  },
+  connection_push_shared: {
+    section: 'connections',
+    severity: 'warning',
+    says: () => "connections that use Telnyx's shared demo push credential, which is for its demo app",
+    next: look,
+  },
+  rotation_old_one_left: {
+    section: 'rotations',
+    severity: 'warning',
+    says: () => 'rotations past their overlap: the old credential waits to be deleted',
+    next: goOn,
+  },
+  push_unused: {
+    section: 'push',
+    severity: 'info',
+    says: () => 'push credentials that no connection uses',
+    next: (_, { id }) => ({ tool: 'delete_mobile_push_credential', arguments: { id, ...SAFELY } }),
+  },
+  connection_without_push: {
+    section: 'connections',
+    severity: 'info',
+    says: () => 'connections without a push credential',
+  },
+  telephony_older: {
+    section: 'telephony',
+    severity: 'info',
+    says: ({ older_than }) => `living telephony credentials made more than ${older_than} ago`,
+    next: (count, { id }, settings) =>
+      count === 1
+        ? { tool: 'rotate_telephony_credential', arguments: { id, ...SAFELY } }
+        : bulk('rotate_telephony_credentials', count, settings, { older_than: settings.older_than }),
+  },
+  telephony_never_expiring: {
+    section: 'telephony',
+    severity: 'info',
+    says: () => 'telephony credentials that never expire',
+    next: (_, { id }) => ({
+      tool: 'rotate_telephony_credential',
+      arguments: { id, expires_in: '365d', ...SAFELY },
+    }),
+  },
+  push_certificates: {
+    section: 'push',
+    severity: 'info',
+    says: () => 'push certificates with more time left',
+  },
+  telephony_totals: {
+    section: 'telephony',
+    severity: 'info',
+    says: () => 'telephony credentials in all, by connection',
+  },
+} as const satisfies Record<string, Kind>;
+
+export type FindingName = keyof typeof KINDS;

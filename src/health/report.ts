@@ -1,0 +1,122 @@
+import { render } from '../render.ts';
+import type { Deps } from '../tool.ts';
+import { examine } from './examine.ts';
+import { type FindingName, KINDS, type Next, type Severity } from './kinds.ts';
+import type { Read } from './reading.ts';
+import { type Add, SECTIONS, type Section, type Settings } from './settings.ts';
+import { type Example, type Place, START, Tally } from './tally.ts';
+
+interface Finding {
+  finding: FindingName;
+  severity: Severity;
+  count: number;
+  says: string;
+  examples: Example[];
+  next?: Next;
+  cursor?: string;
+}
+
+interface Report {
+  at: string;
+  complete: boolean;
+  note?: string;
+  read: Read[];
+  findings: Finding[];
+}
+
+interface Asked extends Settings {
+  sections?: readonly Section[] | undefined;
+  cursor?: string | undefined;
+}
+
+const EXAMPLES = 10;
+const EXAMPLES_OF_ONE = 50;
+/** A result is read whole by whoever asked for it, so that it must fit, whatever the account holds. */
+const MOST_BYTES = 7800;
+const INCOMPLETE =
+  'Not everything was read: the numbers are of what was seen. Ask for one connection_id, or have the person run "telnyx-credentials-mcp report", which has more time.';
+const NAMES = Object.keys(KINDS) as FindingName[];
+
+/**
+ * What is wrong with an account, at a glance; with a cursor, more of one finding. Lengths of time are seconds in
+ * `seconds`. Throws `BAD_INPUT` for a cursor that was not given for these arguments, and ToolError when nothing could
+ * be read.
+ */
+export async function healthReport(
+  { sections = SECTIONS, cursor, ...settings }: Asked,
+  seconds: { expiringWithin: number; olderThan: number },
+  deps: Deps,
+): Promise<Report> {
+  const one = cursor === undefined ? undefined : openCursor(cursor, settings, deps);
+  const now = deps.now();
+  const moments = {
+    now: now.getTime(),
+    soon: now.getTime() + seconds.expiringWithin * 1000,
+    old: now.getTime() - seconds.olderThan * 1000,
+  };
+  const tallies = new Map(
+    (one ? [one.finding] : NAMES).map((name) => [
+      name,
+      one ? new Tally(EXAMPLES_OF_ONE, one.after) : new Tally(EXAMPLES),
+    ]),
+  );
+  const add: Add = (finding, ...what) => tallies.get(finding)?.add(...what);
+  const wanted = one ? sectionsOf(one.finding) : sections;
+  const read = await examine({ sections: wanted, connectionId: settings.connection_id, moments }, add, deps);
+  const complete = read.every((list) => list.complete);
+
+  return fitted(one ? EXAMPLES_OF_ONE : EXAMPLES, (most) => ({
+    at: now.toISOString(),
+    complete,
+    ...(!complete && { note: INCOMPLETE }),
+    read,
+    findings: [...tallies].flatMap(([name, tally]) =>
+      tally.count > 0 ? [found(name, tally, most, settings, deps)] : [],
+    ),
+  }));
+}
+
+/** What must be read for more of a finding. The totals name connections. */
+const sectionsOf = (finding: FindingName): Section[] =>
+  finding === 'telephony_totals' ? ['telephony', 'connections'] : [KINDS[finding].section];
+
+/** The report with as many examples of each finding as fit; the cursors lead to the rest. */
+function fitted(most: number, make: (examples: number) => Report): Report {
+  for (let examples = most; examples > 0; examples -= 1) {
+    const report = make(examples);
+    const bytes = Math.max(Buffer.byteLength(JSON.stringify(report)), Buffer.byteLength(render({ ...report })));
+    if (bytes <= MOST_BYTES) return report;
+  }
+  return make(0);
+}
+
+function found(name: FindingName, tally: Tally, most: number, settings: Settings, deps: Deps): Finding {
+  const { severity, says, next } = { next: undefined, ...KINDS[name] };
+  const { examples, stopped } = tally.first(most);
+  const [first] = examples;
+  return {
+    finding: name,
+    severity,
+    count: tally.count,
+    says: says(settings),
+    examples,
+    ...(next && first && { next: next(tally.count, first, settings) }),
+    ...(stopped && { cursor: sealCursor(name, stopped, settings, deps) }),
+  };
+}
+
+const bound = (name: string, id: string, { connection_id, expiring_within, older_than }: Settings): string =>
+  JSON.stringify(['health', name, id, connection_id, expiring_within, older_than]);
+
+/** Names the last example shown, not how many were: what comes and goes in the account moves none of the others. */
+function sealCursor(name: FindingName, { key, id }: Place, settings: Settings, { cursors }: Deps): string {
+  return `${name}.${id}.${cursors.seal(bound(name, id, settings), key)}`;
+}
+
+function openCursor(cursor: string, settings: Settings, { cursors }: Deps): { finding: FindingName; after: Place } {
+  const [, name = '', id = START.id, sealed = ''] = /^([a-z_]+)\.([\w-]+)\.(.*)$/.exec(cursor) ?? [];
+  const key = cursors.open(bound(name, id, settings), sealed);
+  const finding = NAMES.find((known) => known === name);
+  if (!finding) throw new Error('a cursor for a finding that is none');
+  return { finding, after: { key, id } };
+}

@@ -1,0 +1,35 @@
+import { oneLine } from '../untrusted.ts';
+import type { FindingName } from './kinds.ts';
+import type { Example } from './tally.ts';
+
+export const SECTIONS = ['telephony', 'push', 'connections', 'rotations'] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** What a report is asked for. The lengths of time are as they were typed, such as 30d. */
+export interface Settings {
+  connection_id?: string | undefined;
+  expiring_within: string;
+  older_than: string;
+}
+
+/** The moments that findings are told by, in milliseconds since 1970, UTC. */
+export interface Moments {
+  now: number;
+  /** What ends until then ends soon. */
+  soon: number;
+  /** What was made until then is old. */
+  old: number;
+}
+
+/** Counts one thing under a finding; see `Tally.add`. */
+export type Add = (finding: FindingName, key: number, id: string, example: () => Example, weight?: number) => void;
+
+// Names come from whoever can write to the account: long enough to be recognised, too short to say much.
+const LONGEST_NAME = 40;
+
+/** A name as examples show it. */
+export const short = (name: string | null): string | null => (name === null ? null : oneLine(name, LONGEST_NAME));
+
+/** A moment in milliseconds since 1970 as examples show it: ISO 8601 UTC, to the minute. */
+export const minute = (ms: number | null): string | null =>
+  ms === null ? null : `${new Date(ms).toISOString().slice(0, 16)}Z`;

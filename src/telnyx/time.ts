@@ -1,0 +1,62 @@
+import { setMaxListeners } from 'node:events';
+import type { Method } from './failure.ts';
+import type { HttpLimits } from './http.ts';
+
+/** The time one request may take, waiting included. */
+export interface Time {
+  /** Ends the waiting: the caller's cancellation, and the end of the time. */
+  readonly signal: AbortSignal;
+  /** How many milliseconds it may wait from now until it is sent, or sent again. */
+  patience(): number;
+  /** Sends once, with the signal that ends this. */
+  spend<T>(attempt: (stop: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+const JOB_PATIENCE_MS = 120_000;
+
+/** The time of the requests of a person's call: one deadline for all of them, `ms` from now, waiting and all. */
+export function callTime(signal: AbortSignal, ms: number, { recoveryMs }: HttpLimits): (method: Method) => Time {
+  const deadline = Date.now() + ms;
+  return (method) => {
+    // A create keeps some of the call's time back: enough to look for it should its answer get lost.
+    const until = method === 'POST' ? deadline - recoveryMs : deadline;
+    const stop = AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, until - Date.now()))]);
+    return { signal: stop, patience: () => until - Date.now(), spend: (attempt) => attempt(stop) };
+  };
+}
+
+/**
+ * The time of the requests of a job: `ms` for each, counted only while it is under way. Its turn may be long in coming,
+ * but once it has come, no 429 is waited out for more than two minutes.
+ */
+export function jobTime(signal: AbortSignal, ms: number): () => Time {
+  const cancelled = AbortSignal.any([signal]);
+  // All of a job's waiting requests listen to it; thousands of them are no leak.
+  setMaxListeners(0, cancelled);
+  return () => {
+    let left = ms;
+    let until: number | undefined;
+    return {
+      signal: cancelled,
+      patience() {
+        until ??= Date.now() + JOB_PATIENCE_MS;
+        return until - Date.now();
+      },
+      async spend(attempt) {
+        const started = Date.now();
+        const stop = new AbortController();
+        const end = () => stop.abort();
+        const timer = setTimeout(end, left);
+        // Not AbortSignal.any: what it leaves on the signal stays for as long as the job.
+        cancelled.addEventListener('abort', end);
+        try {
+          return await attempt(stop.signal);
+        } finally {
+          clearTimeout(timer);
+          cancelled.removeEventListener('abort', end);
+          left -= Date.now() - started;
+        }
+      },
+    };
+  };
+}

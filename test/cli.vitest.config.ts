@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/cli*.test.ts'],
+    setupFiles: ['test/loopback-only.mjs'],
+    testTimeout: 30_000,
+  },
+});
