@@ -1,13 +1,13 @@
 import { ToolError } from '../errors.ts';
 import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { FleetWish, RotationEvent } from '../rotation/events.ts';
-import { lookUp, oldOf } from '../rotation/parties.ts';
+import { endOf, lookUp, oldOf } from '../rotation/parties.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { record, run } from '../rotation/run.ts';
 import { stateOf } from '../rotation/steps.ts';
 import { tooLate } from '../rotation/telephony-undo.ts';
 import type { Work } from '../rotation/work.ts';
-import { deleteTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import { deleteTelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Fleet } from './fleet.ts';
 
 /** Records something about the fleet itself. */
@@ -85,11 +85,4 @@ async function remove(member: string, work: Work, note: Note): Promise<void> {
     throw error;
   });
   await note({ type: 'done', step: 'delete', of: member, facts: {} });
-}
-
-/** When a successor expires, ISO 8601 UTC: after `seconds`, else after as long a life as the old one had. */
-export function endOf(old: TelephonyCredential, seconds: number | undefined, now: Date): string | undefined {
-  const life = old.expires_at && old.created_at ? Date.parse(old.expires_at) - Date.parse(old.created_at) : undefined;
-  const ms = seconds === undefined ? life : seconds * 1000;
-  return ms === undefined || ms <= 0 ? undefined : new Date(now.getTime() + ms).toISOString();
 }

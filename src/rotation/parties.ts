@@ -59,3 +59,10 @@ export function oldOf(credential: TelephonyCredential): OldTelephony {
 export function unlessGone(error: unknown): void {
   if (!(error instanceof ToolError && error.code === 'NOT_FOUND')) throw error;
 }
+
+/** When a successor expires, ISO 8601 UTC: after `seconds`, else after as long a life as the old one had. */
+export function endOf(old: TelephonyCredential, seconds: number | undefined, now: Date): string | undefined {
+  const life = old.expires_at && old.created_at ? Date.parse(old.expires_at) - Date.parse(old.created_at) : undefined;
+  const ms = seconds === undefined ? life : seconds * 1000;
+  return ms === undefined || ms <= 0 ? undefined : new Date(now.getTime() + ms).toISOString();
+}

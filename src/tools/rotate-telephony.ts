@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { badInput } from '../errors.ts';
 import { alone, begin, busy, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { TelephonyWish } from '../rotation/events.ts';
-import { oldOf } from '../rotation/parties.ts';
+import { endOf, oldOf } from '../rotation/parties.ts';
 import { run } from '../rotation/run.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
@@ -109,9 +109,7 @@ function wishOf({ overlap, expires_in, expires_at, name, tag, deliver_to, prefix
 /** When the successor expires, ISO 8601 UTC: as asked for, else after as long a life as the old one had. */
 function expiryOf({ expires_in, expires_at }: Args, old: TelephonyCredential, now: Date): string | undefined {
   if (expires_at !== undefined) return futureInstant(expires_at, now);
-  const life = old.expires_at && old.created_at ? Date.parse(old.expires_at) - Date.parse(old.created_at) : undefined;
-  const ms = expires_in === undefined ? life : secondsOf(expires_in) * 1000;
-  return ms === undefined || ms <= 0 ? undefined : new Date(now.getTime() + ms).toISOString();
+  return endOf(old, expires_in === undefined ? undefined : secondsOf(expires_in), now);
 }
 
 function fate(old: TelephonyCredential, { overlap }: Args): string {
