@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // A process for each line they type: they have a script of their own.
-    exclude: ['test/cli*.test.ts'],
+    // A process for each line they type, and fleets of disk writes: they have scripts of their own.
+    exclude: ['test/cli*.test.ts', 'test/fleet.test.ts'],
     setupFiles: ['test/loopback-only.mjs'],
     // Most tests wait for a server or a process: every core can have a file.
     maxWorkers: '100%',

@@ -75,12 +75,24 @@ test.concurrent('a job asks again after a 429 as often as it takes', async () =>
   expect(t.sandbox.requests).toHaveLength(7);
 });
 
-test('a job gives up on a failure as soon as a call does, and asks less and less often after a bare 429', () => {
+test.concurrent('a job gives up on a failure as soon as a call does, and asks less and less often after a bare 429', () => {
   const answered = (status: number): Failure => ({ kind: 'answered', status, body: '', wait: undefined });
   const delays = (status: number) =>
     [1, 3, 4, 9, 99].map((tries) => retryDelay('GET', tries, answered(status), 0.5, true));
   expect(delays(503)).toEqual([250, 1000, undefined, undefined, undefined]);
   expect(delays(429)).toEqual([250, 1000, 2000, 16_000, 16_000]);
+});
+
+test.concurrent('a bare 429 stops everybody too, the longer the more there were', async () => {
+  await using t = await start({}, { ...LIMITS, callMs: 600 });
+  t.sandbox.fault({ ...GET, times: Infinity, respond: { status: 429 } });
+  const job = codes([t.job.get('balance')]);
+  await waitFor(t.sandbox, 4);
+  await sleep(100);
+  expect(await codes([t.person().get('balance')])).toEqual(['RATE_LIMITED']);
+  expect(t.sandbox.requests).toHaveLength(4);
+  t.cancel.abort();
+  expect(await job).toEqual(['CANCELLED']);
 });
 
 test.concurrent('a job does not wait for more than two minutes', async () => {
@@ -131,7 +143,7 @@ test.concurrent('a job leaves two places to people', async () => {
   expect(t.sandbox.requests).toHaveLength(12);
 });
 
-test('a person goes before a job where both wait for a place', async () => {
+test.concurrent('a person goes before a job where both wait for a place', async () => {
   const places = createPlaces();
   const signal = () => new AbortController().signal;
   const order: string[] = [];

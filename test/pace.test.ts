@@ -214,6 +214,19 @@ describe('a 429', () => {
     expect(perSecond(setting)).toBeLessThan(80);
   });
 
+  test('soon after another is measured by what worked since', () => {
+    const setting = at(5000);
+    busy(setting, 80);
+    refuse(setting, 2000);
+    setting.clock.now += 2000;
+    for (let done = 0; done < 36; done += 1) {
+      setting.clock.now += 500 / 36;
+      setting.pace.answered(setting.pace.start(), 200, {});
+    }
+    refuse(setting, 0);
+    expect(perSecond(setting)).toBeGreaterThan(60);
+  });
+
   test('is one lesson, however many were under way', () => {
     const setting = at(5000);
     busy(setting, 80);

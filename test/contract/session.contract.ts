@@ -178,6 +178,7 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
 
   test('resources are listed, read, and refused when there are none', async () => {
     expect(await session.listResources()).toEqual([
+      expect.objectContaining({ uri: 'telnyx://health', name: 'health' }),
       expect.objectContaining({ uri: 'telnyx://rotations', name: 'rotations' }),
       expect.objectContaining({ uri: 'fixture://greeting', name: 'greeting' }),
     ]);
