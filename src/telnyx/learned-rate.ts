@@ -36,7 +36,8 @@ export class LearnedRate {
   refused(sent: number, now: number, wait: number): void {
     // What was under way when the rate was cut says nothing about the rate it was cut to.
     if (sent <= this.#cutAt) return;
-    // While all waited nothing could work. A long wait is the rest of a long window: what went through in as long a time is what the window holds.
+    // While all waited nothing could work. A long wait is the rest of a long window: what went through in as long a time
+    // is what the window holds.
     const asked = wait < LONG_WAIT_MS ? SECOND_MS : Math.min(LONGEST_LOOK_MS, wait);
     const look = Math.max(SHORTEST_LOOK_MS, Math.min(asked, now - this.#risesFrom));
     const worked = this.#answered.filter((at) => at > now - look).length;
