@@ -13,7 +13,7 @@ import { withoutWaiting } from './rotation-waiting.ts';
 
 // FC_RUNS=20000 FC_SEED=$RANDOM to look longer and elsewhere; FC_PATH, as a failure prints it, to see it again.
 const { FC_RUNS, FC_SEED, FC_PATH } = process.env;
-const RUNS = Number(FC_RUNS ?? 200);
+const RUNS = Number(FC_RUNS ?? 100);
 // The same runs each time, so that a suite that was green stays so; another seed looks elsewhere.
 const SEED = Number(FC_SEED ?? 20261122);
 

@@ -22,8 +22,18 @@ export interface Aged {
   expiredBefore?: Date | undefined;
 }
 
-/** Reads the list and picks from it, leaving out what is being rotated already. Throws `BAD_INPUT` when nothing fits. */
-export async function select(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
+// A call asks and acts on one reading: a second would take as long again, and might differ.
+const made = new WeakMap<Deps, Promise<Selection>>();
+
+/** What fits, read once for each call. Throws `BAD_INPUT` when nothing does. */
+export function select(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
+  const selection = made.get(deps) ?? pick(filters, aged, limit, deps);
+  made.set(deps, selection);
+  return selection;
+}
+
+/** Reads the list and picks from it, leaving out what is being rotated already. */
+async function pick(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
   const now = deps.now();
   const fitting = new Map<string, LeanTelephony>();
   const visit = (row: LeanTelephony): void => {

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/rotation/**/*.rotation.ts', 'test/rotation-property.test.ts', 'test/fleet.test.ts'],
+    include: ['test/rotation/**/*.rotation.ts', 'test/{rotation-property,fleet,ledger,lock}.test.ts'],
     // More of what the default suite does a little of.
     env: { FC_RUNS: '1500' },
     testTimeout: 240_000,
