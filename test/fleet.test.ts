@@ -250,3 +250,12 @@ test('a person who declines changes nothing', async () => {
   expect((await app.change(ROTATE, { connection_id: app.connection })).status).toBe('unanswered');
   expect(app.members()).toHaveLength(5);
 });
+
+test('a filter cannot dress up the question', async () => {
+  await using app = await stage(2);
+  for (const row of app.sandbox.world.telephony.values()) {
+    if (row.id.startsWith('fleet-member')) row.name = 'safe\u202e\u2066x';
+  }
+  await app.change(ROTATE, { name: 'safe\u202e\u2066x' });
+  expect(app.asked[0]?.message).toContain('with the name "safe x"');
+});

@@ -6,6 +6,7 @@ import type { Question } from '../people/question.ts';
 import type { FleetWish, RotationEvent } from '../rotation/events.ts';
 import { parseInstant } from '../telnyx/dates.ts';
 import { type Deps, defineChange } from '../tool.ts';
+import { oneLine } from '../untrusted.ts';
 import { deliverTo, duration, id, prefix, secondsOf, text } from './fields.ts';
 import { type Selection, select } from './fleet-select.ts';
 import { showFleet } from './fleet-view.ts';
@@ -87,8 +88,8 @@ function rotateQuestion(args: Order, { ids, digest }: Selection, deps: Deps): Qu
   const { connection_id, tag, name, expiring_within, older_than, overlap, deliver_to, prefix, canary } = args;
   const which = [
     connection_id && `on connection ${connection_id}`,
-    tag && `with the tag "${tag}"`,
-    name && `with the name "${name}"`,
+    tag && `with the tag "${oneLine(tag)}"`,
+    name && `with the name "${oneLine(name)}"`,
     expiring_within && `that expire within ${expiring_within}`,
     older_than && `older than ${older_than}`,
   ].filter(Boolean);
