@@ -17,6 +17,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import type { App, CallContext } from '../app.ts';
 import { ToolError } from '../errors.ts';
+import { linkedSignal } from '../linked-signal.ts';
 import { type Answer, formFor, type Question } from '../people/question.ts';
 import { instructionsFor, serverInfo } from './about.ts';
 import { createDesk } from './desk.ts';
@@ -95,9 +96,10 @@ export async function serveHandshake(app: App, transport: Transport): Promise<En
   const ask = (question: Question, extra: Extra): Promise<Omit<Answer, 'state'>> =>
     elicit(formFor(question), extra).catch(() => ({ action: 'cancel' as const }));
 
-  function elicit(params: Parameters<Server['elicitInput']>[0], extra: Extra): Promise<ElicitResult> {
-    const signal = AbortSignal.any([extra.signal, leaving.signal]);
-    return server.elicitInput(params, { signal, timeout: ANSWER_WITHIN_MS, relatedRequestId: extra.requestId });
+  async function elicit(params: Parameters<Server['elicitInput']>[0], extra: Extra): Promise<ElicitResult> {
+    using stop = linkedSignal([extra.signal, leaving.signal]);
+    const options = { signal: stop.signal, timeout: ANSWER_WITHIN_MS, relatedRequestId: extra.requestId };
+    return await server.elicitInput(params, options);
   }
 
   const contextOf = ({ signal, _meta, sendNotification }: Extra): CallContext => ({

@@ -65,7 +65,7 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
     const timeOf = background ? jobTime(signal, ms) : callTime(signal, ms, limits);
 
     async function send(method: Method, path: string, sending: Sending = {}): Promise<string> {
-      const time = timeOf(method);
+      using time = timeOf(method);
       const started = Date.now();
       let underWay = false;
 

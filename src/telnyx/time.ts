@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
+import { linkedSignal } from '../linked-signal.ts';
 import type { Method } from './failure.ts';
 import type { HttpLimits } from './http.ts';
 
-/** The time one request may take, waiting included. */
-export interface Time {
+/** The time one request may take, waiting included. Dispose of it when the request is over. */
+export interface Time extends Disposable {
   /** Ends the waiting: the caller's cancellation, and the end of the time. */
   readonly signal: AbortSignal;
   /** How many milliseconds it may wait from now until it is sent, or sent again. */
@@ -20,8 +21,8 @@ export function callTime(signal: AbortSignal, ms: number, { recoveryMs }: HttpLi
   return (method) => {
     // A create keeps some of the call's time back: enough to look for it should its answer get lost.
     const until = method === 'POST' ? deadline - recoveryMs : deadline;
-    const stop = AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, until - Date.now()))]);
-    return { signal: stop, patience: () => until - Date.now(), spend: (attempt) => attempt(stop) };
+    const stop = linkedSignal([signal], Math.max(0, until - Date.now()));
+    return { ...stop, patience: () => until - Date.now(), spend: (attempt) => attempt(stop.signal) };
   };
 }
 
@@ -30,33 +31,27 @@ export function callTime(signal: AbortSignal, ms: number, { recoveryMs }: HttpLi
  * but once it has come, no 429 is waited out for more than two minutes.
  */
 export function jobTime(signal: AbortSignal, ms: number): () => Time {
-  const cancelled = AbortSignal.any([signal]);
   // All of a job's waiting requests listen to it; thousands of them are no leak.
-  setMaxListeners(0, cancelled);
+  setMaxListeners(0, signal);
   return () => {
     let left = ms;
     let until: number | undefined;
     return {
-      signal: cancelled,
+      signal,
       patience() {
         until ??= Date.now() + JOB_PATIENCE_MS;
         return until - Date.now();
       },
       async spend(attempt) {
         const started = Date.now();
-        const stop = new AbortController();
-        const end = () => stop.abort();
-        const timer = setTimeout(end, left);
-        // Not AbortSignal.any: what it leaves on the signal stays for as long as the job.
-        cancelled.addEventListener('abort', end);
+        using stop = linkedSignal([signal], left);
         try {
           return await attempt(stop.signal);
         } finally {
-          clearTimeout(timer);
-          cancelled.removeEventListener('abort', end);
           left -= Date.now() - started;
         }
       },
+      [Symbol.dispose]: () => undefined,
     };
   };
 }
