@@ -10,6 +10,6 @@ export default defineConfig({
     maxWorkers: '100%',
     // Files share their process: libraries load once, and the sandbox makes its RSA keys once. No test replaces a module.
     isolate: false,
-    testTimeout: 20_000,
+    testTimeout: 60_000,
   },
 });

@@ -47,7 +47,7 @@ const waitFor = async (sandbox: Sandbox, requests: number) => {
 };
 
 test.concurrent('waiting for a turn does not use up the time of a request of a job, but that of a call', async () => {
-  await using t = await start({ latencyMs: 100 }, { ...LIMITS, callMs: 2000 });
+  await using t = await start({ latencyMs: 200 }, { ...LIMITS, callMs: 4000 });
   expect(await codes(many(t.job, 250))).toEqual(all(250, 'done'));
   expect(await codes(many(t.person(), 150))).toContain('TIMEOUT');
 });

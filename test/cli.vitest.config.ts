@@ -4,6 +4,6 @@ export default defineConfig({
   test: {
     include: ['test/cli*.test.ts'],
     setupFiles: ['test/loopback-only.mjs'],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
   },
 });
