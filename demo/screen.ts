@@ -2,7 +2,8 @@ import { styleText } from 'node:util';
 
 type Style = Parameters<typeof styleText>[0];
 
-const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+const { FORCE_COLOR, NO_COLOR } = process.env;
+const colour = FORCE_COLOR !== undefined || (process.stdout.isTTY === true && NO_COLOR === undefined);
 const paint = (style: Style, text: string): string => (colour ? styleText(style, text) : text);
 const line = (text = ''): void => void process.stdout.write(`${text}\n`);
 

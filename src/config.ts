@@ -1,17 +1,18 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import envPaths from 'env-paths';
-import { ToolError } from './errors.ts';
+import { isPlaceholder, type KeySetting, keyOfSettings } from './api-key.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { Secret } from './secrets/secret.ts';
-import { TOOLSETS, type Toolset } from './tool.ts';
+import { TOOLSETS, type Toolset } from './toolsets.ts';
 
-export interface Config {
+export const DEFAULT_BASE_URL = 'https://api.telnyx.com/v2';
+
+/** Without a key the server starts and lists; calls look into the keychain, or answer why there is none. */
+export interface Config extends KeySetting {
   baseUrl: string;
-  /** The key, or why there is none: the server starts and lists without, and calls answer with that error. */
-  apiKey: Secret | ToolError;
+  apiKeyFile: string | undefined;
   stateDir: string;
   confirm: 'ask' | 'never';
   readOnly: boolean;
@@ -29,6 +30,10 @@ export interface Config {
   sandbox: number | 'demo' | undefined;
   /** Whether a command prints for programs. */
   json: boolean;
+  /** The MCP client that `init` is about; all that are found when undefined. */
+  client: string | undefined;
+  /** Whether `init` only shows what it would write. */
+  dryRun: boolean;
 }
 
 /** A setting or command that cannot be used; its message is one line for the person who typed it. */
@@ -38,6 +43,13 @@ type Env = Record<string, string | undefined>;
 
 /** What the command line asks for; words are a command of `cli/`. */
 export type Command = 'serve' | 'help' | 'version' | readonly string[];
+
+interface Flag {
+  type: 'string' | 'boolean';
+  env: string | undefined;
+  /** The commands it belongs to; all, and the server, when undefined. */
+  of?: readonly string[];
+}
 
 const FLAGS = {
   'api-key-file': { type: 'string', env: 'TELNYX_API_KEY_FILE' },
@@ -52,10 +64,12 @@ const FLAGS = {
   'log-level': { type: 'string', env: 'TELNYX_MCP_LOG_LEVEL' },
   sandbox: { type: 'boolean', env: undefined },
   'sandbox-seed': { type: 'string', env: undefined },
-  json: { type: 'boolean', env: undefined },
+  json: { type: 'boolean', env: undefined, of: ['report', 'doctor', 'tools'] },
+  client: { type: 'string', env: undefined, of: ['init', 'uninstall'] },
+  'dry-run': { type: 'boolean', env: undefined, of: ['init', 'uninstall'] },
   help: { type: 'boolean', env: undefined },
   version: { type: 'boolean', env: undefined },
-} as const;
+} as const satisfies Record<string, Flag>;
 
 /**
  * Flags, which may stand among the words of a command, and environment as one frozen Config; a flag outranks its
@@ -77,12 +91,19 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
     return flags[flag]?.toString() ?? (isPlaceholder(value) ? undefined : value || undefined);
   };
 
-  if (flags.json && words[0] !== 'report') throw new ConfigError('--json belongs to the command report');
+  for (const [name, { of }] of Object.entries<Flag>(FLAGS)) {
+    if (of && name in flags && !of.includes(words[0] ?? '')) {
+      throw new ConfigError(`--${name} belongs to ${of.join(', ')}`);
+    }
+  }
   const sandbox = flags.sandbox || flags['sandbox-seed'] !== undefined ? seedSize(setting('sandbox-seed')) : undefined;
+  const apiKeyFile = home(setting('api-key-file'));
   const config: Config = {
-    baseUrl: checkUrl(setting('base-url') ?? 'https://api.telnyx.com/v2'),
-    apiKey:
-      sandbox === undefined ? findKey(env.TELNYX_API_KEY, setting('api-key-file')) : new Secret('KEY-of-the-sandbox'),
+    baseUrl: checkUrl(setting('base-url') ?? DEFAULT_BASE_URL),
+    ...(sandbox === undefined
+      ? keyOfSettings(env.TELNYX_API_KEY, apiKeyFile)
+      : { apiKey: new Secret('KEY-of-the-sandbox'), keyFrom: 'sandbox' }),
+    apiKeyFile,
     stateDir:
       home(setting('state-dir')) ??
       join(envPaths('telnyx-credentials-mcp', { suffix: '' }).data, sandbox === undefined ? '' : 'sandbox'),
@@ -105,6 +126,8 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
     logLevel: oneOf('log-level', LOG_LEVELS, setting('log-level') ?? 'warn'),
     sandbox,
     json: flags.json ?? false,
+    client: flags.client,
+    dryRun: flags['dry-run'] ?? false,
   };
   const asked = words.length > 0 ? words : 'serve';
   return { command: flags.help ? 'help' : flags.version ? 'version' : asked, config: Object.freeze(config) };
@@ -121,8 +144,6 @@ function parseFlags(args: readonly string[]) {
     );
   }
 }
-
-const isPlaceholder = (value: string | undefined): boolean => value?.includes('${') ?? false;
 
 function oneOf<T extends string>(flag: string, allowed: readonly T[], value: string): T {
   const found = allowed.find((name) => name === value);
@@ -157,29 +178,3 @@ function checkPlace(value: string): string {
 }
 
 const home = (path: string | undefined): string | undefined => path?.replace(/^~(?=\/|$)/, homedir());
-
-function findKey(variable: string | undefined, file: string | undefined): Secret | ToolError {
-  const problem = (what: string) =>
-    new ToolError(
-      'CONFIGURATION',
-      what,
-      "Ask the person to set TELNYX_API_KEY or TELNYX_API_KEY_FILE in this server's settings and to restart it. Never ask for the key itself.",
-    );
-  const key = variable?.trim();
-  if (key && !isPlaceholder(key)) return checkKey(key) ?? problem('TELNYX_API_KEY does not look like an API key.');
-  if (file !== undefined) {
-    try {
-      return (
-        checkKey(readFileSync(home(file) ?? file, 'utf8').trim()) ??
-        problem('TELNYX_API_KEY_FILE does not hold an API key.')
-      );
-    } catch {
-      return problem('The file that TELNYX_API_KEY_FILE names cannot be read.');
-    }
-  }
-  if (isPlaceholder(key)) return problem('TELNYX_API_KEY is a placeholder that the client did not fill in.');
-  return problem('No Telnyx API key is set.');
-}
-
-/** A key goes into a header: anything but visible ASCII is a mistake, or an attempt at a second header. */
-const checkKey = (key: string): Secret | undefined => (/^[\x21-\x7e]{8,512}$/.test(key) ? new Secret(key) : undefined);

@@ -1,31 +1,57 @@
+import { findApiKey } from './api-key.ts';
 import type { Config } from './config.ts';
 import { ToolError } from './errors.ts';
 import type { Log } from './log.ts';
+import { once } from './once.ts';
+import type { Keychain } from './secrets/keychain.ts';
+import { Secret } from './secrets/secret.ts';
 import type { Http, HttpLimits, Scope } from './telnyx/http.ts';
 import { version } from './version.ts';
 
-/** What a request is sent with, for a scope: to Telnyx or to the sandbox. Without a key every request says so. */
+type Client = (scope: Scope) => Http;
+
+/**
+ * What a request is sent with, for a scope: to Telnyx or to the sandbox. A key that no setting holds is looked for in
+ * the keychain at the first request, and each request says so while there is none.
+ */
 export async function connect(
   config: Config,
   limits: HttpLimits,
   log: Log,
   sandbox: () => ReturnType<typeof startSandbox>,
-): Promise<(scope: Scope) => Http> {
-  const { apiKey } = config;
+  keychain: () => Promise<Keychain>,
+): Promise<Client> {
   // got is slow to load, and listing the tools needs none of it.
   const { createClient } = await import('./telnyx/client.ts');
   const baseUrl = (await sandbox())?.baseUrl ?? config.baseUrl;
-  if (!(apiKey instanceof ToolError)) return createClient({ baseUrl, apiKey, version, limits, log });
-  const fail = () => Promise.reject(apiKey);
-  const without: Http = {
-    get: fail,
-    post: fail,
-    postForText: fail,
-    patch: fail,
-    delete: fail,
-    recovery: () => without,
+  const clientWith = (apiKey: Secret): Client => createClient({ baseUrl, apiKey, version, limits, log });
+  if (config.apiKey instanceof Secret) return clientWith(config.apiKey);
+
+  let client: Promise<Client> | undefined;
+  const find = async (): Promise<Client> => {
+    client ??= findApiKey(config, keychain).then(({ apiKey }) => clientWith(apiKey));
+    try {
+      return await client;
+    } catch (error) {
+      // After a login the next call finds the key, without a restart.
+      client = undefined;
+      throw error;
+    }
   };
-  return () => without;
+  return (scope) => whenOpen(async () => (await find())(scope));
+}
+
+/** Requests that wait for the first of them to open the connection. */
+function whenOpen(open: () => Promise<Http>): Http {
+  const http = once(open);
+  return {
+    get: async (path, query) => (await http()).get(path, query),
+    post: async (path, body) => (await http()).post(path, body),
+    postForText: async (path) => (await http()).postForText(path),
+    patch: async (path, body) => (await http()).patch(path, body),
+    delete: async (path) => (await http()).delete(path),
+    recovery: () => whenOpen(async () => (await http()).recovery()),
+  };
 }
 
 /** The look-alike inside this process, when the settings ask for it. */

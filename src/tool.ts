@@ -8,12 +8,10 @@ import type { Destinations } from './secrets/destinations.ts';
 import type { Secret } from './secrets/secret.ts';
 import type { Vault } from './secrets/vault.ts';
 import type { Http } from './telnyx/http.ts';
+import type { Toolset } from './toolsets.ts';
 
 /** What a tool does to the account; its MCP hints follow from it. */
 export type Effect = 'read' | 'create' | 'update' | 'destroy';
-
-export const TOOLSETS = ['telephony', 'push', 'rotation', 'connections', 'secrets'] as const;
-export type Toolset = (typeof TOOLSETS)[number];
 
 /** What a tool may use, for one call. */
 export interface Deps {

@@ -68,7 +68,7 @@ export async function startApp({
     { writeLog: (line) => log.push(line), launch: noBrowser, ...around },
   );
   const [here, there] = InMemoryTransport.createLinkedPair();
-  const engine = await serveHandshake(app, there);
+  const engine = await serveHandshake(app, async () => app, there);
   const asked: Asked[] = [];
   const client = new Client(
     { name: 'test', version: '1' },

@@ -184,7 +184,7 @@ test.runIf(process.getuid?.() !== 0)('an unreadable file is refused and named', 
   expect(errorOf(await t.call('create_mobile_push_credential', args)).message).toMatch(/may not be read/);
 });
 test.runIf(process.getuid?.() === 0)('an unreadable file is refused and named, as another user sees it', () => {
-  const script = `import { readMaterial } from ${JSON.stringify(new URL('../dist/material/file.js', import.meta.url).href)};
+  const script = `import { readMaterial } from ${JSON.stringify(new URL('../.build/src/material/file.js', import.meta.url).href)};
     process.setuid(65534);
     await readMaterial('certificate_file', ${JSON.stringify(at('unreadable.pem'))}).catch((error) => console.log(error.message));`;
   chmodSync(t.stateDir, 0o755);

@@ -34,7 +34,7 @@ export interface ByHand extends AsyncDisposable {
 export async function startByHand(options: Options = {}): Promise<ByHand> {
   const t = await startApp(options);
   const [input, output] = [new PassThrough(), new PassThrough()];
-  const engine = serveStdio(t.app, input, output);
+  const engine = serveStdio({ app: async () => t.app, sandbox: t.app.sandbox }, input, output);
   const waiting = new Map<number, (response: Response) => void>();
   let written = '';
   let read = 0;

@@ -10,7 +10,7 @@ export interface Child extends AsyncDisposable {
 
 /** A process with a built module of ours (from src/, without its ending) as `ours`: `answer` is an expression over `word`. */
 export function startChild(module: string, setUp: string, answer: string, fileBlocks?: number): Child {
-  const built = new URL(`../dist/${module}.js`, import.meta.url).href;
+  const built = new URL(`../.build/src/${module}.js`, import.meta.url).href;
   const code = `
     import { createInterface } from 'node:readline';
     const ours = await import(${JSON.stringify(built)});

@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import { runCommand } from '../src/cli/run.ts';
 import { loadConfig } from '../src/config.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
-import { MAIN } from './process.ts';
+import { MAIN, NOBODY } from './process.ts';
 
 const DAY = 86_400_000;
 const root = mkdtempSync(join(tmpdir(), 'telnyx-mcp-report-'));
@@ -34,7 +34,9 @@ async function report(sandbox: Sandbox, flags: string[] = []) {
 async function run(args: string[], env: Record<string, string> = {}) {
   const { PATH = '', HOME = '' } = process.env;
   const state = { TELNYX_MCP_STATE_DIR: mkdtempSync(join(root, 'state-')) };
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH, HOME, ...state, ...env } });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH, HOME, TELNYX_BASE_URL: NOBODY, ...state, ...env },
+  });
   const [stdout, stderr, [status]] = await Promise.all([
     textOfStream(child.stdout),
     textOfStream(child.stderr),
@@ -133,7 +135,7 @@ test.concurrent('--json is refused where it means nothing', async () => {
     const { status, stderr } = await run(args);
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: expect.stringContaining('--json belongs to the command report'),
+      stderr: expect.stringContaining('--json belongs to report, doctor, tools'),
     });
   }
 });

@@ -206,6 +206,7 @@ function fakeKeychain(): { entries: Map<string, string>; open: () => Promise<Key
     entries,
     open: async () => ({
       set: (service, account, value) => void entries.set(`${service}/${account}`, value),
+      get: (service, account) => entries.get(`${service}/${account}`),
       remove: (service, account) => void entries.delete(`${service}/${account}`),
     }),
   };
@@ -563,6 +564,7 @@ test('a keychain that locks itself after the proof leaves the secret in the vaul
     set: (_, account) => {
       if (!account.endsWith('(probe)')) throw new Error('locked meanwhile');
     },
+    get: () => undefined,
     remove: () => undefined,
   });
   await using t = await start({ keychain: locking });

@@ -1,7 +1,13 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
+import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
+import { expect, test, vi } from 'vitest';
+import { greetingTo, HANDSHAKE_VERSIONS } from '../src/mcp/greeting.ts';
+import { serveHandshake } from '../src/mcp/handshake.ts';
 import { catalogue } from '../src/tools/index.ts';
+import { startApp } from './app.ts';
 import { type ByHand, MODERN, startByHand } from './by-hand.ts';
 import { MAIN, startProcess } from './process.ts';
 
@@ -126,6 +132,16 @@ test.concurrent('a ping is answered where the protocol has one', async () => {
 
 const LOADED = new URL('./loaded-modules.mjs', import.meta.url).href;
 
+/** Which packages and folders of ours each file of the bundle holds, as the build noted. */
+const bundle = JSON.parse(readFileSync(new URL('../.build/bundle.json', import.meta.url), 'utf8')) as Record<
+  string,
+  { weights: Record<string, number> }
+>;
+const everyPart = Object.values(bundle).flatMap(({ weights }) => Object.keys(weights));
+/** Those that a process loaded, from what loaded-modules.mjs made it say. */
+const partsOf = (stderr: string): string[] =>
+  [...stderr.matchAll(/\/dist\/([\w-]+\.js)/g)].flatMap(([, file = '']) => Object.keys(bundle[file]?.weights ?? {}));
+
 test.concurrent.each([
   ['initialize', 'initialize', initialize, '@modelcontextprotocol/sdk', '@modelcontextprotocol/server'],
   [
@@ -139,16 +155,60 @@ test.concurrent.each([
   await using server = await startProcess({ args: ['--sandbox'], initialize: false, imports: [LOADED] });
   await server.request(method, params);
   await server.request(method === 'initialize' ? 'tools/list' : method, params);
-  const modules = server.stderr();
-  expect(modules).toContain(`node_modules/${loaded}/`);
-  expect(modules).not.toContain(`node_modules/${other}/`);
-  for (const lazy of [
-    'node_modules/got/',
-    'node_modules/asn1js/',
-    'node_modules/node-forge/',
-    'node_modules/open/',
-    'dist/sandbox/',
-    'dist/people/pages/',
-  ])
-    expect(modules).not.toContain(lazy);
+  const parts = partsOf(server.stderr());
+  expect(parts).toContain(loaded);
+  for (const lazy of [other, 'got', 'asn1js', 'node-forge', 'open', 'src/sandbox', 'src/people/pages', 'src/cli']) {
+    expect(everyPart).toContain(lazy);
+    expect(parts).not.toContain(lazy);
+  }
+});
+
+test.concurrent.each([...HANDSHAKE_VERSIONS])(
+  'an initialize at %s is answered before the engine is there, with the words of the engine',
+  async (protocolVersion) => {
+    const params = { ...initialize, protocolVersion };
+    await using t = await startApp();
+    const [here, there] = InMemoryTransport.createLinkedPair();
+    const answers: object[] = [];
+    here.onmessage = (message) => answers.push(message);
+    await serveHandshake(t.app, async () => t.app, there);
+    await here.send({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    expect(greetingTo({ jsonrpc: '2.0', id: 1, method: 'initialize', params }, t.app)).toEqual(answers[0]);
+  },
+);
+
+test('the opener greets at the versions that the engine for them knows, and no other', () => {
+  expect([...HANDSHAKE_VERSIONS].sort()).toEqual([...SUPPORTED_PROTOCOL_VERSIONS].sort());
+});
+
+test.concurrent.each([
+  ['a version nobody knows', { ...initialize, protocolVersion: '2030-01-01' }],
+  ['no version', { ...initialize, protocolVersion: undefined }],
+  ['capabilities that are none', { ...initialize, capabilities: { elicitation: 5 } }],
+  ['capabilities that are a list', { ...initialize, capabilities: [] }],
+  ['no capabilities', { ...initialize, capabilities: undefined }],
+  ['a client without a name', { ...initialize, clientInfo: { version: '1' } }],
+])('an initialize with %s is left to the engine', async (_, params) => {
+  const message = { jsonrpc: '2.0' as const, id: 1, method: 'initialize', params };
+  expect(greetingTo(message, { sandbox: false })).toBeUndefined();
+  await using server = await startByHand();
+  const answer = await server.request('initialize', params);
+  expect(answer.result ?? answer.error).toBeDefined();
+});
+
+test.concurrent('an initialize is answered once, and what comes right behind it in order', async () => {
+  await using server = await startByHand();
+  const first = server.request('initialize', initialize);
+  server.send('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+  const [listed, pinged] = [server.request('tools/list'), server.request('ping')];
+  expect(await first).toMatchObject({ result: { serverInfo: { name: 'telnyx-credentials-mcp' } } });
+  expect(await listed).toMatchObject({ result: { tools: expect.any(Array) } });
+  expect(await pinged).toMatchObject({ result: {} });
+  const answers = server
+    .stdout()
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { id: number }).id);
+  expect(answers.filter((id) => id === answers[0])).toHaveLength(1);
 });

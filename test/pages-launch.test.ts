@@ -113,8 +113,8 @@ describe('the file that a browser is launched at', () => {
 
 test('a page that nobody answers does not keep the process alive', async () => {
   const code = `
-    const { createPageHost } = await import('./dist/people/pages/host.js');
-    const { approvalPage } = await import('./dist/people/pages/approval.js');
+    const { createPageHost } = await import('./.build/src/people/pages/host.js');
+    const { approvalPage } = await import('./.build/src/people/pages/approval.js');
     const host = createPageHost({ now: () => new Date(), launch: async () => {} });
     const page = await host.offer(approvalPage({ title: 'x', account: 'y', text: 'z' }, () => {}, 'K7QX'));
     const { port, host: Host } = new URL(page.url);
@@ -125,7 +125,7 @@ test('a page that nobody answers does not keep the process alive', async () => {
     clearTimeout(alive);
     const holding = process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name));
     process.stdout.write(JSON.stringify(holding));`;
-  expect(existsSync('dist/people/pages/host.js'), 'npm run build').toBe(true);
+  expect(existsSync('.build/src/people/pages/host.js'), 'npm run build:all').toBe(true);
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code]);
   expect(JSON.parse(stdout)).toEqual([]);
 });

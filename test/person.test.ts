@@ -44,7 +44,7 @@ test.each([{}, { elicitation: { url: {} } }])(
     const { InMemoryTransport } = await import('@modelcontextprotocol/sdk/inMemory.js');
     const { serveHandshake } = await import('../src/mcp/handshake.ts');
     const [here, there] = InMemoryTransport.createLinkedPair();
-    await serveHandshake(t.app, there);
+    await serveHandshake(t.app, async () => t.app, there);
     const client = new Client({ name: 'mute', version: '1' }, { capabilities });
     await client.connect(here);
     const result = await client.callTool({ name: DELETE, arguments: { id: idOf(t) } });

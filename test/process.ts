@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+/** An address that no key in the keychain of whoever runs this is for. */
+export const NOBODY = 'http://127.0.0.1:9/v2';
 const GUARD = new URL('./loopback-only.mjs', import.meta.url).href;
 
 interface Message {
@@ -53,7 +55,9 @@ export async function startProcess({
   const node = [process.execPath, ...[GUARD, ...imports].flatMap((module) => ['--import', module]), MAIN, ...args];
   const limited = ['sh', '-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'sh', ...node];
   const [command = '', ...rest] = fileBlocks === undefined ? node : limited;
-  const child = spawn(command, rest, { env: { PATH, HOME, CI: '1', TELNYX_MCP_STATE_DIR: stateDir, ...env } });
+  const child = spawn(command, rest, {
+    env: { PATH, HOME, CI: '1', TELNYX_BASE_URL: NOBODY, TELNYX_MCP_STATE_DIR: stateDir, ...env },
+  });
   const written = { stdout: '', stderr: '' };
   child.stderr.setEncoding('utf8').on('data', (text) => (written.stderr += text));
   child.stdout.setEncoding('utf8').on('data', (text) => (written.stdout += text));

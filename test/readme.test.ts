@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { catalogue } from '../src/tools/index.ts';
 import { MAIN } from './process.ts';
@@ -38,12 +38,20 @@ test('the snippets for clients are valid JSON and keep the key out', () => {
   const snippets = [...readFileSync(README, 'utf8').matchAll(/```json\n([\s\S]*?)```/g)].map(
     ([, json = '']) => JSON.parse(json) as object,
   );
-  expect(snippets.length).toBeGreaterThanOrEqual(4);
+  expect(snippets.length).toBeGreaterThanOrEqual(2);
   for (const snippet of snippets) expect(JSON.stringify(snippet)).not.toMatch(/"KEY\w/);
 });
 
-test('the session in the README calls tools that exist', () => {
-  const shown = readFileSync(README, 'utf8').match(/→ (\w+)/g) ?? [];
+test('the picture in the README shows tools that exist, and runs nothing', () => {
+  const picture = readFileSync(new URL('../docs/demo.svg', import.meta.url), 'utf8');
+  const shown = [...picture.matchAll(/fill="#e3b341">(\w+)</g)].map(([, name]) => name);
   expect(shown.length).toBeGreaterThan(2);
-  for (const call of shown) expect(catalogue.map(({ name }) => `→ ${name}`)).toContain(call);
+  for (const call of shown) expect(catalogue.map(({ name }) => name)).toContain(call);
+  expect(picture).not.toMatch(/<(script|a|image|foreignObject)\b|href|\bon\w+=/);
+});
+
+test('every link of the README leads somewhere', () => {
+  for (const [, path = ''] of readFileSync(README, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
+    expect(existsSync(new URL(path, README)), path).toBe(true);
+  }
 });

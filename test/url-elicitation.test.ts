@@ -32,7 +32,7 @@ test.each(['accept', 'decline', 'cancel'] as const)(
   async (action) => {
     await using t = await startApp();
     const [here, there] = InMemoryTransport.createLinkedPair();
-    await serveHandshake(t.app, there);
+    await serveHandshake(t.app, async () => t.app, there);
     const client = new Client({ name: 'test', version: '1' }, { capabilities: { elicitation: { form: {}, url: {} } } });
     let seen = '';
     client.setRequestHandler(ElicitRequestSchema, async ({ params }) => {

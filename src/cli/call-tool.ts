@@ -1,13 +1,18 @@
 import { type App, createApp } from '../app.ts';
 import { type Config, ConfigError } from '../config.ts';
+import { everything } from '../offers.ts';
 import type { Answer } from '../people/question.ts';
 import type { HttpLimits } from '../telnyx/http.ts';
+import { nearest } from './nearest.ts';
 import { askOnTerminal, type Terminal } from './terminal.ts';
 
 type Result = Record<string, unknown>;
 
-/** Calls a tool by its name, asking the person at the terminal what it asks; gives its result. Throws ToolError. */
-export type CallTool = (name: string, args: object) => Promise<Result>;
+/**
+ * Calls a tool by its name until the signal, asking the person at the terminal what it asks; gives its result. Throws
+ * ToolError, and ConfigError when there is no such tool.
+ */
+export type CallTool = (name: string, args: object, signal?: AbortSignal) => Promise<Result>;
 
 /** Runs `work` with the tools of an app of its own, and closes that; throws what `work` throws. */
 export async function withTools<T>(
@@ -16,23 +21,39 @@ export async function withTools<T>(
   work: (call: CallTool) => Promise<T>,
   limits?: HttpLimits,
 ) {
-  const app = createApp(config, limits && { limits });
+  const app = createApp(config, { launch: noPage, ...(limits && { limits }) });
   try {
-    return await work((name, args) => callTool(app, name, args, terminal));
+    return await work((name, args, signal) => callTool(app, name, args, terminal, signal));
   } finally {
     await app.close();
   }
 }
 
-async function callTool(app: App, name: string, args: object, terminal: Terminal): Promise<Result> {
+/** A page ends with its app, and so with the command: a person would find nothing there. */
+const noPage = (): Promise<void> => Promise.reject(new Error('a command opens no page'));
+
+async function callTool(
+  app: App,
+  name: string,
+  args: object,
+  terminal: Terminal,
+  signal = new AbortController().signal,
+): Promise<Result> {
   const tool = app.catalogue.find((offered) => offered.name === name);
-  if (!tool) throw new ConfigError(`${name} is switched off by --read-only or --toolsets`);
-  const { signal } = new AbortController();
+  if (!tool) throw notOffered(app, name);
   let answer: Answer | undefined;
   for (;;) {
     const outcome = await app.call(tool, args, { signal, progress: () => undefined, showsPages: false, answer });
     if (outcome.kind === 'result') return outcome.result;
     // What the question is about may change while a person reads: then it comes again, reading differently.
-    answer = { state: outcome.state, ...(await askOnTerminal(outcome.question, terminal)) };
+    answer = { state: outcome.state, ...(await askOnTerminal(outcome.question, terminal, signal)) };
   }
+}
+
+/** A word that is no tool is not repeated: it may be a key. */
+function notOffered({ catalogue }: App, name: string): ConfigError {
+  if (everything.tools.some((tool) => tool.name === name))
+    return new ConfigError(`${name} is switched off by --read-only or --toolsets`);
+  const meant = nearest(name, catalogue, (tool) => tool.name);
+  return new ConfigError(`no such tool${meant ? `; the nearest is: ${meant.name}` : ''}; the command tools lists them`);
 }

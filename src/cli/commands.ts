@@ -9,6 +9,8 @@ export interface Command {
   words: string;
   /** The words that follow, by what they stand for. */
   takes: readonly string[];
+  /** One more that may follow. */
+  mayTake?: string;
   does: string;
   /** The exit status when it fails; 1, and 2 for wrong use, unless told. */
   failed?: number;
@@ -18,6 +20,43 @@ export interface Command {
 
 /** What can be asked for on the command line beside serving. */
 export const COMMANDS: readonly Command[] = [
+  {
+    words: 'init',
+    takes: [],
+    does: 'add this server to your MCP clients, or to the one of --client; --dry-run only shows',
+    load: async () => (await import('./init.ts')).init,
+  },
+  {
+    words: 'uninstall',
+    takes: [],
+    does: 'take it out of them again',
+    load: async () => (await import('./init.ts')).uninstall,
+  },
+  {
+    words: 'login',
+    takes: [],
+    does: "ask for an API key, check it, and keep it in the system's keychain",
+    load: async () => (await import('./login.ts')).login,
+  },
+  {
+    words: 'doctor',
+    takes: [],
+    does: 'look whether everything is in place here, and say what to do; --json for programs',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
+    words: 'tools',
+    takes: [],
+    does: 'list the tools; --json for programs',
+    load: async () => (await import('./tools.ts')).listTools,
+  },
+  {
+    words: 'call',
+    takes: ['tool'],
+    mayTake: 'arguments as JSON',
+    does: 'call a tool as an agent would, asking here; - reads the arguments from stdin',
+    load: async () => (await import('./tools.ts')).callOne,
+  },
   {
     words: 'report',
     takes: [],
@@ -46,5 +85,5 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** A command as a person types it. */
-export const usage = ({ words, takes }: Pick<Command, 'words' | 'takes'>): string =>
-  [words, ...takes.map((name) => `<${name}>`)].join(' ');
+export const usage = ({ words, takes, mayTake }: Pick<Command, 'words' | 'takes' | 'mayTake'>): string =>
+  [words, ...takes.map((name) => `<${name}>`), ...(mayTake ? [`[${mayTake}]`] : [])].join(' ');

@@ -29,10 +29,11 @@ function find(words: readonly string[]): Command {
   const fits = (command: Command): boolean => words.slice(0, lengthOf(command)).join(' ') === command.words;
   const named = COMMANDS.filter(fits).sort((a, b) => lengthOf(b) - lengthOf(a))[0];
   const more = named ? words.length - lengthOf(named) - named.takes.length : 1;
-  if (named && more === 0) return named;
+  if (named && (more === 0 || (more === 1 && named.mayTake))) return named;
   if (named && more < 0) throw new ConfigError(`this needs ${named.takes.join(' and ')}: ${usage(named)}`);
   const typed = words.slice(0, Math.max(...COMMANDS.map(lengthOf))).join(' ');
   const begun = COMMANDS.filter((command) => command.words.startsWith(`${typed} `));
-  const meant = nearest(typed, begun.length > 0 ? begun : COMMANDS, ({ words }) => words);
+  const kin = named ? COMMANDS.filter(({ words }) => `${words} `.startsWith(`${named.words} `)) : COMMANDS;
+  const meant = nearest(typed, begun.length > 0 ? begun : kin, ({ words }) => words);
   throw new ConfigError(`no such command${meant ? `; the nearest is: ${usage(meant)}` : ''}; see --help`);
 }

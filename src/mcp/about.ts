@@ -1,8 +1,15 @@
-import type { App } from '../app.ts';
 import { version } from '../version.ts';
 
+/** What is known of a server before it is loaded. */
+export interface About {
+  readonly sandbox: boolean;
+}
+
+/** What both engines can do; a list that the settings leave empty is an empty list. */
+export const CAPABILITIES = { tools: {}, resources: {}, prompts: {}, completions: {} };
+
 /** How the server introduces itself. */
-export function serverInfo({ sandbox }: Pick<App, 'sandbox'>) {
+export function serverInfo({ sandbox }: About) {
   return {
     name: 'telnyx-credentials-mcp',
     title: sandbox ? 'Telnyx credentials (sandbox, nothing real)' : 'Telnyx credentials',
@@ -11,7 +18,7 @@ export function serverInfo({ sandbox }: Pick<App, 'sandbox'>) {
 }
 
 /** What an agent should know before its first call; clients put it into the model's context, so it stays short. */
-export function instructionsFor({ sandbox }: Pick<App, 'sandbox'>): string {
+export function instructionsFor({ sandbox }: About): string {
   return `${sandbox ? 'This is a sandbox with made-up data: nothing real is touched.\n' : ''}Manages Telnyx WebRTC credentials: telephony (SIP) credentials, login tokens, mobile push credentials and the connections that use them.
 - Secrets never appear here. They go to deliver_to, where only the person sees them: tell them the place. Never ask for a key, password or certificate, and never read such a file; push material is given by path or upload: true.
 - Find ids with the list tools before acting; never guess one. Names are labels and may repeat. Filters match exactly, but for a connection's name.

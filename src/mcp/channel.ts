@@ -12,6 +12,7 @@ export class Channel {
   readonly #unanswered = new Set<string | number>();
   #answered: () => void = () => undefined;
   #closed = false;
+  #greeted: string | number | undefined;
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -23,11 +24,17 @@ export class Channel {
 
   async send(message: object): Promise<void> {
     if (this.#closed) return;
-    await this.#wire.send(message);
+    if ('id' in message && !('method' in message) && message.id === this.#greeted) this.#greeted = undefined;
+    else await this.#wire.send(message);
     if ('id' in message && !('method' in message)) {
       this.#unanswered.delete(message.id as string | number);
       this.#answered();
     }
+  }
+
+  /** Has the engine's answer to this request dropped: the client has it already. */
+  answered({ id }: Message): void {
+    this.#greeted = id;
   }
 
   deliver(message: Message): void {

@@ -2,6 +2,7 @@ import type { App, CallContext } from '../app.ts';
 import type { Outcome } from '../call.ts';
 import type { ShownPage } from '../people/question.ts';
 import { isTemplate, matchUri } from '../resource.ts';
+import type { Tool } from '../tool.ts';
 import { listingOf } from './listing.ts';
 import { asToolError, errorResult, resultOf } from './result.ts';
 
@@ -31,81 +32,74 @@ interface Ways<R> {
   shown(page: ShownPage, result: Record<string, unknown>): Promise<R> | R;
 }
 
-/** What both engines answer alike, in the shapes both protocol generations share. */
-export function createDesk(app: App) {
-  const { catalogue, resources, prompts, log } = app;
+/** What both engines answer alike, in the shapes both protocol generations share; the app is loaded by who needs it. */
+export function createDesk(load: () => Promise<App>) {
   const running = new Set<Promise<unknown>>();
 
-  const findTool = (name: string) =>
+  const findTool = ({ catalogue }: App, name: string) =>
     catalogue.find((tool) => tool.name === name) ?? refuse('Unknown tool; tools/list names those there are.');
-  const findPrompt = (name: string) => prompts.find((prompt) => prompt.name === name) ?? refuse('Unknown prompt.');
+  const findPrompt = ({ prompts }: App, name = '') =>
+    prompts.find((prompt) => prompt.name === name) ?? refuse('Unknown prompt.');
 
   /** What fails outside of a tool has no result to say it in, and an SDK would send the error's own words. */
-  const saying = async <T>(work: () => Promise<T>): Promise<T> => {
+  const saying = async <T>(app: App, work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      const { message, next } = asToolError(error, log);
+      const { message, next } = asToolError(error, app.log);
       throw new ProtocolRefusal(INTERNAL_ERROR, `${message} ${next}`);
     }
   };
 
   return {
-    capabilities: {
-      tools: {},
-      ...(resources.length > 0 && { resources: {} }),
-      ...(prompts.length > 0 && { prompts: {} }),
-      ...((resources.some(({ complete }) => complete) ||
-        prompts.some((prompt) => prompt.arguments.some(({ complete }) => complete))) && {
-        completions: {},
-      }),
-    },
-
-    listTools: () => ({ tools: catalogue.map(listingOf) }),
-    listResources: () => ({
-      resources: resources
+    listTools: async () => ({ tools: (await load()).catalogue.map(listingOf) }),
+    listResources: async () => ({
+      resources: (await load()).resources
         .filter((resource) => !isTemplate(resource))
         .map(({ read, complete, needs, ...shown }) => shown),
     }),
-    listTemplates: () => ({
-      resourceTemplates: resources
+    listTemplates: async () => ({
+      resourceTemplates: (await load()).resources
         .filter(isTemplate)
         .map(({ read, complete, needs, uri, ...shown }) => ({ uriTemplate: uri, ...shown })),
     }),
-    listPrompts: () => ({
-      prompts: prompts.map(({ script, needs, arguments: args, ...shown }) => ({
+    listPrompts: async () => ({
+      prompts: (await load()).prompts.map(({ script, needs, arguments: args, ...shown }) => ({
         ...shown,
         arguments: args.map(({ complete, ...argument }) => argument),
       })),
     }),
 
     /** Runs one round of a tool call; the engine's ways turn its outcome into a result. Failures become results too. */
-    call<R>(name: string, args: unknown, context: CallContext, { asked, shown }: Ways<R>) {
-      const tool = findTool(name);
-      const result = app
-        .call(tool, args, context)
-        .then(async (outcome) => {
-          if (outcome.kind === 'ask') return (await asked(outcome)) ?? resultOf(await app.askOnPage(tool, outcome));
-          return outcome.shown ? await shown(outcome.shown, outcome.result) : resultOf(outcome.result);
-        })
-        .catch((error: unknown) => errorResult(error, log));
-      running.add(result);
-      void result.finally(() => running.delete(result));
-      return result;
+    call<R>(name: string, args: unknown, context: CallContext, ways: Ways<R>) {
+      const round = (async () => {
+        const app = await load();
+        const tool = findTool(app, name);
+        try {
+          return await take(app, tool, await app.call(tool, args, context), ways);
+        } catch (error) {
+          return errorResult(error, app.log);
+        }
+      })();
+      running.add(round);
+      const done = () => running.delete(round);
+      round.then(done, done);
+      return round;
     },
 
     async read(uri: string, context: CallContext, notFound: number) {
-      for (const resource of resources) {
+      const app = await load();
+      for (const resource of app.resources) {
         const variables = matchUri(resource, uri);
         if (!variables) continue;
-        const text = await saying(async () => resource.read(variables, await app.deps(context)));
+        const text = await saying(app, async () => resource.read(variables, await app.deps(context)));
         if (text !== undefined) return { contents: [{ uri, mimeType: resource.mimeType, text }] };
       }
       throw new ProtocolRefusal(notFound, 'Resource not found.', { uri });
     },
 
-    getPrompt(name: string, args: Record<string, string> = {}) {
-      const prompt = findPrompt(name);
+    async getPrompt(name: string, args: Record<string, string> = {}) {
+      const prompt = findPrompt(await load(), name);
       const missing = prompt.arguments.find((argument) => argument.required && args[argument.name] === undefined);
       if (missing) refuse(`The argument ${missing.name} is missing.`);
       return {
@@ -119,17 +113,20 @@ export function createDesk(app: App) {
       argument: { name: string; value: string },
       context: CallContext,
     ) {
+      const app = await load();
       const { name, value } = argument;
       const ofPrompt = (): Completes | undefined => {
-        const { complete } = findPrompt(ref.name ?? '').arguments.find((blank) => blank.name === name) ?? {};
+        const { complete } = findPrompt(app, ref.name).arguments.find((blank) => blank.name === name) ?? {};
         return complete && (async () => complete(value, app.recent));
       };
       const ofResource = (): Completes | undefined => {
-        const complete = (resources.find(({ uri }) => uri === ref.uri) ?? refuse('Unknown resource.')).complete?.[name];
+        const complete = (app.resources.find(({ uri }) => uri === ref.uri) ?? refuse('Unknown resource.')).complete?.[
+          name
+        ];
         return complete && (async () => complete(value, await app.deps(context)));
       };
       const completes = ref.type === 'ref/prompt' ? ofPrompt() : ofResource();
-      const all = completes ? await saying(completes) : [];
+      const all = completes ? await saying(app, completes) : [];
       return {
         completion: {
           values: all.slice(0, MOST_COMPLETIONS),
@@ -144,6 +141,11 @@ export function createDesk(app: App) {
       while (running.size > 0) await Promise.allSettled(running);
     },
   };
+}
+
+async function take<R>(app: App, tool: Tool, outcome: Outcome, { asked, shown }: Ways<R>) {
+  if (outcome.kind === 'ask') return (await asked(outcome)) ?? resultOf(await app.askOnPage(tool, outcome));
+  return outcome.shown ? await shown(outcome.shown, outcome.result) : resultOf(outcome.result);
 }
 
 function refuse(message: string): never {

@@ -19,7 +19,8 @@ import type { App, CallContext } from '../app.ts';
 import { ToolError } from '../errors.ts';
 import { linkedSignal } from '../linked-signal.ts';
 import { type Answer, formFor, type Question } from '../people/question.ts';
-import { instructionsFor, serverInfo } from './about.ts';
+import { type About, CAPABILITIES, instructionsFor, serverInfo } from './about.ts';
+import { answersAreCheckedByUs } from './answers.ts';
 import { createDesk } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
 import { errorResult, resultOf } from './result.ts';
@@ -41,38 +42,35 @@ const RESOURCE_NOT_FOUND = -32002;
  * The engine for clients that open with `initialize` (protocol 2025-11-25 and older). Serves until the transport closes.
  * The low-level Server is used because McpServer would write its own draft-07 schemas.
  */
-export async function serveHandshake(app: App, transport: Transport): Promise<Engine> {
-  const desk = createDesk(app);
-  const { capabilities } = desk;
-  const server = new Server(serverInfo(app), { capabilities, instructions: instructionsFor(app) });
+export async function serveHandshake(about: About, load: () => Promise<App>, transport: Transport): Promise<Engine> {
+  const desk = createDesk(load);
+  const server = new Server(serverInfo(about), {
+    capabilities: CAPABILITIES,
+    instructions: instructionsFor(about),
+    jsonSchemaValidator: answersAreCheckedByUs,
+  });
   const leaving = new AbortController();
 
   server.setRequestHandler(ListToolsRequestSchema, desk.listTools);
   server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
     converse(params.name, params.arguments, extra, contextOf(extra), 1),
   );
-  if (capabilities.resources) {
-    server.setRequestHandler(ListResourcesRequestSchema, desk.listResources);
-    server.setRequestHandler(ListResourceTemplatesRequestSchema, desk.listTemplates);
-    server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
-      desk.read(params.uri, contextOf(extra), RESOURCE_NOT_FOUND),
-    );
-  }
-  if (capabilities.prompts) {
-    server.setRequestHandler(ListPromptsRequestSchema, desk.listPrompts);
-    server.setRequestHandler(GetPromptRequestSchema, ({ params }) => desk.getPrompt(params.name, params.arguments));
-  }
-  if (capabilities.completions) {
-    server.setRequestHandler(CompleteRequestSchema, ({ params }, extra) =>
-      desk.complete(params.ref, params.argument, contextOf(extra)),
-    );
-  }
+  server.setRequestHandler(ListResourcesRequestSchema, desk.listResources);
+  server.setRequestHandler(ListResourceTemplatesRequestSchema, desk.listTemplates);
+  server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
+    desk.read(params.uri, contextOf(extra), RESOURCE_NOT_FOUND),
+  );
+  server.setRequestHandler(ListPromptsRequestSchema, desk.listPrompts);
+  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => desk.getPrompt(params.name, params.arguments));
+  server.setRequestHandler(CompleteRequestSchema, ({ params }, extra) =>
+    desk.complete(params.ref, params.argument, contextOf(extra)),
+  );
 
   /** Calls; when that needs a person's answer, asks inside the call and calls again with what they said. */
   function converse(name: string, args: unknown, extra: Extra, context: CallContext, round: number): Promise<Result> {
     return desk.call<Result>(name, args, context, {
       asked: ({ question, state }) => {
-        if (round > ROUNDS) return errorResult(restless(), app.log);
+        if (round > ROUNDS) return load().then(({ log }) => errorResult(restless(), log));
         if (!canBeAsked()) return undefined;
         return ask(question, extra).then((said) =>
           converse(name, args, extra, { ...context, answer: { state, ...said } }, round + 1),

@@ -10,7 +10,8 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 import type { App, CallContext } from '../app.ts';
 import { type Answer, formFor } from '../people/question.ts';
-import { instructionsFor, serverInfo } from './about.ts';
+import { CAPABILITIES, instructionsFor, serverInfo } from './about.ts';
+import { answersAreCheckedByUs } from './answers.ts';
 import { createDesk, INVALID_PARAMS } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
 import { resultOf } from './result.ts';
@@ -38,7 +39,7 @@ const answer = z.object({
  * a question to a person is a result: the client calls again with the answer and the sealed state that came with it.
  */
 export function serveStateless(app: App, transport: Transport): Engine {
-  const desk = createDesk(app);
+  const desk = createDesk(async () => app);
   const handle = serveStdio(() => createStatelessServer(app, desk), {
     legacy: 'reject',
     transport: redacted(transport),
@@ -48,11 +49,11 @@ export function serveStateless(app: App, transport: Transport): Engine {
 }
 
 /** A server of this engine, not yet connected; its desk may outlive it. */
-export function createStatelessServer(app: App, desk: Desk = createDesk(app)): Server {
-  const { capabilities } = desk;
+export function createStatelessServer(app: App, desk: Desk = createDesk(async () => app)): Server {
   const server = new Server(serverInfo(app), {
-    capabilities,
+    capabilities: CAPABILITIES,
     instructions: instructionsFor(app),
+    jsonSchemaValidator: answersAreCheckedByUs,
     requestState: {
       verify: (state) => {
         if (!app.genuine(state)) throw new Error('not sealed by this process');
@@ -82,22 +83,16 @@ export function createStatelessServer(app: App, desk: Desk = createDesk(app)): S
       },
     );
   });
-  if (capabilities.resources) {
-    server.setRequestHandler('resources/list', desk.listResources);
-    server.setRequestHandler('resources/templates/list', desk.listTemplates);
-    server.setRequestHandler('resources/read', ({ params }, context) =>
-      desk.read(params.uri, contextOf(context), INVALID_PARAMS),
-    );
-  }
-  if (capabilities.prompts) {
-    server.setRequestHandler('prompts/list', desk.listPrompts);
-    server.setRequestHandler('prompts/get', ({ params }) => desk.getPrompt(params.name, params.arguments));
-  }
-  if (capabilities.completions) {
-    server.setRequestHandler('completion/complete', ({ params }, context) =>
-      desk.complete(params.ref, params.argument, contextOf(context)),
-    );
-  }
+  server.setRequestHandler('resources/list', desk.listResources);
+  server.setRequestHandler('resources/templates/list', desk.listTemplates);
+  server.setRequestHandler('resources/read', ({ params }, context) =>
+    desk.read(params.uri, contextOf(context), INVALID_PARAMS),
+  );
+  server.setRequestHandler('prompts/list', desk.listPrompts);
+  server.setRequestHandler('prompts/get', ({ params }) => desk.getPrompt(params.name, params.arguments));
+  server.setRequestHandler('completion/complete', ({ params }, context) =>
+    desk.complete(params.ref, params.argument, contextOf(context)),
+  );
   return server;
 }
 

@@ -1,7 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import type { App } from '../app.ts';
+import type { About } from './about.ts';
 import { Channel } from './channel.ts';
 import type { Engine } from './engine.ts';
+import { greetingTo } from './greeting.ts';
 import { type Message, Wire } from './wire.ts';
 
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
@@ -13,14 +15,20 @@ interface Served {
   era: 'handshake' | 'stateless' | 'probing';
 }
 
+interface Server extends About {
+  /** The app, made for the first request that needs it. */
+  app(): Promise<App>;
+}
+
 /**
  * Serves one client on a pair of streams. Its first message tells which protocol generation it speaks; only that engine
- * is loaded. A message that claims a version in its `_meta` is of 2026-07-28 or later, any other is older.
+ * is loaded, and an `initialize` is answered before it is. A message that claims a version in its `_meta` is of 2026-07-28
+ * or later, any other is older.
  */
-export function serveStdio(app: App, input: Readable, output: Writable): Engine {
+export function serveStdio(server: Server, input: Readable, output: Writable): Engine {
   const wire = new Wire(input, output, (message) => {
     // In order, although an engine takes a while to load.
-    queue = queue.then(() => handOn(message)).catch(() => app.log('error', 'a message could not be handed on'));
+    queue = queue.then(() => handOn(message)).catch(tell);
   });
   let queue = Promise.resolve();
   let served: Served | undefined;
@@ -31,22 +39,34 @@ export function serveStdio(app: App, input: Readable, output: Writable): Engine 
       await served.engine.close();
       served = undefined;
     }
-    served ??= claimsVersion(message) ? await openStateless() : await openHandshake();
+    served ??= claimsVersion(message) ? await openStateless() : await openHandshake(message);
     if (served.era === 'probing' && message.method !== 'server/discover') served.era = 'stateless';
     served.channel.deliver(message);
   }
 
-  async function openHandshake(): Promise<Served> {
-    const { serveHandshake } = await import('./handshake.ts');
+  async function openHandshake(message: Message): Promise<Served> {
     const channel = new Channel(wire);
-    return { engine: await serveHandshake(app, channel), channel, era: 'handshake' };
+    const greeting = greetingTo(message, server);
+    if (greeting) {
+      await wire.send(greeting);
+      channel.answered(message);
+    }
+    const { serveHandshake } = await import('./handshake.ts');
+    return { engine: await serveHandshake(server, server.app, channel), channel, era: 'handshake' };
   }
 
   async function openStateless(): Promise<Served> {
     const { serveStateless } = await import('./stateless.ts');
     const channel = new Channel(wire);
-    return { engine: serveStateless(app, channel), channel, era: 'probing' };
+    return { engine: serveStateless(await server.app(), channel), channel, era: 'probing' };
   }
+
+  const tell = async (): Promise<void> => {
+    await server.app().then(
+      ({ log }) => log('error', 'a message could not be handed on'),
+      () => undefined,
+    );
+  };
 
   return {
     async drain() {

@@ -1,10 +1,13 @@
-import { ToolError } from '../errors.ts';
+import { badInput, ToolError } from '../errors.ts';
 import { type Delivery, type Destination, entryOf, type Handover, type Slot } from './destination.ts';
 
-const SERVICE = 'telnyx-credentials-mcp';
+export const SERVICE = 'telnyx-credentials-mcp';
+/** The entry of the API key: no secret may be delivered there, in whatever case a system compares names. */
+export const API_KEY_ACCOUNT = 'api-key';
 
 /** The keychain of the operating system: macOS Keychain, Windows Credential Manager, the Secret Service of Linux. */
 export interface Keychain {
+  get(service: string, account: string): string | undefined;
   set(service: string, account: string, value: string): void;
   remove(service: string, account: string): void;
 }
@@ -12,10 +15,25 @@ export interface Keychain {
 /** The real one, loaded when it is first needed: without a secret service its native module is of no use to anyone. */
 export async function systemKeychain(): Promise<Keychain> {
   const { Entry } = await import('@napi-rs/keyring');
+  // Without this, Linux may quietly use the kernel's keyring, which forgets everything when the machine restarts.
+  const entry = (service: string, account: string) =>
+    new Entry(service, account, { linux: { store: 'secret-service' } });
   return {
-    set: (service, account, value) => new Entry(service, account).setPassword(value),
-    remove: (service, account) => void new Entry(service, account).deletePassword(),
+    get: (service, account) => entry(service, account).getPassword() ?? undefined,
+    set: (service, account, value) => entry(service, account).setPassword(value),
+    remove: (service, account) => void entry(service, account).deletePassword(),
   };
+}
+
+/** Writes an entry of its own, reads it back and removes it. Throws when any of that does not work. */
+export function probe(keychain: Keychain): void {
+  const account = `(probe ${process.pid})`;
+  keychain.set(SERVICE, account, 'probe');
+  try {
+    if (keychain.get(SERVICE, account) !== 'probe') throw new Error('it did not keep what it was given');
+  } finally {
+    keychain.remove(SERVICE, account);
+  }
 }
 
 /** An entry `name` of the keychain, which gets the facts and secrets as one JSON text. */
@@ -23,6 +41,9 @@ export function keychainEntry(name: string, open: () => Promise<Keychain>): Dest
   return {
     label: `the keychain entry ${name}`,
     async reserve() {
+      if (name.trim().toLowerCase() === API_KEY_ACCOUNT) {
+        throw badInput(`The keychain entry ${API_KEY_ACCOUNT} is that of the API key.`, 'Choose another name.');
+      }
       try {
         const keychain = await open();
         const probe = `${name} (probe)`;

@@ -27,7 +27,7 @@ const SAYS: Partial<Record<ErrorCode, [message: string, next: string]>> = {
   VALIDATION: ['Telnyx refused the request.', 'Correct the arguments by what Telnyx says and call again.'],
   AUTHENTICATION: [
     'Telnyx did not accept the API key.',
-    'Ask the person to check the key in the settings of this server (TELNYX_API_KEY or TELNYX_API_KEY_FILE) and to restart it. Never ask for the key itself.',
+    'Ask the person to check the key in the settings of this server (TELNYX_API_KEY, TELNYX_API_KEY_FILE, or what telnyx-credentials-mcp login keeps) and to restart it. Never ask for the key itself.',
   ],
   PERMISSION: [
     'The API key is not allowed to do this.',

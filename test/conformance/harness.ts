@@ -77,7 +77,7 @@ function openSessions(app: App) {
       onsessioninitialized: (id) => void sessions.set(id, transport),
       onsessionclosed: (id) => void sessions.delete(id),
     });
-    const engine = await serveHandshake(app, transport);
+    const engine = await serveHandshake(app, async () => app, transport);
     const response = await transport.handleRequest(request);
     if (transport.sessionId === undefined) await engine.close();
     return response;

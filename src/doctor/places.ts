@@ -1,0 +1,77 @@
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { parse, resolve } from 'node:path';
+import { ToolError } from '../errors.ts';
+import { resolveAllowed } from '../secrets/allowed-folder.ts';
+import { commandSink } from '../secrets/command.ts';
+import { type Check, error, type Found, ok, warning } from './check.ts';
+
+const SET_DIRS = 'set TELNYX_MCP_ALLOW_DIRS to the folder of your project';
+const MEND_FILE = 'correct the file that TELNYX_MCP_COMMANDS_FILE names: {"NAME": ["program", "argument"]}';
+
+/** Whether the folders that files with secrets may lie in are there, and not too wide. */
+export const folders: Check = ({ config: { allowDirs, deliverTo } }) => [
+  ...(allowDirs === undefined ? [workingFolder(process.cwd())] : allowDirs.map(allowed)),
+  ...(allowDirs?.length === 0 ? [warning('none is allowed, so no file can get a secret', SET_DIRS)] : []),
+  ...(deliverTo.startsWith('file:') ? reachable(deliverTo.slice('file:'.length), allowDirs) : []),
+];
+
+function workingFolder(path: string): Found {
+  if (!isWide(path)) return ok(`the working folder, ${path}`);
+  return warning('none, since the working folder is a root or a home folder', SET_DIRS);
+}
+
+function allowed(path: string): Found {
+  if (!isFolder(path)) return error(`${path} is not there, or is no folder`, 'correct TELNYX_MCP_ALLOW_DIRS');
+  if (!isWide(resolve(path))) return ok(path);
+  return warning(`${path} is a root or a home folder: any file of yours may be given secrets`, SET_DIRS);
+}
+
+const isWide = (path: string): boolean => path === parse(path).root || path === homedir();
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function reachable(path: string, allowDirs: readonly string[] | undefined): Found[] {
+  try {
+    resolveAllowed(path, allowDirs);
+    return [];
+  } catch (failed) {
+    if (!(failed instanceof ToolError)) throw failed;
+    return [error(failed.message, 'correct TELNYX_MCP_DELIVER_TO or TELNYX_MCP_ALLOW_DIRS')];
+  }
+}
+
+/** Whether each command that secrets can be handed to could be started; none is. */
+export const commands: Check = async ({ config }) => {
+  const { commandsFile, deliverTo } = config;
+  const names = commandsFile === undefined ? [] : namesIn(commandsFile);
+  if (names === undefined) return [error('the commands file cannot be read as a JSON object', MEND_FILE)];
+  const wanted = deliverTo.startsWith('command:') ? [deliverTo.slice('command:'.length)] : [];
+  const problems = new Set<string>();
+  for (const name of new Set([...names, ...wanted])) {
+    try {
+      const slot = await commandSink(name, config).reserve();
+      await slot[Symbol.asyncDispose]();
+    } catch (failed) {
+      if (!(failed instanceof ToolError)) throw failed;
+      problems.add(failed.message.replace(/ Nothing was created\.$/, ''));
+    }
+  }
+  if (problems.size > 0) return [...problems].map((says) => error(says, MEND_FILE));
+  return commandsFile === undefined ? [] : [ok(names.length > 0 ? names.join(', ') : 'the file names none')];
+};
+
+function namesIn(file: string): string[] | undefined {
+  try {
+    const object: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof object === 'object' && object !== null && !Array.isArray(object) ? Object.keys(object) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import module from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { MAIN } from './process.ts';
+
+/** A home of its own, and what a start from it leaves in the cache. */
+function start(prepare: (compiled: string) => void = () => undefined) {
+  const home = mkdtempSync(join(tmpdir(), 'telnyx-mcp-cache-'));
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  const compiled = join(home, 'telnyx-credentials-mcp', 'compiled');
+  prepare(compiled);
+  const env = { PATH: process.env.PATH, HOME: home, XDG_CACHE_HOME: home };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, '--version'], { env, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  return { compiled, kept: readdirSync(compiled, { recursive: true }).length };
+}
+
+// Node 20 has no such cache, and other systems other places.
+const hasCache = 'enableCompileCache' in module && process.platform === 'linux';
+
+test.runIf(hasCache)('compiled code is kept where only its user can write', () => {
+  const { compiled, kept } = start();
+  expect(kept).toBeGreaterThan(0);
+  expect(statSync(compiled).mode & 0o777).toBe(0o700);
+});
+
+test.runIf(hasCache)('a folder that others can write is not used', () => {
+  const { kept } = start((compiled) => {
+    mkdirSync(compiled, { recursive: true });
+    chmodSync(compiled, 0o777);
+  });
+  expect(kept).toBe(0);
+});
+
+test('a home that cannot be written does not keep it from starting', () => {
+  const env = { PATH: process.env.PATH, HOME: '/dev/null', XDG_CACHE_HOME: '/dev/null' };
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, '--version'], { env, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
