@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import type { About } from './about.ts';
 import { Channel } from './channel.ts';
@@ -71,6 +72,8 @@ export function serveStdio(server: Server, input: Readable, output: Writable): E
   return {
     async drain() {
       await queue;
+      // An SDK takes a few turns to hand on what it was given: only then is a call known to be running.
+      await setImmediate();
       await served?.engine.drain();
     },
     close: async () => served?.engine.close(),
