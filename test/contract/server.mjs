@@ -38,5 +38,5 @@ const offers = {
   prompts: [...everything.prompts, ...prompts],
 };
 const app = createApp(loadConfig(process.argv.slice(2)).config, { offers });
-const engine = serveStdio(app, process.stdin, process.stdout);
+const engine = serveStdio({ app: async () => app, sandbox: app.sandbox }, process.stdin, process.stdout);
 process.stdin.once('end', () => engine.drain().then(() => process.exit(0)));
