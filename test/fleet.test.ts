@@ -1,16 +1,12 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { dataOf, errorOf, type Options, type Started, startApp, textOf, yes } from './app.ts';
+import { openLedger } from '../src/rotation/ledger-files.ts';
+import type { Sandbox } from '../src/sandbox/server.ts';
+import { digestOf } from '../src/tools/fleet-select.ts';
+import { dataOf, errorOf, type Options, type Person, type Started, startApp, textOf, yes } from './app.ts';
+import { addMembers, CONNECTION, isMember, latest, ROTATE, rest, successorsIn, type View } from './fleet-account.ts';
 
-interface View {
-  id: string;
-  kind: string;
-  state: string;
-  progress: { total: number; done: number; failed: number; skipped: number; left: number; failures: string[] };
-  warnings: string[];
-  next: string;
-}
 interface Result {
   status: string;
   rotation: View;
@@ -18,6 +14,7 @@ interface Result {
 }
 
 interface Stage extends Started {
+  now(): Date;
   advance(ms: number): void;
   connection: string;
   /** The ids of living credentials on the connection. */
@@ -27,58 +24,48 @@ interface Stage extends Started {
   rest(id: string): Promise<View>;
 }
 
-/** An account with one connection that has so many living credentials of a year, besides its seed. */
+/** A server on an account with one connection that has so many living credentials of a year, besides its seed. */
 async function stage(count: number, options: Options = {}): Promise<Stage> {
   let at = Date.now();
   const now = () => new Date(at);
   const started = await startApp({ person: yes, now, ...options, sandbox: { now, ...options.sandbox } });
   const { world } = started.sandbox;
-  const [template] = [...world.telephony.values()];
-  const free = [...world.connections.values()].find(({ kind }) => kind === 'credential');
-  if (!template || !free) throw new Error('an empty account');
-  const connection = '9990001112223334445';
-  world.connections.set(connection, { ...free, id: connection, connection_name: 'Fleet' });
-  for (let index = 0; index < count; index += 1) {
-    const id = `fleet-member-${index}`;
-    const [created_at, expires_at] = [-30, 300].map((day) =>
-      new Date(at + day * 86_400_000).toISOString().slice(0, 19),
-    );
-    world.telephony.set(id, {
-      ...template,
-      id,
-      name: `phone ${index}`,
-      resource_id: `connection:${connection}`,
-      sip_username: `gencred${index}`,
-      expired: false,
-      created_at: `${created_at}`,
-      expires_at: `${expires_at}`,
-    });
-  }
-  const change = async (name: string, args: Record<string, unknown>) => {
-    const answer = await started.call(name, args);
-    if (answer.isError) throw new Error(textOf(answer));
-    return dataOf<Result>(answer);
-  };
+  addMembers(started.sandbox, count, now());
   return Object.assign(started, {
-    change,
-    connection,
+    change: (name: string, args: Record<string, unknown>) => changeBy(started, name, args),
+    connection: CONNECTION,
+    now,
     advance: (ms: number) => (at += ms),
     members: () =>
       [...world.telephony.values()]
-        .filter((row) => row.resource_id === `connection:${connection}` && !world.isExpired(row))
+        .filter((row) => row.resource_id === `connection:${CONNECTION}` && !world.isExpired(row))
         .map(({ id }) => id),
-    rest: async (id: string) => {
-      for (;;) {
-        const { rotations } = dataOf<{ rotations: View[] }>(await started.call('get_rotation', { id }));
-        const [view] = rotations;
-        if (view && !['in_progress', 'rolling_back'].includes(view.state)) return view;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
+    rest: (id: string) => rest(started, id),
   });
 }
 
-const ROTATE = 'rotate_telephony_credentials';
+async function changeBy(app: Started, name: string, args: Record<string, unknown>): Promise<Result> {
+  const answer = await app.call(name, args);
+  if (answer.isError) throw new Error(textOf(answer));
+  return dataOf<Result>(answer);
+}
+
+/** Another server on the same account and state folder. */
+const beside = (app: Stage, options: Options = {}): Promise<Started> =>
+  startApp({ person: yes, now: app.now, account: app.sandbox, ...options, config: { stateDir: app.stateDir } });
+
+/** The places of what is recorded of a fleet itself. */
+async function placesOf(app: Stage, id: string): Promise<number[]> {
+  return (await openLedger(app.stateDir, app.now).read()).of(id).map(({ n }) => n);
+}
+
+/** The credential that replaced another of the same name. */
+function successorOf(app: Stage, id: string): string {
+  const { name } = app.sandbox.world.telephony.get(id) ?? {};
+  return `${successorsIn(app.sandbox).find((row) => row.name === name)?.id}`;
+}
+
+const CLEAN_UP = 'delete_expired_telephony_credentials';
 
 test('a fleet is rotated after one typed phrase: one successor each, every password delivered once', async () => {
   await using app = await stage(25);
@@ -159,25 +146,25 @@ test('no overlap deletes each old one', async () => {
   await app.rest(rotation.id);
   expect(app.asked[0]?.message).toContain('DELETED AT ONCE');
   expect(app.members()).toHaveLength(6);
-  expect(app.members().some((id) => id.startsWith('fleet-member'))).toBe(false);
+  expect(app.members().some(isMember)).toBe(false);
 });
 
 test('only what fits the filters is rotated, the soonest end first', async () => {
   await using app = await stage(10);
   for (const [id, row] of app.sandbox.world.telephony) {
-    if (id === 'fleet-member-3' || id === 'fleet-member-7') row.expires_at = row.created_at.replace(/^\d{4}/, '2027');
+    if (id === 'member-3' || id === 'member-7') row.expires_at = row.created_at.replace(/^\d{4}/, '2027');
   }
   const soon = { connection_id: app.connection, expiring_within: '400d', limit: 2 };
   const { rotation } = await app.change(ROTATE, soon);
   await app.rest(rotation.id);
-  const gone = [...app.sandbox.world.telephony.values()].filter(({ id }) => id.startsWith('fleet-member'));
+  const gone = [...app.sandbox.world.telephony.values()].filter(({ id }) => isMember(id));
   expect(gone.filter((row) => app.sandbox.world.isExpired(row))).toEqual([]);
   expect(app.members()).toHaveLength(12);
 });
 
 test('a credential that is being rotated by itself is left to that', async () => {
   await using app = await stage(4);
-  await app.change('rotate_telephony_credential', { id: 'fleet-member-1' });
+  await app.change('rotate_telephony_credential', { id: 'member-1' });
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection, expiring_within: '365d' });
   const view = await app.rest(rotation.id);
   // The successor made by the first rotation is one of the fleet, the old one is not.
@@ -188,26 +175,26 @@ test('a credential that is being rotated by itself is left to that', async () =>
 test('expired credentials are deleted, each looked at again', async () => {
   await using app = await stage(9);
   app.advance(301 * 86_400_000);
-  const all = () => [...app.sandbox.world.telephony.values()].filter(({ id }) => id.startsWith('fleet-member'));
+  const all = () => [...app.sandbox.world.telephony.values()].filter(({ id }) => isMember(id));
   expect(all()).toHaveLength(9);
   app.sandbox.fault({
     method: 'GET',
-    path: '/telephony_credentials/fleet-member-4',
+    path: '/telephony_credentials/member-4',
     meanwhile: (world) => {
-      const row = world.telephony.get('fleet-member-4');
+      const row = world.telephony.get('member-4');
       if (row) row.expires_at = '2090-01-01T00:00:00';
     },
   });
-  const { rotation } = await app.change('delete_expired_telephony_credentials', { connection_id: app.connection });
+  const { rotation } = await app.change(CLEAN_UP, { connection_id: app.connection });
   const view = await app.rest(rotation.id);
   expect(app.asked[0]?.requestedSchema.properties.phrase?.description).toBe('Type: delete 9 expired credentials');
   expect(view).toMatchObject({ kind: 'clean-up', state: 'done', progress: { done: 8, skipped: 1 } });
-  expect(all().map(({ id }) => id)).toEqual(['fleet-member-4']);
+  expect(all().map(({ id }) => id)).toEqual(['member-4']);
 });
 
 test('a call answers within its time while its fleet runs on', async () => {
-  await using app = await stage(40, { limits: { requestMs: 2000, callMs: 3000, recoveryMs: 500 } });
-  app.sandbox.latencyMs = 50;
+  await using app = await stage(40, { limits: { requestMs: 5000, callMs: 6000, recoveryMs: 500 } });
+  app.sandbox.latencyMs = 400;
   const { status, rotation } = await app.change(ROTATE, { connection_id: app.connection });
   expect({ status, state: rotation.state }).toEqual({ status: 'in_progress', state: 'in_progress' });
   app.sandbox.latencyMs = 0;
@@ -224,12 +211,214 @@ test('a server that ends leaves its fleet where the next one goes on', async () 
   await begun;
   app.sandbox.latencyMs = 0;
   app.advance(60_000);
-  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation'));
-  expect(rotations[0]).toMatchObject({ kind: 'fleet', state: 'stopped' });
-  await app.change('continue_rotation', { id: rotations[0]?.id });
-  expect(await app.rest(`${rotations[0]?.id}`)).toMatchObject({ state: 'done', progress: { done: 40 } });
+  const left = await latest(app);
+  expect(left).toMatchObject({ kind: 'fleet', state: 'stopped' });
+  await app.change('continue_rotation', { id: left?.id });
+  expect(await app.rest(`${left?.id}`)).toMatchObject({ state: 'done', progress: { done: 40 } });
   expect(app.members()).toHaveLength(80);
 });
+
+test('undoing a fleet leaves a successor alone that was rotated in its turn', async () => {
+  await using app = await stage(10);
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  await app.rest(rotation.id);
+  const inUse = successorOf(app, 'member-3');
+  const later = await app.change('rotate_telephony_credential', { id: inUse });
+  await app.change('roll_back_rotation', { id: rotation.id });
+  expect(app.asked.at(-1)?.message).toContain('in their turn: 1.');
+  expect(app.asked.at(-1)?.requestedSchema.properties.phrase?.description).toBe('Type: roll back 9 credentials');
+  const view = await app.rest(rotation.id);
+  expect(view).toMatchObject({ state: 'rolled_back', progress: { done: 9, skipped: 1, left: 0 } });
+  expect(view.warnings[0]).toContain(
+    `member-3 was left alone. Its successor was rotated in its turn, by ${later.rotation.id}`,
+  );
+  // The ten old ones, and of the successors the one in use and the one that replaces it.
+  expect(app.members().filter(isMember)).toHaveLength(10);
+  expect(app.members().filter((id) => !isMember(id))).toHaveLength(2);
+  expect(app.members()).toContain(inUse);
+
+  // Once the later one is undone, nothing holds it any more.
+  await app.change('roll_back_rotation', { id: later.rotation.id });
+  await app.change('roll_back_rotation', { id: rotation.id });
+  expect(await app.rest(rotation.id)).toMatchObject({ state: 'rolled_back', progress: { done: 10, skipped: 0 } });
+  expect(app.members().every(isMember)).toBe(true);
+});
+
+test('a successor that someone is at this moment is not deleted', async () => {
+  await using app = await stage(3);
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  await app.rest(rotation.id);
+  const inUse = successorOf(app, 'member-1');
+  const rotating = await openLedger(app.stateDir, app.now).lock(inUse);
+  await app.change('roll_back_rotation', { id: rotation.id });
+  expect(await app.rest(rotation.id)).toMatchObject({ state: 'stopped', progress: { done: 2, left: 1 } });
+  expect(app.members()).toContain(inUse);
+  await rotating?.[Symbol.asyncDispose]();
+  await app.change('continue_rotation', { id: rotation.id });
+  expect(app.asked.at(-1)?.message).toContain('Go on undoing the rotation of 1');
+  expect(await app.rest(rotation.id)).toMatchObject({ state: 'rolled_back', progress: { done: 3 } });
+  expect(app.members()).not.toContain(inUse);
+});
+
+test('a fleet that has a fleet after it is not undone before that', async () => {
+  await using app = await stage(4);
+  const first = (await app.change(ROTATE, { connection_id: app.connection })).rotation;
+  await app.rest(first.id);
+  const second = (await app.change(ROTATE, { connection_id: app.connection })).rotation;
+  await app.rest(second.id);
+  const refused = errorOf(await app.call('roll_back_rotation', { id: first.id }));
+  expect(refused).toMatchObject({ code: 'CONFLICT', next: 'Roll that one back first.' });
+  expect(refused.message).toContain(second.id);
+  for (const { id } of [second, first]) {
+    await app.change('roll_back_rotation', { id });
+    expect(await app.rest(id)).toMatchObject({ state: 'rolled_back', progress: { done: 4 } });
+  }
+  expect(app.members()).toHaveLength(4);
+});
+
+test('what has no way back does not keep the others of a fleet from going back', async () => {
+  await using app = await stage(8);
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  await app.rest(rotation.id);
+  const gone = ['member-0', 'member-1', 'member-2', 'member-3'];
+  for (const id of gone) app.sandbox.world.telephony.delete(id);
+  await app.change('roll_back_rotation', { id: rotation.id });
+  const view = await app.rest(rotation.id);
+  expect(view).toMatchObject({ state: 'rolled_back', progress: { done: 4, skipped: 4, failed: 0 } });
+  expect(view.warnings).toHaveLength(4);
+  expect(app.members()).toHaveLength(8);
+});
+
+test('a fleet that runs is stopped and undone at once', async () => {
+  await using app = await stage(40);
+  app.sandbox.latencyMs = 200;
+  const begun = app.change(ROTATE, { connection_id: app.connection, overlap: '0' });
+  while (successorsIn(app.sandbox).length < 5) await new Promise((resolve) => setTimeout(resolve, 5));
+  const { id = '' } = (await latest(app)) ?? {};
+  const turned = await app.change('roll_back_rotation', { id });
+  expect(app.asked.at(-1)?.message).toContain(
+    'Stop this fleet, and undo what it did by then to 40 telephony credentials',
+  );
+  expect(turned.rotation.state).toMatch(/rolling_back|rolled_back/);
+  app.sandbox.latencyMs = 0;
+  await begun;
+  const { progress, state } = await app.rest(id);
+  expect(state).toBe('rolled_back');
+  // Those whose old one was deleted before keep their successor; it stopped on its way, so not all are of them.
+  expect(progress.done + progress.skipped).toBe(40);
+  expect(progress.skipped).toBeLessThan(40);
+  expect(app.members()).toHaveLength(40);
+  expect(app.members().filter((id) => !isMember(id))).toHaveLength(progress.skipped);
+  const places = await placesOf(app, id);
+  expect(places).toEqual(places.map((_, index) => index));
+});
+
+test.each(['roll_back_rotation', 'continue_rotation'])(
+  '%s is refused while another process runs the fleet',
+  async (name) => {
+    await using app = await stage(40);
+    await using other = await beside(app);
+    app.sandbox.latencyMs = 20;
+    const begun = app.change(ROTATE, { connection_id: app.connection });
+    while (app.members().length < 50) await new Promise((resolve) => setTimeout(resolve, 5));
+    const { id } = (await latest(app)) ?? {};
+    const refused = errorOf(await other.call(name, { id }));
+    expect(refused.code).toBe('CONFLICT');
+    expect(refused.next).toContain('get_rotation');
+    expect(other.asked).toEqual([]);
+    app.sandbox.latencyMs = 0;
+    await begun;
+    expect(await app.rest(`${id}`)).toMatchObject({ state: 'done', progress: { done: 40 } });
+    await changeBy(other, 'roll_back_rotation', { id });
+    expect(await rest(other, `${id}`)).toMatchObject({ state: 'rolled_back', progress: { done: 40 } });
+    expect(app.members()).toHaveLength(40);
+  },
+);
+
+test('two processes that undo a fleet at once turn it back once', async () => {
+  await using app = await stage(20);
+  await using other = await beside(app);
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  await app.rest(rotation.id);
+  app.sandbox.latencyMs = 20;
+  const answers = await Promise.all(
+    [app, app, other, other].map((one) => one.call('roll_back_rotation', { id: rotation.id })),
+  );
+  for (const answer of answers) if (answer.isError) expect(errorOf(answer).code).toBe('CONFLICT');
+  await Promise.all([app, other].map((one) => rest(one, rotation.id)));
+  app.sandbox.latencyMs = 0;
+  expect(await rest(app, rotation.id)).toMatchObject({ state: 'rolled_back', progress: { done: 20 } });
+  expect(app.members()).toHaveLength(20);
+  const entries = (await openLedger(app.stateDir, app.now).read()).of(rotation.id);
+  expect(entries.map(({ n }) => n)).toEqual(entries.map((_, index) => index));
+  expect(entries.filter(({ event }) => event.type === 'turned_back')).toHaveLength(1);
+});
+
+test('a yes for some members of a fleet is none for as many others', async () => {
+  const rounds: (() => Promise<unknown>)[] = [];
+  const person: Person = async (asked) => {
+    if (asked.message.includes('Undo the rotation of 3')) await rounds.shift()?.();
+    return yes(asked);
+  };
+  await using app = await stage(4, { person });
+  await using other = await beside(app);
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  await app.rest(rotation.id);
+  const [first, second] = [successorOf(app, 'member-0'), successorOf(app, 'member-1')];
+  const later = await changeBy(other, 'rotate_telephony_credential', { id: first });
+  // While the person reads, one of the three is taken out, and the fourth comes in.
+  rounds.push(async () => {
+    await changeBy(other, 'roll_back_rotation', { id: later.rotation.id });
+    await changeBy(other, 'rotate_telephony_credential', { id: second });
+  });
+  const asked = app.asked.length;
+  await app.change('roll_back_rotation', { id: rotation.id });
+  await app.rest(rotation.id);
+  const questions = app.asked.slice(asked).map(({ message }) => message.replace(/selection \w+/, 'selection'));
+  expect(questions).toHaveLength(2);
+  expect(questions[0]).toBe(questions[1]);
+  expect(app.members()).toContain(second);
+  expect(app.members()).not.toContain(first);
+});
+
+test('the question of a fleet names the same members the same, in whatever order', () => {
+  expect(digestOf(['b', 'a', 'c'])).toBe(digestOf(['c', 'b', 'a']));
+  expect(digestOf(['a', 'b'])).not.toBe(digestOf(['a', 'c']));
+});
+
+const slow: [string, string, Record<string, unknown>, (sandbox: Sandbox) => void, RegExp][] = [
+  // What comes when a call should be about to answer does not count.
+  ['is long', ROTATE, { older_than: '1d' }, makeSlow, /^Only 250 of \d+/],
+  ['hangs on the way', ROTATE, { older_than: '1d' }, hangOn(4), /^Only \d+ of \d+/],
+  ['hangs on the way', CLEAN_UP, {}, hangOn(2), /^Only \d+ of \d+/],
+  ['hangs at once', CLEAN_UP, {}, hangOn(1), /^Only 0 of an unknown number/],
+];
+
+function makeSlow(sandbox: Sandbox): void {
+  sandbox.latencyMs = 3000;
+}
+
+function hangOn(page: number) {
+  return (sandbox: Sandbox) =>
+    sandbox.fault({ method: 'GET', path: '/telephony_credentials', skip: page - 1, hang: 'before' });
+}
+
+test.each(slow)(
+  'a list that %s is not waited for by %s, nor is a part of it enough',
+  async (_, tool, args, spoil, says) => {
+    const limits = { requestMs: 7000, callMs: 7000, recoveryMs: 500 };
+    await using app = await stage(3, { limits, sandbox: { credentials: 5000 } });
+    spoil(app.sandbox);
+    const refused = errorOf(await app.call(tool, args));
+    expect(refused).toMatchObject({ code: 'TIMEOUT', message: expect.stringMatching(says) });
+    expect(refused.next).toContain('connection_id');
+    expect(app.asked).toEqual([]);
+    expect(app.sandbox.requests.every(({ method }) => method === 'GET')).toBe(true);
+    // What Telnyx narrows itself comes in time.
+    const { plan } = await app.change(ROTATE, { connection_id: app.connection, dry_run: true });
+    expect(plan?.requests[0]).toContain('3 credentials');
+  },
+);
 
 const bad: [string, Record<string, unknown>, string][] = [
   ['no filter', {}, 'Say which ones'],
@@ -243,6 +432,16 @@ test.each(bad)('%s is refused before anybody is asked', async (_, args, says) =>
   expect(app.asked).toEqual([]);
 });
 
+test('a tag that has no room for all successors is refused before anybody is asked', async () => {
+  await using app = await stage(999);
+  for (const row of app.sandbox.world.telephony.values()) if (isMember(row.id)) row.tag = 'nearly full';
+  const order = { connection_id: app.connection, new_tag: 'nearly full' };
+  const refused = errorOf(await app.call(ROTATE, { ...order, limit: 2 }));
+  expect(refused).toMatchObject({ code: 'BAD_INPUT', message: expect.stringContaining('room for 1 more') });
+  expect(app.asked).toEqual([]);
+  expect((await app.change(ROTATE, { ...order, limit: 1 })).rotation.state).toBe('done');
+});
+
 test('a person who declines changes nothing', async () => {
   await using app = await stage(5, {
     person: () => ({ action: 'accept', content: { phrase: 'rotate 4 credentials' } }),
@@ -254,7 +453,7 @@ test('a person who declines changes nothing', async () => {
 test('a filter cannot dress up the question', async () => {
   await using app = await stage(2);
   for (const row of app.sandbox.world.telephony.values()) {
-    if (row.id.startsWith('fleet-member')) row.name = 'safe\u202e\u2066x';
+    if (isMember(row.id)) row.name = 'safe\u202e\u2066x';
   }
   await app.change(ROTATE, { name: 'safe\u202e\u2066x' });
   expect(app.asked[0]?.message).toContain('with the name "safe x"');

@@ -208,6 +208,24 @@ test('a rotation whose successor was rotated goes back last', async () => {
   expect((await app.rotation('roll_back_rotation', { id: first.rotation.id })).rotation.state).toBe('rolled_back');
 });
 
+test('a successor that was never recorded, and then rotated by hand, is not deleted by a rollback', async () => {
+  await using app = await stage({ limits: { requestMs: 5000, callMs: 8000, recoveryMs: 1000 } });
+  const old = await app.old();
+  const before = new Set(app.sandbox.world.telephony.keys());
+  app.sandbox.fault({ method: 'POST', path: '/telephony_credentials', reset: 'after' });
+  app.sandbox.fault({ method: 'GET', path: '/telephony_credentials', times: 8, respond: { status: 500 } });
+  expect((await app.call('rotate_telephony_credential', { id: old.id })).isError).toBe(true);
+  const [stray = ''] = [...app.sandbox.world.telephony.keys()].filter((id) => !before.has(id));
+  expect(stray).not.toBe('');
+  app.sandbox.clearFaults();
+  const { rotation: later } = await app.rotate({ id: stray });
+  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation'));
+  const first = rotations.find(({ id }) => id !== later.id);
+  app.advance(60_000);
+  expect(errorOf(await app.call('roll_back_rotation', { id: first?.id })).message).toContain(later.id);
+  expect(app.sandbox.world.telephony.has(stray)).toBe(true);
+});
+
 const noes: [string, Person][] = [
   ['declines', () => ({ action: 'decline' })],
   ['does not answer', () => ({ action: 'cancel' })],

@@ -1,6 +1,7 @@
 import type { FleetWish } from '../rotation/events.ts';
 import type { Entry } from '../rotation/ledger.ts';
 import type { Records } from '../rotation/records.ts';
+import { isUndone } from '../rotation/rotated-on.ts';
 import { type Rotation, rotationFrom } from '../rotation/rotation.ts';
 import { left, stateOf } from '../rotation/steps.ts';
 
@@ -56,8 +57,10 @@ export function fleetFrom(entries: readonly Entry[]): Fleet | undefined {
     else if (event.type === 'turned_back') fleet.turnedBackAt = at;
     else if (event.type === 'done' && event.of !== undefined) deleted.add(event.of);
     else if (event.type === 'failed' && event.of !== undefined) failed.set(event.of, event);
-    if (event.type === 'resumed' || event.type === 'turned_back')
-      Object.assign(fleet, { resumedAt: at, stopped: undefined });
+    if (event.type !== 'resumed' && event.type !== 'turned_back') continue;
+    Object.assign(fleet, { resumedAt: at, stopped: undefined });
+    // What kept a member from being undone may have passed: each is looked at anew.
+    if (fleet.turnedBackAt !== undefined) skipped.clear();
   }
   return fleet;
 }
@@ -91,7 +94,8 @@ function standingOf(fleet: Fleet, member: string, rotation: Rotation | undefined
   const back = fleet.turnedBackAt !== undefined;
   if (!rotation) return back ? 'done' : fleet.skipped.has(member) ? 'skipped' : 'left';
   const state = stateOf(rotation, now);
-  if (back && ['rolled_back', 'given_up'].includes(state)) return 'done';
+  if (back && isUndone(rotation, now)) return 'done';
+  if (back && fleet.skipped.has(member)) return 'skipped';
   // Someone has taken this one out of the fleet.
   if (state === 'rolled_back') return 'skipped';
   if (!back && ['overlap', 'old_one_left', 'done'].includes(state)) return 'done';

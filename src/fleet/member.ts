@@ -2,10 +2,11 @@ import { ToolError } from '../errors.ts';
 import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { FleetWish, RotationEvent } from '../rotation/events.ts';
 import { endOf, lookUp, oldOf } from '../rotation/parties.ts';
+import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
 import type { Rotation } from '../rotation/rotation.ts';
-import { record, run } from '../rotation/run.ts';
+import { run } from '../rotation/run.ts';
 import { stateOf } from '../rotation/steps.ts';
-import { tooLate } from '../rotation/telephony-undo.ts';
+import { turnBack } from '../rotation/turn-back.ts';
 import type { Work } from '../rotation/work.ts';
 import { deleteTelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Fleet } from './fleet.ts';
@@ -29,7 +30,7 @@ export function serve(
     () =>
       fleet.turnedBackAt === undefined
         ? rotate(fleet.id, wish, member, rotation, work, note)
-        : rollBack(rotation, work),
+        : rollBack(rotation, work, note),
     async () => {
       throw new ToolError('CONFLICT', 'Another call or process is at this credential.', 'Continue the fleet later.');
     },
@@ -64,12 +65,24 @@ async function rotate(
   await run(begun, work, { slot, mayDelete });
 }
 
-async function rollBack(rotation: Rotation | undefined, work: Work): Promise<void> {
-  if (!rotation || ['rolled_back', 'given_up'].includes(stateOf(rotation, work.now()))) return;
-  const old = await lookUp(work.http, rotation.old.id);
-  if (!old || old.expired) throw tooLate(old ? 'has expired' : 'is deleted');
-  const turned = rotation.turnedBackAt ? rotation : await record(work, rotation.id, { type: 'turned_back' });
-  await run(turned, work, { mayDelete: true });
+/** Leaves alone what has no way back, or whose successor is the old one of another rotation by now. */
+async function rollBack(rotation: Rotation | undefined, work: Work, note: Note): Promise<void> {
+  const now = work.now();
+  if (!rotation || isUndone(rotation, now)) return;
+  const skip = (why: string) => note({ type: 'skipped', of: rotation.old.id, note: why });
+  const later = rotatedOnBy(rotation, await work.ledger.read(), now);
+  if (later) {
+    return skip(
+      `Its successor was rotated in its turn, by ${later.fleet ?? later.id}: roll that back first, then this again.`,
+    );
+  }
+  if (rotation.turnedBackAt === undefined) {
+    const old = await lookUp(work.http, rotation.old.id);
+    if (!old || old.expired) {
+      return skip(`It ${old ? 'has expired' : 'is deleted'}, and nothing brings it back: its successor was kept.`);
+    }
+  }
+  await run(await turnBack(rotation, work), work, { mayDelete: true });
 }
 
 /** Looks once more before it deletes: what was expired when the person agreed must be so still. */

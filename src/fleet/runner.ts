@@ -1,34 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ToolError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { RotationEvent } from '../rotation/events.ts';
-import { rotationFrom } from '../rotation/rotation.ts';
+import type { Ledger } from '../rotation/ledger.ts';
 import type { Work } from '../rotation/work.ts';
-import { type Fleet, fleetFrom, isAtRest, standings } from './fleet.ts';
-import { serve } from './member.ts';
-
-// Enough to keep the requests that may be under way busy while some members wait.
-const AT_ONCE = 16;
+import { Run, type Way } from './run.ts';
 
 /** The fleets that run in this process, beside its calls. */
 export interface Fleets {
-  /** Starts a fleet, unless it runs here or elsewhere; resolves when it has come to rest, or stopped. */
-  run(id: string): Promise<void>;
+  /**
+   * Lets a fleet go on the way it goes, or undoes it from here on: one that runs here goes no step further then, and
+   * turns. Resolves when it has come to rest, or stopped. Throws `CONFLICT` when another process runs it, and what
+   * cannot be recorded.
+   */
+  run(id: string, way: Way): Promise<void>;
   isRunning(id: string): boolean;
   /** Stops where a next process can go on. */
   close(): Promise<void>;
 }
 
+interface Running {
+  /** With the lock of the fleet. */
+  begun: Promise<Begun>;
+  ended: Promise<void>;
+}
+
+interface Begun {
+  run: Run;
+  lock: AsyncDisposable;
+}
+
 /** `work` gives what a fleet needs for as long as it runs, until the signal. */
 export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: Log): Fleets {
-  const running = new Map<string, Promise<void>>();
+  const running = new Map<string, Running>();
   const ending = new AbortController();
 
-  async function go(id: string): Promise<void> {
+  async function begin(id: string, way: Way): Promise<Begun> {
     const means = await work(ending.signal);
-    const lock = await means.ledger.lock(`fleet-${id}`);
-    if (!lock) return;
+    const lock = await lockOf(id, means.ledger);
+    const run = new Run(id, means, ending.signal);
+    await run.begin(way).catch(async (error: unknown) => {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    });
+    return { run, lock };
+  }
+
+  async function finish(id: string, { run, lock }: Begun): Promise<void> {
     try {
-      await new Run(id, means, ending.signal).toTheEnd();
+      await run.toTheEnd();
     } catch (error) {
       // What is recorded is enough to go on from; a fleet that is cut off needs no more than that.
       if (!ending.signal.aborted)
@@ -38,86 +57,49 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
     }
   }
 
+  function start(id: string, way: Way): Running {
+    const begun = begin(id, way);
+    const ended = begun.then((known) => finish(id, known)).finally(() => running.delete(id));
+    const known = { begun, ended };
+    running.set(id, known);
+    return known;
+  }
+
   return {
     isRunning: (id) => running.has(id),
-    async run(id) {
-      if (!running.has(id))
-        running.set(
-          id,
-          go(id).finally(() => running.delete(id)),
-        );
-      await running.get(id);
+    async run(id, way) {
+      for (let known = running.get(id); known; known = running.get(id)) {
+        const { run } = await known.begun;
+        const joined = way === 'on' || (await run.turnBack());
+        await known.ended;
+        if (joined) return;
+      }
+      await start(id, way).ended;
     },
     async close() {
       ending.abort();
-      await Promise.all(running.values());
+      await Promise.allSettled([...running.values()].map(({ ended }) => ended));
     },
   };
 }
 
-/** One run of a fleet: canaries one by one, then the others some at a time, until too many have failed. */
-class Run {
-  readonly #id: string;
-  readonly #work: Work;
-  readonly #signal: AbortSignal;
-  #next = 0;
-  #failures = 0;
-  #last = '';
+/** Throws `CONFLICT` while a fleet runs anywhere. */
+export async function refuseRunning(id: string, ledger: Ledger): Promise<void> {
+  await using _ = await lockOf(id, ledger);
+}
 
-  constructor(id: string, work: Work, signal: AbortSignal) {
-    this.#id = id;
-    this.#work = work;
-    this.#signal = signal;
+const TRIES = 5;
+
+async function lockOf(id: string, ledger: Ledger): Promise<AsyncDisposable> {
+  for (let tries = 1; tries <= TRIES; tries += 1) {
+    const lock = await ledger.lock(`fleet-${id}`);
+    if (lock) return lock;
+    // Whoever only looks whether it runs holds it for a moment.
+    await sleep(10 * tries);
   }
-
-  async toTheEnd(): Promise<void> {
-    const before = (await this.#work.ledger.read()).of(this.#id);
-    this.#next = (before.at(-1)?.n ?? -1) + 1;
-    await this.#note({ type: 'resumed' });
-    const records = await this.#work.ledger.read();
-    const fleet = fleetFrom(records.of(this.#id));
-    if (!fleet || fleet.members.length < fleet.expected) return;
-    const all = standings(fleet, records, this.#work.now());
-    const left = fleet.members.filter((id) => !isAtRest(all.get(id)?.standing ?? 'left'));
-    const most = fleet.job === 'rotate' ? fleet.wish.stop_after_failures : 3;
-    const canaries = fleet.job === 'rotate' && !fleet.turnedBackAt ? fleet.members.slice(0, fleet.wish.canary) : [];
-    for (const canary of canaries.filter((id) => left.includes(id))) {
-      await this.#serve(fleet, canary);
-      if (this.#failures > 0) return this.#stop(`The canary failed: ${this.#last}`);
-      if (this.#signal.aborted) return;
-    }
-    const rest = left.filter((id) => !canaries.includes(id)).values();
-    const worker = async (): Promise<void> => {
-      for (const member of rest) {
-        await this.#serve(fleet, member);
-        if (this.#failures >= most || this.#signal.aborted) return;
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
-    if (this.#failures >= most) await this.#stop(`${this.#failures} members failed, the last with: ${this.#last}`);
-  }
-
-  async #serve(fleet: Fleet, member: string): Promise<void> {
-    try {
-      const records = await this.#work.ledger.read();
-      const rotations = records.ofCredential(member).map((id) => records.of(id));
-      const own = rotations.findLast(([first]) => first?.event.type === 'began' && first.event.fleet === fleet.id);
-      await serve(fleet, member, own && rotationFrom(own), this.#work, this.#note);
-    } catch (error) {
-      if (this.#signal.aborted) return;
-      if (!(error instanceof ToolError)) throw error;
-      this.#failures += 1;
-      this.#last = error.message;
-    }
-  }
-
-  /** Members are served at once, but what is said of the fleet has an order: the next place is taken before any wait. */
-  readonly #note = async (event: RotationEvent): Promise<void> => {
-    const n = this.#next++;
-    await this.#work.ledger.append({ rotation: this.#id, n, at: this.#work.now().toISOString(), event });
-  };
-
-  #stop(note: string): Promise<void> {
-    return this.#note({ type: 'stopped', note });
-  }
+  throw new ToolError(
+    'CONFLICT',
+    'Another process, or call, is at work on this fleet right now. Nothing was changed by this call.',
+    'Call get_rotation with this id to see how far it is, and call again when it gets no further; to undo it meanwhile, ask where it runs.',
+  );
 }

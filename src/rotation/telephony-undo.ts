@@ -7,6 +7,7 @@ import {
 import type { StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
 import { lookUp, successorLives, unlessGone } from './parties.ts';
+import { refuseWhenReplaced } from './rotated-on.ts';
 import { factsOf, type TelephonyRotation } from './rotation.ts';
 import { markOf } from './telephony.ts';
 import type { Doing, Handler } from './work.ts';
@@ -46,6 +47,8 @@ async function remove({ rotation, work, record, intend }: Telephony) {
     if (made === 'later') return made;
   }
   const ids = new Set([...(known === undefined ? [] : [known]), ...(await find()).map(({ id }) => id)]);
+  // One that a crash kept from being recorded may have been found, and rotated, by hand.
+  await refuseWhenReplaced(ids, work);
   if (ids.size > 0 || record) await intend();
   for (const id of ids) await deleteTelephonyCredential(work.http, id).catch(unlessGone);
   return ids.size > 0 ? {} : { note: 'No successor had been made.' };

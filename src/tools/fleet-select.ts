@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { badInput } from '../errors.ts';
+import { badInput, ToolError } from '../errors.ts';
 import { rotationFrom } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
 import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
-import type { TelephonyFilters } from '../telnyx/telephony-credentials.ts';
+import { listTelephonyCredentials, type TelephonyFilters } from '../telnyx/telephony-credentials.ts';
 import type { Deps } from '../tool.ts';
 
 /** The credentials an order for many is about, soonest end first. */
@@ -11,7 +11,6 @@ export interface Selection {
   ids: string[];
   /** How many more would fit, but for the limit. */
   more: number;
-  /** Stays the same as long as they are the same: a person agrees to these and no others. */
   digest: string;
 }
 
@@ -22,45 +21,98 @@ export interface Aged {
   expiredBefore?: Date | undefined;
 }
 
+/** What is kept of a row that fits: there may be half a million. */
+type Candidate = Pick<LeanTelephony, 'id' | 'expires' | 'created'>;
+
+// What a call still has to do with its selection: sort it, record it, answer.
+const TO_ACT_MS = 2000;
+
 // A call asks and acts on one reading: a second would take as long again, and might differ.
 const made = new WeakMap<Deps, Promise<Selection>>();
 
-/** What fits, read once for each call. Throws `BAD_INPUT` when nothing does. */
+/** What fits, read once for each call. Throws `BAD_INPUT` when nothing does, `TIMEOUT` when there is too much to read. */
 export function select(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
   const selection = made.get(deps) ?? pick(filters, aged, limit, deps);
   made.set(deps, selection);
   return selection;
 }
 
+/** The same for the same ids in any order, short enough for a question: a person agrees to these and no others. */
+export const digestOf = (ids: readonly string[]): string =>
+  createHash('sha256').update(ids.toSorted().join()).digest('hex').slice(0, 8);
+
 /** Reads the list and picks from it, leaving out what is being rotated already. */
 async function pick(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
   const now = deps.now();
-  const fitting = new Map<string, LeanTelephony>();
-  const visit = (row: LeanTelephony): void => {
-    if (fits(row, aged, now)) fitting.set(row.id, row);
-    else fitting.delete(row.id);
-  };
-  await visitTelephony(deps.http, filters, visit, { progress: deps.progress });
+  const fitting = await read(filters, (row) => fits(row, aged, now), deps);
   const records = await deps.ledger.read();
-  const isBusy = ({ id }: LeanTelephony): boolean =>
+  const isBusy = ({ id }: Candidate): boolean =>
     records.ofCredential(id).some((rotation) => {
       const known = rotationFrom(records.of(rotation));
       return known !== undefined && !isOver(stateOf(known, now));
     });
-  const sorted = [...fitting.values()]
+  const sorted = fitting
     .filter((row) => filters.status === 'expired' || !isBusy(row))
-    .sort((a, b) => end(a) - end(b) || (a.created ?? 0) - (b.created ?? 0) || a.id.localeCompare(b.id));
+    .sort((a, b) => end(a) - end(b) || (a.created ?? 0) - (b.created ?? 0) || (a.id < b.id ? -1 : 1));
   if (sorted.length === 0) throw badInput('No credential fits.', 'Look with list_telephony_credentials.');
   const ids = sorted.slice(0, limit).map(({ id }) => id);
-  const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 8);
-  return { ids, more: sorted.length - ids.length, digest };
+  return { ids, more: sorted.length - ids.length, digest: digestOf(ids) };
+}
+
+/** The rows that fit, of the whole list: nothing is chosen from a part of it. */
+async function read(
+  filters: TelephonyFilters,
+  fits: (row: LeanTelephony) => boolean,
+  { http, progress, timeLeft }: Deps,
+): Promise<Candidate[]> {
+  const fitting = new Map<string, Candidate>();
+  let seen = 0;
+  let rows: number | undefined;
+  const visit = (row: LeanTelephony, again: boolean): void => {
+    if (!again) seen += 1;
+    const { id, expires, created } = row;
+    if (fits(row)) fitting.set(id, { id, expires, created });
+    else fitting.delete(id);
+  };
+  const watch = {
+    stopped: () => timeLeft() < TO_ACT_MS,
+    progress: (done: number, pages?: number, total?: number) => {
+      rows = total;
+      progress(done, pages);
+    },
+  };
+  const { whole } = await visitTelephony(http, filters, visit, watch).catch((error: unknown) => {
+    if (error instanceof ToolError && error.code === 'TIMEOUT') return { whole: false };
+    throw error;
+  });
+  if (whole) return [...fitting.values()];
+  throw new ToolError(
+    'TIMEOUT',
+    `Only ${seen} of ${rows ?? 'an unknown number of'} credentials could be read in the time of a call, so which of them fit is not known. Nothing was changed.`,
+    'Give what Telnyx itself can narrow the list by: connection_id, also tag or name where this tool takes them. If that is given already, call again later.',
+  );
 }
 
 // One that never expires can wait; larger than any date, yet a number to reckon with.
-const end = ({ expires }: LeanTelephony): number => expires ?? Number.MAX_SAFE_INTEGER;
+const end = ({ expires }: Candidate): number => expires ?? Number.MAX_SAFE_INTEGER;
 
 function fits(row: LeanTelephony, { expiringWithin, olderThan, expiredBefore }: Aged, now: Date): boolean {
   if (expiringWithin !== undefined && end(row) > now.getTime() + expiringWithin * 1000) return false;
   if (expiredBefore !== undefined && end(row) >= expiredBefore.getTime()) return false;
   return olderThan === undefined || (row.created !== null && row.created < now.getTime() - olderThan * 1000);
+}
+
+// As Telnyx documents it: a successor more would be refused its tag, and its fleet could not be finished.
+const TAG_HOLDS = 1000;
+
+/** Throws `BAD_INPUT` when a tag has not room for so many more. */
+export async function refuseFullTag(tag: string | undefined, more: number, { http }: Deps): Promise<void> {
+  if (tag === undefined) return;
+  const { rows, total = rows.length } = await listTelephonyCredentials(http, { tag }, { offset: 0, limit: 1 });
+  const room = Math.max(0, TAG_HOLDS - total);
+  if (more <= room) return;
+  throw badInput(
+    `A tag holds ${TAG_HOLDS} credentials at Telnyx: new_tag has room for ${room} more, and these are ${more}.`,
+    'Give a lower limit, another new_tag, or none. Nothing was changed.',
+  );
 }

@@ -3,6 +3,7 @@ import type { Records } from '../rotation/records.ts';
 import type { Deps } from '../tool.ts';
 
 const MINUTE = 60_000;
+const EXAMPLES = 5;
 
 /** The result of a call that worked on a fleet. */
 export function showFleet(fleet: Fleet, records: Records, deps: Pick<Deps, 'now' | 'fleets'>) {
@@ -56,20 +57,30 @@ export function viewFleet(fleet: Fleet, records: Records, { now, fleets }: Pick<
   };
 }
 
-function stateOf({ turnedBackAt }: Fleet, waiting: number, running: boolean): string {
+function stateOf(fleet: Fleet, waiting: number, running: boolean): string {
+  const { turnedBackAt } = fleet;
   if (running) return turnedBackAt === undefined ? 'in_progress' : 'rolling_back';
+  if (isCutShort(fleet)) return 'given_up';
   if (waiting > 0) return 'stopped';
   return turnedBackAt === undefined ? 'done' : 'rolled_back';
 }
 
+const isCutShort = ({ members, expected }: Fleet): boolean => members.length < expected;
+
 function warningsOf(fleet: Fleet): string[] {
-  if (fleet.members.length < fleet.expected) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
-  const stopped = fleet.stopped === undefined ? [] : [fleet.stopped];
-  if (fleet.job === 'delete' || fleet.turnedBackAt !== undefined) return stopped;
+  if (isCutShort(fleet)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
+  const told = [...(fleet.stopped === undefined ? [] : [fleet.stopped]), ...leftAlone(fleet)];
+  if (fleet.job === 'delete' || fleet.turnedBackAt !== undefined) return told;
   return [
-    ...stopped,
+    ...told,
     'Each SIP username changes: tell whoever dials them. Login tokens made from the old ones die with them.',
   ];
+}
+
+function leftAlone({ skipped }: Fleet): string[] {
+  const lines = [...skipped].slice(0, EXAMPLES).map(([id, why]) => `${id} was left alone. ${why}`);
+  const more = skipped.size - lines.length;
+  return more > 0 ? [...lines, `${more} more were left alone.`] : lines;
 }
 
 function nextOf({ job }: Fleet, state: string): string {

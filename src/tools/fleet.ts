@@ -8,7 +8,7 @@ import { parseInstant } from '../telnyx/dates.ts';
 import { type Deps, defineChange } from '../tool.ts';
 import { oneLine } from '../untrusted.ts';
 import { deliverTo, duration, id, prefix, secondsOf, text } from './fields.ts';
-import { type Selection, select } from './fleet-select.ts';
+import { refuseFullTag, type Selection, select } from './fleet-select.ts';
 import { showFleet } from './fleet-view.ts';
 import { rotationShape } from './rotation-view.ts';
 
@@ -69,7 +69,7 @@ export const rotateFleet = defineChange({
 });
 
 async function selected(args: Order, deps: Deps): Promise<Selection> {
-  const { connection_id, tag, name, expiring_within, older_than, limit, deliver_to } = args;
+  const { connection_id, tag, name, expiring_within, older_than, limit, new_tag, deliver_to } = args;
   if ([connection_id, tag, name, expiring_within, older_than].every((filter) => filter === undefined)) {
     throw badInput('Say which ones: give connection_id, tag, name, expiring_within or older_than.');
   }
@@ -81,7 +81,9 @@ async function selected(args: Order, deps: Deps): Promise<Selection> {
     expiringWithin: expiring_within === undefined ? undefined : secondsOf(expiring_within),
     olderThan: older_than === undefined ? undefined : secondsOf(older_than),
   };
-  return select({ connection_id, tag, name, status: 'active' }, aged, limit, deps);
+  const selection = await select({ connection_id, tag, name, status: 'active' }, aged, limit, deps);
+  await refuseFullTag(new_tag, selection.ids.length, deps);
+  return selection;
 }
 
 function rotateQuestion(args: Order, { ids, digest }: Selection, deps: Deps): Question {
@@ -162,13 +164,13 @@ async function begin(beginning: RotationEvent & { type: 'fleet_began' }, { ids }
   const events: RotationEvent[] = [beginning, ...chunks.map((chunk) => ({ type: 'members' as const, ids: chunk }))];
   const at = deps.now().toISOString();
   await Promise.all(events.map((event, n) => deps.ledger.append({ rotation: fleet, n, at, event })));
-  return goOn(fleet, deps);
+  return whileItRuns(fleet, deps.fleets.run(fleet, 'on'), deps);
 }
 
-/** Lets a fleet run, and gives how it stands when it is at rest or the call has lasted long enough. */
-export async function goOn(fleet: string, deps: Deps) {
+/** Gives how a fleet stands when what runs is at its end, or the call has lasted long enough. Throws what `running` does. */
+export async function whileItRuns(fleet: string, running: Promise<void>, deps: Deps) {
   const enough = deps.pause(Math.max(0, Math.min(ANSWERS_AFTER_MS, deps.timeLeft() - 2000)));
-  await Promise.race([deps.fleets.run(fleet), enough]);
+  await Promise.race([running, enough]);
   const records = await deps.ledger.read();
   const known = fleetFrom(records.of(fleet));
   if (!known) throw badInput('No fleet has this id.');

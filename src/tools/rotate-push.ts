@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { badInput, ToolError } from '../errors.ts';
-import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
+import { begin } from '../rotation/begin.ts';
 import type { OldPush, PushUser } from '../rotation/events.ts';
 import { fingerprintOfMaterial, usersOf } from '../rotation/push.ts';
 import { run } from '../rotation/run.ts';
@@ -9,7 +9,7 @@ import { findPushCredential, getPushCredential, type PushMaterial } from '../tel
 import { type Deps, defineChange } from '../tool.ts';
 import { id, text, uniqueName } from './fields.ts';
 import { inspectMaterial, materialArgs, needsUpload, refuseMaterial } from './push-material.ts';
-import { already } from './rotate-telephony.ts';
+import { currentRotation, rotateAlone } from './rotate-alone.ts';
 import { result, rotationShape } from './rotation-view.ts';
 
 const { type: _, ...files } = materialArgs;
@@ -43,8 +43,7 @@ export const rotatePush = defineChange({
   input,
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => {
-    if (await openRotationOf(deps, args.id)) return undefined;
-    await refuseHalfMade(deps, args.id);
+    if (await currentRotation(args.id, deps)) return undefined;
     const prepared = await prepare(args, deps);
     if ('upload_id' in prepared) return undefined;
     const { old, alias } = prepared;
@@ -73,21 +72,15 @@ export const rotatePush = defineChange({
       ],
     };
   },
-  run: (args, deps) =>
-    alone(
-      deps.ledger,
-      args.id,
-      () => rotate(args, deps),
-      () => already(args.id, deps),
-    ),
+  run: async (args, deps) => {
+    const rotated = await rotateAlone(args.id, deps, () => rotate(args, deps));
+    return 'upload_id' in rotated ? needsUpload(rotated) : result(rotated, deps);
+  },
 });
 
 async function rotate(args: Args, deps: Deps) {
-  const open = await openRotationOf(deps, args.id);
-  if (open) return result(open, deps);
-  await refuseHalfMade(deps, args.id);
   const prepared = await prepare(args, deps);
-  if ('upload_id' in prepared) return needsUpload(prepared);
+  if ('upload_id' in prepared) return prepared;
   const { old, alias, material } = prepared;
   const given = PATHS.flatMap((name) => (args[name] === undefined ? [] : [[name, args[name]] as const]));
   const begun = await begin(deps, {
@@ -101,7 +94,7 @@ async function rotate(args: Args, deps: Deps) {
       ...(args.reason !== undefined && { reason: args.reason }),
     },
   });
-  return result(await run(begun, deps, { material: async () => material, mayDelete: false }), deps);
+  return run(begun, deps, { material: async () => material, mayDelete: false });
 }
 
 /** The old credential with its users, the new one's material and its alias, all checked. */

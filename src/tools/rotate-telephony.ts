@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
-import { alone, begin, busy, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
+import { begin } from '../rotation/begin.ts';
 import type { TelephonyWish } from '../rotation/events.ts';
 import { endOf, oldOf } from '../rotation/parties.ts';
+import type { Rotation } from '../rotation/rotation.ts';
 import { run } from '../rotation/run.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
 import { deliverTo, duration, expiresAt, futureInstant, id, prefix, secondsOf, text } from './fields.ts';
+import { currentRotation, rotateAlone } from './rotate-alone.ts';
 import { result, rotationShape } from './rotation-view.ts';
 import { describe } from './telephony-view.ts';
 
@@ -35,8 +37,7 @@ export const rotateTelephony = defineChange({
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => {
     const wish = wishOf(args);
-    if (await openRotationOf(deps, args.id)) return undefined;
-    await refuseHalfMade(deps, args.id);
+    if (await currentRotation(args.id, deps)) return undefined;
     const old = await getTelephonyCredential(deps.http, args.id);
     const { label } = deps.destinations(wish.deliver_to, wish.prefix);
     return {
@@ -69,33 +70,17 @@ export const rotateTelephony = defineChange({
       secret_to: deps.destinations(wish.deliver_to, wish.prefix).label,
     };
   },
-  run: (args, deps) =>
-    alone(
-      deps.ledger,
-      args.id,
-      () => rotate(args, deps),
-      () => already(args.id, deps),
-    ),
+  run: async (args, deps) => result(await rotateAlone(args.id, deps, () => rotate(args, deps)), deps),
 });
 
-async function rotate(args: Args, deps: Deps) {
-  const open = await openRotationOf(deps, args.id);
-  if (open) return result(open, deps);
-  await refuseHalfMade(deps, args.id);
+async function rotate(args: Args, deps: Deps): Promise<Rotation> {
   const old = await getTelephonyCredential(deps.http, args.id);
   const expires_at = expiryOf(args, old, deps.now());
   const wish = { ...wishOf(args), ...(expires_at !== undefined && { expires_at }) };
   // Proved before anything is recorded or created.
   await using slot = await deps.destinations(wish.deliver_to, wish.prefix).reserve();
   const begun = await begin(deps, { type: 'began', kind: 'telephony', old: oldOf(old), wish });
-  return result(await run(begun, deps, { slot, mayDelete: wish.overlap === 0 }), deps);
-}
-
-/** The rotation that someone else is at. */
-export async function already(oldId: string, deps: Deps) {
-  const open = await openRotationOf(deps, oldId);
-  if (open) return result(open, deps);
-  throw busy();
+  return await run(begun, deps, { slot, mayDelete: wish.overlap === 0 });
 }
 
 /** What the arguments ask for, but for the expiry. Throws `BAD_INPUT` for what contradicts itself. */

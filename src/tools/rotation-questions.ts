@@ -1,7 +1,7 @@
 import { ToolError } from '../errors.ts';
 import type { Question } from '../people/question.ts';
-import { allRotations } from '../rotation/begin.ts';
 import { changedMeanwhile, lookUp, refuseWithoutSuccessor, successorLives } from '../rotation/parties.ts';
+import { refuseWhenRotatedOn } from '../rotation/rotated-on.ts';
 import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../rotation/rotation.ts';
 import { endsNow, isOver, left, stateOf } from '../rotation/steps.ts';
 import { tooLate } from '../rotation/telephony-undo.ts';
@@ -91,20 +91,6 @@ function isThere(http: Deps['http'], pushId: string): Promise<boolean> {
       if (error instanceof ToolError && error.code === 'NOT_FOUND') return false;
       throw error;
     },
-  );
-}
-
-/** A successor that has a successor of its own is the old one of another rotation, and that one must go back first. */
-async function refuseWhenRotatedOn(rotation: Rotation, { ledger, now }: Deps): Promise<void> {
-  const successor = factsOf(rotation, 'create')?.id;
-  const later = (await allRotations(ledger)).find(
-    (other) => other.old.id === successor && !['rolled_back', 'given_up'].includes(stateOf(other, now())),
-  );
-  if (!later) return;
-  throw new ToolError(
-    'CONFLICT',
-    `The successor has been rotated in its turn, by rotation ${later.id}.`,
-    'Roll that one back first.',
   );
 }
 

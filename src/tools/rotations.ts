@@ -6,6 +6,7 @@ import { oldOf } from '../rotation/parties.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { load, record, run } from '../rotation/run.ts';
 import { left, type Next } from '../rotation/steps.ts';
+import { turnBack } from '../rotation/turn-back.ts';
 import { type Deps, defineChange, defineRead } from '../tool.ts';
 import { cursor, id, page } from './fields.ts';
 import {
@@ -52,16 +53,20 @@ export const getRotation = defineRead({
   },
 });
 
-export const continueRotation = defineChange({
-  name: 'continue_rotation',
-  title: 'Continue a rotation',
-  description:
-    'Go on with a rotation after a crash, an error or a wait. After the overlap it deletes the old credential, asking the person first.',
+const onRotation = {
   toolset: 'rotation',
   effect: 'destroy',
   lasts: true,
   input: z.object({ id }),
   output: z.object({ rotation: rotationShape }),
+} as const;
+
+export const continueRotation = defineChange({
+  name: 'continue_rotation',
+  title: 'Continue a rotation',
+  description:
+    'Go on with a rotation after a crash, an error or a wait. After the overlap it deletes the old credential, asking the person first.',
+  ...onRotation,
   confirm: async (args, deps) => {
     const fleet = await findFleet(args.id, deps);
     return fleet ? goOnFleetQuestion(fleet, deps) : (await goOnQuestion(await find(args.id, deps), deps)).question;
@@ -90,11 +95,7 @@ export const rollBackRotation = defineChange({
   title: 'Roll back a rotation',
   description:
     'Undo a rotation while the old credential lives: its former expiry back, connections back to it, the successor deleted. Asks the person.',
-  toolset: 'rotation',
-  effect: 'destroy',
-  lasts: true,
-  input: z.object({ id }),
-  output: z.object({ rotation: rotationShape }),
+  ...onRotation,
   confirm: async (args, deps) => {
     const fleet = await findFleet(args.id, deps);
     return fleet ? rollBackFleetQuestion(fleet, deps) : rollBackQuestion(await find(args.id, deps), deps);
@@ -111,8 +112,7 @@ export const rollBackRotation = defineChange({
     return aloneWith(args.id, deps, async (rotation) => {
       const question = await rollBackQuestion(rotation, deps);
       if (!question || question.text !== agreed?.text) return rotation;
-      const turned = rotation.turnedBackAt ? rotation : await record(deps, rotation.id, { type: 'turned_back' });
-      return run(turned, deps, { mayDelete: true });
+      return run(await turnBack(rotation, deps), deps, { mayDelete: true });
     });
   },
 });
