@@ -5,6 +5,7 @@ const ANSWERS: Record<string, object> = {
     capabilities: { tools: {} },
     serverInfo: { name: 'bare', version: '0' },
   },
+  ping: {},
   'tools/list': { tools: [] },
 };
 

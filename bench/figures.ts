@@ -57,7 +57,7 @@ export function verdict(ratio: number, bar: number | undefined): string {
   return bar === undefined ? '-' : `at most ${bar.toFixed(2)}: ${ratio <= bar ? 'met' : 'MISSED'}`;
 }
 
-const short = (ratio: number): string => ratio.toFixed(ratio < 10 ? 2 : 0);
+export const short = (ratio: number): string => ratio.toFixed(ratio < 10 ? 2 : 0);
 
 export const ms = (value: number): string => `${value.toFixed(value < 20 ? 2 : 0)} ms`;
 export const mb = (value: number): string => `${value.toFixed(0)} MB`;
@@ -66,9 +66,13 @@ const TITLES: Row = { what: 'what', ours: 'ours', against: 'against', ratio: 'ra
 const COLUMNS = ['what', 'ours', 'against', 'ratio', 'bar'] as const;
 
 export function table(rows: readonly Row[]): string {
-  const all = [TITLES, ...rows];
-  const widths = COLUMNS.map((column) => Math.max(...all.map((row) => row[column].length)));
+  return columns([TITLES, ...rows].map((row) => COLUMNS.map((column) => row[column])));
+}
+
+/** Lines of cells under each other, the first of them titles. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
   const line = (cells: readonly string[]) => cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ');
-  const [titles = '', ...lines] = all.map((row) => line(COLUMNS.map((column) => row[column])).trimEnd());
+  const [titles = '', ...lines] = rows.map((row) => line(row).trimEnd());
   return [titles, widths.map((width) => '-'.repeat(width)).join('  '), ...lines].join('\n');
 }

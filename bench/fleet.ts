@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
-import { builtFile } from './built.ts';
+import { MAIN } from './built.ts';
 import { median, ms, type Row } from './figures.ts';
 import { ask, initialize, launch, type Process } from './processes.ts';
 
@@ -19,7 +19,7 @@ interface Fleet {
 export async function fleet(stateDir: string): Promise<Row[]> {
   await using sandbox = await startSandbox({ latencyMs: LATENCY_MS, rateLimit: { perSecond: PER_SECOND } });
   addMembers(sandbox);
-  await using server = launch(builtFile('main.js'), ['--state-dir', `${stateDir}/fleet`, '--confirm', 'never'], {
+  await using server = launch(MAIN, ['--state-dir', `${stateDir}/fleet`, '--confirm', 'never'], {
     TELNYX_API_KEY: sandbox.apiKey,
     TELNYX_BASE_URL: sandbox.baseUrl,
   });

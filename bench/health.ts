@@ -1,4 +1,4 @@
-import { builtFile } from './built.ts';
+import { MAIN } from './built.ts';
 import { compare, interleave, mb, ms, type Row, verdict } from './figures.ts';
 import { type Account, ask, initialize, launch, launchSandbox, memoryOf, type Process } from './processes.ts';
 
@@ -67,7 +67,7 @@ async function large(stateDir: string): Promise<Row[]> {
 }
 
 const launchOurs = ({ baseUrl, apiKey }: Account, stateDir: string): Process =>
-  launch(builtFile('main.js'), [], {
+  launch(MAIN, [], {
     TELNYX_BASE_URL: baseUrl,
     TELNYX_API_KEY: apiKey,
     TELNYX_MCP_STATE_DIR: stateDir,

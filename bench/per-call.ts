@@ -1,7 +1,9 @@
 import { Agent, get } from 'node:http';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
-import { createApp, loadConfig, serveHandshake } from './built.ts';
+import { createApp } from '../src/app.ts';
+import { loadConfig } from '../src/config.ts';
+import { serveHandshake } from '../src/mcp/handshake.ts';
 import { compare, interleave, median, ms, type Row } from './figures.ts';
 import { type Account, launchSandbox } from './processes.ts';
 
@@ -22,7 +24,7 @@ export async function perCall(stateDir: string): Promise<Row[]> {
     }).config,
   );
   const [here, there] = InMemoryTransport.createLinkedPair();
-  const engine = await serveHandshake(app, there);
+  const engine = await serveHandshake(app, async () => app, there);
   const client = new Client({ name: 'bench', version: '0' });
   await client.connect(here);
 

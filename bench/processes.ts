@@ -1,7 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 export interface Account {
@@ -20,20 +21,30 @@ export interface Process extends AsyncDisposable {
   /** The next line of its stdout. */
   line(): Promise<string>;
   send(message: object): void;
+  kill(): void;
 }
 
-/** A Node process with the given script and nothing of this shell's settings that could change what it does. */
+const LEAVING_MS = 10_000;
+
+/**
+ * A Node process with the given script and nothing of this shell's settings that could change what it does. Its stderr is
+ * shown unless told, or goes to an open file.
+ */
 export function launch(
   script: URL,
   args: readonly (string | number)[] = [],
   env: Record<string, string> = {},
+  stderr: 'inherit' | 'ignore' | number = 'inherit',
 ): Process {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(TELNYX_|NODE_)/.test(name));
   const child = spawn(process.execPath, [fileURLToPath(script), ...args.map(String)], {
     env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', stderr],
   });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const { stdin, stdout } = child as ChildProcessByStdio<Writable, Readable, null>;
+  // One that is gone is noticed by what it does not answer.
+  stdin.on('error', () => undefined);
+  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
   return {
     pid: child.pid ?? -1,
     async line() {
@@ -41,12 +52,16 @@ export function launch(
       if (done) throw new Error(`${script.pathname.split('/').pop()} ended before it answered`);
       return value;
     },
-    send: (message) => void child.stdin.write(`${JSON.stringify(message)}\n`),
+    send: (message) => void stdin.write(`${JSON.stringify(message)}\n`),
+    kill: () => void child.kill('SIGKILL'),
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
-      child.stdin.end();
+      stdin.end();
+      // Not every server leaves with its client.
+      const limit = setTimeout(() => child.kill('SIGKILL'), LEAVING_MS);
       await exited;
+      clearTimeout(limit);
     },
   };
 }
@@ -76,7 +91,7 @@ export async function ask(server: Process, method: string, params: object = {}):
 
 const clientInfo = { name: 'bench', version: '0' };
 
-/** The first half of the handshake, which a server must answer; `listTools` sends the other. */
+/** The first half of the handshake, which a server must answer; `listTools` and `ping` send the other. */
 export function initialize(server: Process): Promise<unknown> {
   return ask(server, 'initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo });
 }
@@ -84,6 +99,12 @@ export function initialize(server: Process): Promise<unknown> {
 export function listTools(server: Process): Promise<unknown> {
   server.send({ jsonrpc: '2.0', method: 'notifications/initialized' });
   return ask(server, 'tools/list');
+}
+
+/** Ends the handshake and waits until whatever answers requests is there. */
+export function ping(server: Process): Promise<unknown> {
+  server.send({ jsonrpc: '2.0', method: 'notifications/initialized' });
+  return ask(server, 'ping');
 }
 
 // Only Linux tells the peak of another process.

@@ -77,7 +77,6 @@ export function manifest({ name, version, description, license, keywords, bin, e
     author: { name: `the ${name} authors` },
     license,
     keywords,
-    privacy_policies: ['https://telnyx.com/privacy-policy'],
     server: {
       type: 'node',
       entry_point: main,

@@ -2,6 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 
 const PACKAGE = /^(.*\/node_modules\/((?:@[^/]+\/)?[^/]+))\//;
+// What the bundler adds of its own; it comes with rolldown.
+const HELPERS = /^\0(rolldown|@oxc-project\+runtime)/;
+const ROLLDOWN = `${process.cwd()}/node_modules/rolldown/`;
 const RULE = `\n\n${'-'.repeat(80)}\n\n`;
 
 /**
@@ -12,19 +15,19 @@ export function thirdParty() {
   return {
     name: 'third-party',
     generateBundle(_options, bundle) {
-      const folders = new Map();
+      const folders = new Set();
       const chunks = {};
       for (const chunk of Object.values(bundle)) {
         if (chunk.type !== 'chunk') continue;
         const weights = {};
         for (const [id, { renderedLength }] of Object.entries(chunk.modules)) {
-          const [, folder, name = folderOf(id)] = PACKAGE.exec(id) ?? [];
-          if (folder && renderedLength > 0) folders.set(folder, name);
+          const [, folder, name = folderOf(id)] = PACKAGE.exec(id.replace(HELPERS, ROLLDOWN)) ?? [];
+          if (folder && renderedLength > 0) folders.add(folder);
           weights[name] = (weights[name] ?? 0) + renderedLength;
         }
         chunks[chunk.fileName] = { bytes: Buffer.byteLength(chunk.code), weights };
       }
-      const source = [...folders.keys()].sort().map(licenceOf).join(RULE);
+      const source = [...folders].sort().map(licenceOf).join(RULE);
       this.emitFile({ type: 'asset', fileName: 'THIRD-PARTY-LICENSES.txt', source: `${source}\n` });
       mkdirSync('.build', { recursive: true });
       writeFileSync('.build/bundle.json', JSON.stringify(chunks, null, 2));
