@@ -1,4 +1,5 @@
-import { defineConfig } from 'rolldown';
+// Bundles src/main.ts and all it needs into dist/. Run by `npm run build`.
+import { build } from 'rolldown';
 import { thirdParty } from './third-party.mjs';
 
 // Both SDKs load a JSON Schema validator to check a person's answer, half of all their weight; src/mcp/answers.ts says why
@@ -17,7 +18,7 @@ const withoutValidators = {
   load: (id) => (id.startsWith('\0') ? LEFT_OUT.find(([pattern]) => pattern.test(id.slice(1)))?.[1] : undefined),
 };
 
-export default defineConfig({
+await build({
   input: { main: 'src/main.ts' },
   platform: 'node',
   // The only package that must be installed: it is native, and optional.
