@@ -208,6 +208,21 @@ test('a rotation whose successor was rotated goes back last', async () => {
   expect((await app.rotation('roll_back_rotation', { id: first.rotation.id })).rotation.state).toBe('rolled_back');
 });
 
+test('a tag that Telnyx refuses does not hold up the rest, and is told', async () => {
+  await using app = await stage();
+  const old = await app.old();
+  app.sandbox.fault({
+    method: 'PATCH',
+    when: ({ body }) => typeof body === 'object' && body !== null && 'tag' in body,
+    respond: { status: 422, body: { errors: [{ code: '10015', title: 'too many of this tag' }] } },
+  });
+  const { status, rotation } = await app.rotate({ id: old.id, tag: 'team', overlap: '1h' });
+  expect({ status, state: rotation.state }).toEqual({ status: 'done', state: 'overlap' });
+  expect(rotation.warnings).toContainEqual(expect.stringContaining('refused the tag'));
+  expect(app.sandbox.world.telephony.get(rotation.successor.id)?.tag).toBe(`mcp_rotation_${rotation.id}`);
+  expect((await app.rotation('roll_back_rotation', { id: rotation.id })).rotation.state).toBe('rolled_back');
+});
+
 test('a successor that was never recorded, and then rotated by hand, is not deleted by a rollback', async () => {
   await using app = await stage({ limits: { requestMs: 5000, callMs: 8000, recoveryMs: 1000 } });
   const old = await app.old();

@@ -92,10 +92,16 @@ async function onlyOne({ rotation, work: { http } }: Telephony, id: string): Pro
   for (const other of marked) if (other.id !== id) await deleteTelephonyCredential(http, other.id).catch(unlessGone);
 }
 
+/** A tag only helps to find a credential: when Telnyx refuses it, one that is full for example, the rest is not held up. */
 async function tag({ rotation, work: { http }, intend }: Telephony) {
   await intend();
-  await updateTelephonyCredential(http, successorOf(rotation), { tag: rotation.wish.tag });
-  return {};
+  try {
+    await updateTelephonyCredential(http, successorOf(rotation), { tag: rotation.wish.tag });
+    return {};
+  } catch (error) {
+    if (!(error instanceof ToolError && error.code === 'VALIDATION')) throw error;
+    return { note: `Telnyx refused the tag for the successor, which bears that of the rotation: ${markOf(rotation)}.` };
+  }
 }
 
 async function retire({ rotation, work, hands, record, intend }: Telephony) {
