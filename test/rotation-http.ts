@@ -32,6 +32,10 @@ export function httpOf(process: Process, until: number): Http {
   };
 }
 
+function noteRefusal({ universe }: Process, { path, body }: Sent): void {
+  if (body && 'tag' in body) universe.untagged.add(path.split('/').at(-1) ?? '');
+}
+
 async function request(process: Process, callUntil: number, sent: Sent): Promise<unknown> {
   const { universe } = process;
   const { method } = sent;
@@ -77,6 +81,7 @@ async function request(process: Process, callUntil: number, sent: Sent): Promise
     case '429':
       throw failed(answered(429, '', 30_000));
     case 'refused':
+      noteRefusal(process, sent);
       throw failed(answered(422, JSON.stringify({ errors: [{ code: '10015', detail: 'no' }] })));
     case 'retried':
       // Only what surely did not run is sent again when it is a POST.
@@ -93,6 +98,7 @@ async function request(process: Process, callUntil: number, sent: Sent): Promise
   }
   const { status, body } = fault === 'retried' && !create ? arrive(process, sent) : apply();
   if (status < 300) return body === undefined ? undefined : JSON.parse(JSON.stringify(body));
+  if (status === 422) noteRefusal(process, sent);
   // A DELETE whose first answer was lost finds nothing the second time: that is what was asked for.
   if (fault === 'retried' && method === 'DELETE' && status === 404) return undefined;
   throw explain(method, answered(status, JSON.stringify(body)));

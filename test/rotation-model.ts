@@ -41,6 +41,8 @@ export class Universe {
   watch: (write: Write) => void = () => undefined;
   /** Whether anything happened to the account that was not ours. */
   touched = false;
+  /** The credentials whose tag was refused. */
+  readonly untagged = new Set<string>();
   /** Every question a person ever said yes to. */
   readonly agreed: string[] = [];
   /** Two servers on one account and one ledger; another takes the place of one that has died. */

@@ -130,7 +130,9 @@ function checkRotation(universe: TelephonyUniverse, rotation: TelephonyRotation)
         demand(successor.resource_id === place || others.moved.has(id), 'the successor is on another connection');
         const life = wish.expires_at?.slice(0, 19) ?? successor.expires_at;
         demand(successor.expires_at === life || others.expiry.has(id) || rotatedOn, 'the successor has another life');
-        demand(successor.tag === (wish.tag ?? markOf(rotation)), 'the successor has another tag');
+        // One that was refused may have been tried again, when the refusal was not recorded.
+        const mayLack = universe.untagged.has(successor.id) && successor.tag === markOf(rotation);
+        demand(successor.tag === (wish.tag ?? markOf(rotation)) || mayLack, 'the successor has another tag');
       }
       if (old.expired) demand(before !== undefined || others.deleted.has(old.id), 'an expired one was deleted');
       else demand(before === undefined, 'the old one was left living');
