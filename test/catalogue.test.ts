@@ -54,10 +54,11 @@ test.each(listings.map(({ tool, listing }) => ({ name: tool.name, tool, listing 
       expect(schema).toMatchObject({
         type: 'object',
       });
-      if (schema === listing.inputSchema) expect(schema.$schema).toBe('https://json-schema.org/draft/2020-12/schema');
       for (const combinator of ['anyOf', 'oneOf', 'allOf', 'not']) expect(schema).not.toHaveProperty(combinator);
       for (const node of nodes(schema)) {
         expect(node).not.toHaveProperty('$ref');
+        // Genkit compiles nothing that says so: it is the protocol's default.
+        expect(node).not.toHaveProperty('$schema');
         if (node.type === 'array') expect(node).toHaveProperty('items');
       }
     }
