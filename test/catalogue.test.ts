@@ -67,6 +67,19 @@ test.each(listings.map(({ tool, listing }) => ({ name: tool.name, tool, listing 
   },
 );
 
+test('what says which of many a change is about may be left out, but is never taken for left out', () => {
+  const selects = Object.fromEntries(catalogue.flatMap(({ name, selects }) => (selects ? [[name, selects]] : [])));
+  expect(selects).toEqual({
+    rotate_telephony_credentials: ['connection_id', 'tag', 'name', 'expiring_within', 'older_than'],
+    delete_expired_telephony_credentials: ['connection_id', 'expired_before'],
+    rotate_mobile_push_credential: ['connections'],
+  });
+  for (const { listing } of listings.filter(({ tool }) => tool.selects))
+    expect(Object.keys(listing.inputSchema.properties ?? {})).toEqual(
+      expect.arrayContaining([...(selects[listing.name] ?? [])]),
+    );
+});
+
 test('no tool shows a field that holds a secret', () => {
   for (const { tool } of listings) {
     // The whole of it: what is listed is only its top.
