@@ -50,18 +50,16 @@ export class ToolError extends Error {
   }
 
   /** The error as the agent reads it. */
-  toJSON(): { error: Record<string, unknown> } {
+  toJSON(): Record<string, unknown> {
     const { httpStatus, telnyx, requestId, retryAfterSeconds } = this.details;
     return {
-      error: {
-        code: this.code,
-        message: this.message,
-        next: this.next,
-        ...(httpStatus !== undefined && { http_status: httpStatus }),
-        ...(telnyx && Object.keys(telnyx).length > 0 && { telnyx }),
-        ...(requestId !== undefined && { request_id: requestId }),
-        ...(retryAfterSeconds !== undefined && { retry_after_seconds: retryAfterSeconds }),
-      },
+      code: this.code,
+      message: this.message,
+      next: this.next,
+      ...(httpStatus !== undefined && { http_status: httpStatus }),
+      ...(telnyx && Object.keys(telnyx).length > 0 && { telnyx }),
+      ...(requestId !== undefined && { request_id: requestId }),
+      ...(retryAfterSeconds !== undefined && { retry_after_seconds: retryAfterSeconds }),
     };
   }
 }

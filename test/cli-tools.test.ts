@@ -83,6 +83,17 @@ test('a result is JSON on stdout, whatever is asked for, and shows no secret', a
   }
 });
 
+test('blanks and numbers as text are taken here as they are from a model', async () => {
+  await using sandbox = await startSandbox();
+  const run = (name: string, args: object) =>
+    newMachine().run(['call', name, JSON.stringify(args)], { env: envFor(sandbox) });
+  const listed = await run('list_telephony_credentials', { limit: '2', name: null, tag: '' });
+  expect(JSON.parse(listed.stdout).telephony_credentials).toHaveLength(2);
+  const refused = await run('delete_expired_telephony_credentials', { connection_id: '', dry_run: true });
+  expect(refused.status).toBe(2);
+  expect(JSON.parse(refused.stdout).error.message).toContain('connection_id was given without a value');
+});
+
 test('without - nothing is read from stdin, which may belong to a loop', async () => {
   await using sandbox = await startSandbox();
   const { status, stdout } = await newMachine().run(['call', 'list_connections'], {

@@ -41,6 +41,7 @@ export const rotateFleet = defineChange({
   effect: 'update',
   lasts: true,
   input: order,
+  selects: ['connection_id', 'tag', 'name', 'expiring_within', 'older_than'],
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => rotateQuestion(args, await selected(args, deps), deps),
   plan: async (args, deps) => {
@@ -120,6 +121,7 @@ export const deleteExpired = defineChange({
   effect: 'destroy',
   lasts: true,
   input: cleanUp,
+  selects: ['connection_id', 'expired_before'],
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => deleteQuestion(await expired(args, deps)),
   plan: async (args, deps) => {

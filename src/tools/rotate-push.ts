@@ -42,6 +42,7 @@ export const rotatePush = defineChange({
   uploads: true,
   lasts: true,
   input,
+  selects: ['connections'],
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => {
     if (await currentRotation(args.id, deps)) return undefined;
