@@ -3,8 +3,6 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Processes for each command line, and thousands of disk writes: these have scripts of their own.
-    exclude: ['test/cli*.test.ts', 'test/{fleet,ledger,lock}.test.ts'],
     setupFiles: ['test/loopback-only.mjs'],
     // Most tests wait for a server or a process: every core can have a file.
     maxWorkers: '100%',

@@ -7,11 +7,12 @@ import { callOne, listTools } from '../src/cli/tools.ts';
 import { loadConfig } from '../src/config.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { catalogue } from '../src/tools/index.ts';
-import { type Machine, newMachine } from './command.ts';
+import { type Machine, machines } from './command.ts';
 import { startProcess } from './process.ts';
 import { onTerminal, TERMINAL } from './pseudo-terminal.ts';
 
 const CANARY = 'KEYcanary0123456789abcdef';
+const newMachine = machines();
 const LOADED = new URL('./loaded-modules.mjs', import.meta.url).href;
 
 const envFor = (sandbox: Sandbox) => ({ TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl });
