@@ -79,6 +79,8 @@ export interface CertificateOptions {
   validity?: asn1.BaseBlock;
   /** Instead of the bundle id extension `.3`; null leaves it and the subject's UID out. */
   bundleExtension?: asn1.BaseBlock | null;
+  /** Instead of the usual one; none at all is allowed too (RFC 5280 §4.1.2.6). */
+  subject?: [id: string, value: string][];
   serial?: number;
 }
 
@@ -96,11 +98,12 @@ export function appleCertificate(options: CertificateOptions): string {
     ...(topics.length > 0 ? [extension(`${APPLE_PUSH}4`, utf8(topics.join(', ')))] : []),
     ...(universal ? [extension(`${APPLE_PUSH}6`, sequence(...nested))] : []),
   ];
-  const subject = name(
+  const usual: [string, string][] = [
     ...(bundleExtension ? [['0.9.2342.19200300.100.1.1', bundleId] as [string, string]] : []),
     ['2.5.4.3', `VoIP Services: ${bundleId}`],
     ['2.5.4.10', 'Example'],
-  );
+  ];
+  const subject = name(...(options.subject ?? usual));
   const algorithm = sequence(oid('1.2.840.113549.1.1.11'), new asn1.Null());
   const time = (valueDate: Date) => new asn1.UTCTime({ valueDate });
   const context = (tagNumber: number, value: asn1.BaseBlock) =>
