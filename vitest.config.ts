@@ -9,15 +9,7 @@ export default defineConfig({
     isolate: false,
     testTimeout: 60_000,
     projects: [
-      {
-        extends: true,
-        test: {
-          name: 'sandbox',
-          include: ['test/**/*.test.ts'],
-          // Processes for each command line, and thousands of disk writes: these have scripts of their own.
-          exclude: ['test/cli*.test.ts', 'test/{fleet,ledger,lock}.test.ts'],
-        },
-      },
+      { extends: true, test: { name: 'sandbox', include: ['test/**/*.test.ts'] } },
       {
         // What reads an account, again on answers that have no more than a row needs.
         extends: true,

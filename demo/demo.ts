@@ -51,8 +51,8 @@ async function call<T>(name: string, args: Record<string, unknown>, show?: (data
   return data;
 }
 
-const pretty = (json: string): string => {
-  const { code, message, next } = (JSON.parse(json) as { error: Record<string, string> }).error;
+const pretty = (text: string): string => {
+  const { code, message, next } = JSON.parse(text.replace('error: ', '')) as Record<string, string>;
   return `${code}: ${message}\nnext: ${next}`;
 };
 const day = (date: string | null): string => date?.slice(0, 10) ?? 'never';

@@ -92,7 +92,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   const recent = createRecent();
   const key = once(() => keepKey(config.stateDir, log));
   const sandbox = once(() => startSandbox(config, now));
-  const telnyx = once(() => connect(config, limits, log, sandbox, keychain));
+  const telnyx = once(() => connect(config, limits, log, sandbox, keychain, now));
 
   async function deps({ signal, progress, showsPages }: Omit<CallContext, 'answer'>, show?: Show): Promise<Deps> {
     const started = performance.now();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { parseArguments } from './arguments.ts';
 import { badInput } from './errors.ts';
 import type { Approvals } from './people/approvals.ts';
 import type { PageApprovals, Waiting } from './people/page-approvals.ts';
@@ -32,7 +32,7 @@ export async function call(
   deps: Deps,
   asking: Asking,
 ): Promise<Outcome> {
-  const { dry_run: dry, approval_id: approvalId, ...args } = parseArgs(tool, rawArgs);
+  const { dry_run: dry, approval_id: approvalId, ...args } = parseArguments(tool, rawArgs);
   if (dry === true) return plan(tool, args, { ...deps, http: readOnly(deps.http) }, asking);
   const answer = typeof approvalId === 'string' ? await pageAnswer(approvalId, asking) : given;
   if (answer && 'approval_id' in answer) return needsApproval(tool, answer);
@@ -86,12 +86,6 @@ async function plan(tool: Tool, args: Record<string, unknown>, deps: Deps, askin
 /** A question as a person is asked it; undefined when nobody is. */
 function asQuestion(raised: Question | undefined, { confirm, preamble }: Asking): Question | undefined {
   return raised && confirm === 'ask' ? { ...raised, text: preamble + raised.text } : undefined;
-}
-
-function parseArgs(tool: Tool, rawArgs: unknown): Record<string, unknown> {
-  const parsed = tool.input.safeParse(rawArgs ?? {});
-  if (parsed.success) return parsed.data;
-  throw badInput(z.prettifyError(parsed.error).slice(0, 800));
 }
 
 function notDone(tool: Tool, { action }: Answer): Outcome {

@@ -20,11 +20,12 @@ export async function connect(
   log: Log,
   sandbox: () => ReturnType<typeof startSandbox>,
   keychain: () => Promise<Keychain>,
+  now: () => Date,
 ): Promise<Client> {
   // got is slow to load, and listing the tools needs none of it.
   const { createClient } = await import('./telnyx/client.ts');
   const baseUrl = (await sandbox())?.baseUrl ?? config.baseUrl;
-  const clientWith = (apiKey: Secret): Client => createClient({ baseUrl, apiKey, version, limits, log });
+  const clientWith = (apiKey: Secret): Client => createClient({ baseUrl, apiKey, version, limits, log, now });
   if (config.apiKey instanceof Secret) return clientWith(config.apiKey);
 
   let client: Promise<Client> | undefined;

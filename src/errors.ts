@@ -27,6 +27,8 @@ export interface TelnyxProblem {
 interface Details {
   httpStatus?: number | undefined;
   telnyx?: TelnyxProblem | undefined;
+  /** As Telnyx gave it (`x-request-id`): what its support asks for. */
+  requestId?: string | undefined;
   retryAfterSeconds?: number | undefined;
 }
 
@@ -48,17 +50,16 @@ export class ToolError extends Error {
   }
 
   /** The error as the agent reads it. */
-  toJSON(): { error: Record<string, unknown> } {
-    const { httpStatus, telnyx, retryAfterSeconds } = this.details;
+  toJSON(): Record<string, unknown> {
+    const { httpStatus, telnyx, requestId, retryAfterSeconds } = this.details;
     return {
-      error: {
-        code: this.code,
-        message: this.message,
-        next: this.next,
-        ...(httpStatus !== undefined && { http_status: httpStatus }),
-        ...(telnyx && Object.keys(telnyx).length > 0 && { telnyx }),
-        ...(retryAfterSeconds !== undefined && { retry_after_seconds: retryAfterSeconds }),
-      },
+      code: this.code,
+      message: this.message,
+      next: this.next,
+      ...(httpStatus !== undefined && { http_status: httpStatus }),
+      ...(telnyx && Object.keys(telnyx).length > 0 && { telnyx }),
+      ...(requestId !== undefined && { request_id: requestId }),
+      ...(retryAfterSeconds !== undefined && { retry_after_seconds: retryAfterSeconds }),
     };
   }
 }

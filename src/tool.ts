@@ -45,6 +45,11 @@ interface Definition<I extends z.ZodObject, O extends z.ZodObject> {
   description: string;
   toolset: Toolset;
   input: I;
+  /**
+   * Which of its arguments narrow down what a change is about. Left out, they leave more: so an empty one is refused,
+   * where that of any other argument counts as left out.
+   */
+  selects?: readonly Extract<keyof I['shape'], string>[];
   /** The allow-list of what leaves: a field that is not declared here is dropped. */
   output: O;
   /** Does it. Throws ToolError, formats no text, catches nothing. */

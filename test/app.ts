@@ -129,11 +129,15 @@ export interface ToolFailure {
   next: string;
   http_status?: number;
   telnyx?: Record<string, string>;
+  request_id?: string;
   retry_after_seconds?: number;
 }
 
+const ERROR = 'error: ';
+
 /** The error of a failed result; throws when the call went well. */
 export function errorOf(result: CallToolResult): ToolFailure {
-  if (!result.isError) throw new Error(`expected a failure, got ${textOf(result)}`);
-  return (JSON.parse(textOf(result)) as { error: ToolFailure }).error;
+  const text = textOf(result);
+  if (!result.isError || !text.startsWith(ERROR)) throw new Error(`expected a failure, got ${text}`);
+  return JSON.parse(text.slice(ERROR.length)) as ToolFailure;
 }

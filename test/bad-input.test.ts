@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { catalogue } from '../src/tools/index.ts';
 import { errorOf, type Started, startApp, yes } from './app.ts';
 import { appleMaterial, bare, serviceAccount } from './material.ts';
 import { archive } from './material-p12.ts';
@@ -48,12 +49,19 @@ const arguments_: [title: string, tool: string, args: Record<string, unknown>, s
     { id: ID, confirm: true },
     /Unrecognized key/,
   ],
-  ['a wrong type', 'list_telephony_credentials', { limit: '50' }, /expected number/],
-  ['null', 'list_telephony_credentials', { name: null }, /expected string/],
+  ['an undeclared argument without a value', 'get_telephony_credential', { id: ID, reveal: null }, /Unrecognized key/],
+  ['a wrong type', 'list_telephony_credentials', { name: 5 }, /expected string/],
+  ['text where a number is asked for', 'list_telephony_credentials', { limit: 'ten' }, /expected number/],
+  ['half a number as text', 'list_telephony_credentials', { limit: '1.5' }, /expected number/],
+  ['a number as text that is too large', 'list_telephony_credentials', { limit: '501' }, /<=500/],
+  ['true as text', 'delete_telephony_credential', { id: ID, dry_run: 'true' }, /expected boolean/],
+  ['an id that is null', 'get_telephony_credential', { id: null }, /^id is required, and was given without a value/],
+  ['a connection that is null', 'create_telephony_credential', { connection_id: null }, /^connection_id is required/],
+  ['a platform that is empty', 'create_mobile_push_credential', { type: '', alias: 'a' }, /^type is required/],
   ['a missing id', 'get_telephony_credential', {}, /id/],
   ['an id that is a path', 'get_telephony_credential', { id: '../balance' }, /an id holds only/],
   ['an id that is encoded', 'delete_mobile_push_credential', { id: '%2e%2e%2fbalance' }, /an id holds only/],
-  ['an empty id', 'get_mobile_push_credential', { id: '' }, /an id holds only/],
+  ['an empty id', 'get_mobile_push_credential', { id: '' }, /^id is required, and was given without a value/],
   ['limit 0', 'list_telephony_credentials', { limit: 0 }, />=1/],
   ['limit 501', 'list_connections', { limit: 501 }, /<=500/],
   ['half a limit', 'list_connections', { limit: 1.5 }, /int/],
@@ -104,6 +112,22 @@ test.each(arguments_)('%s is refused before anything is sent', async (_, tool, a
   });
   expect(t.sandbox.requests.length).toBe(before);
 });
+
+const selectors = catalogue.flatMap(({ name, selects = [] }) => selects.map((argument) => ({ name, argument })));
+
+test.each(selectors.flatMap((selector) => [null, ''].map((value) => ({ ...selector, value }))))(
+  'of $name the $argument $value is refused: without it there may be more',
+  async ({ name, argument, value }) => {
+    const before = t.sandbox.requests.length;
+    const error = errorOf(await t.call(name, { [argument]: value }));
+    expect(error).toEqual({
+      code: 'BAD_INPUT',
+      message: expect.stringContaining(`${argument} was given without a value`),
+      next: expect.stringContaining('or leave it out'),
+    });
+    expect(t.sandbox.requests.length).toBe(before);
+  },
+);
 
 test('a cursor of one list or of other filters opens no other', async () => {
   await using big = await startApp({ sandbox: { credentials: 60 } });
@@ -178,19 +202,20 @@ test.each(files)('%s is refused, named, and not quoted', async (_, type, files, 
   expect(t.sandbox.requests.length).toBe(before);
 });
 
-// Root reads everything, so the refusal is provoked where the process is not root and derived where it is.
-test.runIf(process.getuid?.() !== 0)('an unreadable file is refused and named', async () => {
+test('an unreadable file is refused and named', async () => {
   const args = { type: 'ios', alias: 'new', certificate_file: at('unreadable.pem'), private_key_file: at('key.pem') };
-  expect(errorOf(await t.call('create_mobile_push_credential', args)).message).toMatch(/may not be read/);
+  // Root reads everything, and so it is another user who is refused there.
+  if (process.getuid?.() === 0) expect(refusalOfNobody()).toMatch(/may not be read by this process/);
+  else expect(errorOf(await t.call('create_mobile_push_credential', args)).message).toMatch(/may not be read/);
 });
-test.runIf(process.getuid?.() === 0)('an unreadable file is refused and named, as another user sees it', () => {
+
+function refusalOfNobody(): string {
   const script = `import { readMaterial } from ${JSON.stringify(new URL('../.build/src/material/file.js', import.meta.url).href)};
     process.setuid(65534);
     await readMaterial('certificate_file', ${JSON.stringify(at('unreadable.pem'))}).catch((error) => console.log(error.message));`;
   chmodSync(t.stateDir, 0o755);
-  const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-  expect(said).toMatch(/may not be read by this process/);
-});
+  return execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+}
 
 test('a path may start at the home folder', async () => {
   const args = { type: 'ios', alias: 'new', certificate_file: '~/no-such.pem', private_key_file: at('key.pem') };

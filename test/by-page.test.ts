@@ -52,6 +52,20 @@ test('a client that cannot ask gets an approval id at once, and the person a pag
   }
 });
 
+test('an approval holds for the call that is meant, however it is written', async () => {
+  const { t, launched } = await start();
+  await using _ = t;
+  const id = idOf(t);
+  const written = { connection_id: null, name: 'renamed', tag: '' };
+  const expires_at = new Date(Date.now() + 60_000).toISOString();
+  const args = { id, ...written, expires_at, approval_id: '', dry_run: null };
+  const { approval_id } = dataOf<Waiting>(await t.call('update_telephony_credential', args));
+  await press(await visit(launched[0] ?? ''), { answer: 'accept' });
+  const again = { expires_at, name: 'renamed', id, approval_id };
+  expect(dataOf(await t.call('update_telephony_credential', again))).toMatchObject({ status: 'done' });
+  expect(t.sandbox.requests.at(-1)?.body).toEqual({ name: 'renamed', expires_at });
+});
+
 test('a refusal at the page is a no', async () => {
   const { t, launched } = await start();
   await using _ = t;
@@ -122,15 +136,12 @@ test('an approval serves one call, of the thing as it was shown', async () => {
   expect(deletions(t)).toBe(1);
 });
 
-test.each(['', 'x', '00000000-0000-4000-8000-000000000000'])(
-  'a made-up approval id %j is refused',
-  async (approval_id) => {
-    const { t } = await start();
-    await using _ = t;
-    expect(errorOf(await t.call(DELETE, { id: idOf(t), approval_id })).code).toBe('BAD_INPUT');
-    expect(deletions(t)).toBe(0);
-  },
-);
+test.each(['x', '00000000-0000-4000-8000-000000000000'])('a made-up approval id %j is refused', async (approval_id) => {
+  const { t } = await start();
+  await using _ = t;
+  expect(errorOf(await t.call(DELETE, { id: idOf(t), approval_id })).code).toBe('BAD_INPUT');
+  expect(deletions(t)).toBe(0);
+});
 
 test('an approval older than ten minutes is worth nothing', async () => {
   let now = Date.now();

@@ -9,8 +9,9 @@ import { ok } from '../src/doctor/check.ts';
 import { judge } from '../src/doctor/machine.ts';
 import { badInput } from '../src/errors.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
-import { type Env, type Machine, newMachine } from './command.ts';
+import { type Env, type Machine, machines } from './command.ts';
 
+const newMachine = machines();
 const CANARY = 'KEYcanary0123456789abcdef';
 const WINDOWS = process.platform === 'win32';
 
@@ -310,7 +311,7 @@ test.concurrent.each(there)('of %s (%s) it says %s', async (_, name, status, say
   if (status === 'ok' && name !== 'settings') expect(of(name)).toHaveLength(1);
 });
 
-test.skipIf(WINDOWS)('of a key file that others can read it warns, and uses it', async () => {
+test.skipIf(WINDOWS).concurrent('of a key file that others can read it warns, and uses it', async () => {
   await using sandbox = await startSandbox();
   const machine = newMachine();
   const path = file(machine, 'key', sandbox.apiKey, 0o644);
@@ -319,7 +320,7 @@ test.skipIf(WINDOWS)('of a key file that others can read it warns, and uses it',
   expect(of('account')).toMatchObject([{ status: 'ok' }]);
 });
 
-test('a key in the keychain is named as such, and refused for another address', async () => {
+test.concurrent('a key in the keychain is named as such, and refused for another address', async () => {
   await using sandbox = await startSandbox();
   await using stranger = await startSandbox({ apiKey: sandbox.apiKey });
   const machine = newMachine();
@@ -336,13 +337,13 @@ test('a key in the keychain is named as such, and refused for another address', 
   expect(stranger.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
 });
 
-test.skipIf(process.platform !== 'linux')('a machine without a keychain says so', async () => {
+test.skipIf(process.platform !== 'linux').concurrent('a machine without a keychain says so', async () => {
   await using sandbox = await startSandbox();
   const { of } = await examine(newMachine({ keychain: false }), wellFor(sandbox));
   expect(of('keychain')).toMatchObject([{ status: 'warning' }]);
 });
 
-test('a name, a connection and an encryption that fail are told apart', async () => {
+test.concurrent('a name, a connection and an encryption that fail are told apart', async () => {
   await using sandbox = await startSandbox();
   const silent = createServer().listen(0, '127.0.0.1');
   const port = await new Promise<number>((resolve) => {

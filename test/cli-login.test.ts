@@ -10,9 +10,10 @@ import { startSandbox } from '../src/sandbox/server.ts';
 import type { Keychain } from '../src/secrets/keychain.ts';
 import { Secret } from '../src/secrets/secret.ts';
 import { errorOf, startApp } from './app.ts';
-import { newMachine } from './command.ts';
+import { machines } from './command.ts';
 import { onTerminal, TERMINAL } from './pseudo-terminal.ts';
 
+const newMachine = machines();
 const ENTRY = 'telnyx-credentials-mcp/api-key';
 const CANARY = 'KEYcanary0123456789abcdef';
 const LIST = ['call', 'list_telephony_credentials', '{"limit":1}'];

@@ -7,11 +7,12 @@ import { callOne, listTools } from '../src/cli/tools.ts';
 import { loadConfig } from '../src/config.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { catalogue } from '../src/tools/index.ts';
-import { type Machine, newMachine } from './command.ts';
+import { type Machine, machines } from './command.ts';
 import { startProcess } from './process.ts';
 import { onTerminal, TERMINAL } from './pseudo-terminal.ts';
 
 const CANARY = 'KEYcanary0123456789abcdef';
+const newMachine = machines();
 const LOADED = new URL('./loaded-modules.mjs', import.meta.url).href;
 
 const envFor = (sandbox: Sandbox) => ({ TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl });
@@ -81,6 +82,17 @@ test('a result is JSON on stdout, whatever is asked for, and shows no secret', a
   for (const { sip_password } of sandbox.world.telephony.values()) {
     for (const { stdout } of [listed, got, made]) expect(stdout).not.toContain(sip_password);
   }
+});
+
+test('blanks and numbers as text are taken here as they are from a model', async () => {
+  await using sandbox = await startSandbox();
+  const run = (name: string, args: object) =>
+    newMachine().run(['call', name, JSON.stringify(args)], { env: envFor(sandbox) });
+  const listed = await run('list_telephony_credentials', { limit: '2', name: null, tag: '' });
+  expect(JSON.parse(listed.stdout).telephony_credentials).toHaveLength(2);
+  const refused = await run('delete_expired_telephony_credentials', { connection_id: '', dry_run: true });
+  expect(refused.status).toBe(2);
+  expect(JSON.parse(refused.stdout).error.message).toContain('connection_id was given without a value');
 });
 
 test('without - nothing is read from stdin, which may belong to a loop', async () => {

@@ -91,7 +91,7 @@ test.concurrent.each([
   });
 });
 
-test('a rotation that a server began is listed and gone on with; nothing is deleted before the overlap is over', async () => {
+test.concurrent('a rotation that a server began is listed and gone on with; nothing is deleted before the overlap is over', async () => {
   await using sandbox = await startSandbox();
   const env = machineFor(sandbox);
   livingIn(sandbox).name = 'front\u001b[2Jdesk\u202e';
@@ -114,7 +114,7 @@ test('a rotation that a server began is listed and gone on with; nothing is dele
   }
 });
 
-test('what needs a yes is not done without a terminal, and done where nobody is to be asked', async () => {
+test.concurrent('what needs a yes is not done without a terminal, and done where nobody is to be asked', async () => {
   let ago = 60 * 60_000;
   const now = () => new Date(Date.now() - ago);
   await using t = await startApp({ person: yes, now, sandbox: { now } });
@@ -143,7 +143,7 @@ test('what needs a yes is not done without a terminal, and done where nobody is 
   }
 });
 
-test('a flag may stand before or after the words', async () => {
+test.concurrent('a flag may stand before or after the words', async () => {
   await using sandbox = await startSandbox();
   sandbox.fault({ method: 'DELETE', respond: { status: 503 }, times: Infinity });
   const env = machineFor(sandbox);
@@ -156,7 +156,7 @@ test('a flag may stand before or after the words', async () => {
   expect(sandbox.world.telephony.has(oldId)).toBe(false);
 });
 
-test('a rotation that someone else is at is waited for', async () => {
+test.concurrent('a rotation that someone else is at is waited for', async () => {
   await using sandbox = await startSandbox();
   sandbox.fault({ method: 'POST', path: /\/token$/, respond: { status: 401 } });
   const env = machineFor(sandbox);
@@ -170,7 +170,7 @@ test('a rotation that someone else is at is waited for', async () => {
   expect(await going).toMatchObject({ status: 0, stdout: expect.stringContaining('state: overlap') });
 });
 
-test('a ledger that is whole is said to be, and damage is told of line by line', async () => {
+test.concurrent('a ledger that is whole is said to be, and damage is told of line by line', async () => {
   await using sandbox = await startSandbox();
   const env = machineFor(sandbox);
   await rotate(sandbox, env, '30m');

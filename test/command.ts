@@ -9,8 +9,6 @@ import { MAIN } from './process.ts';
 
 const GUARD = new URL('./loopback-only.mjs', import.meta.url).href;
 const KEYCHAIN = new URL('./file-keychain.mjs', import.meta.url).href;
-const root = mkdtempSync(join(tmpdir(), 'telnyx-mcp-command-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 export type Env = Record<string, string>;
 
@@ -40,9 +38,18 @@ export interface Machine {
   run(args: readonly string[], options?: { env?: Env; input?: string; open?: boolean }): Promise<Ended>;
 }
 
-/** `keychain` false is the machine's own, which has no session to ask for one. */
-export function newMachine({ keychain = true, guarded = true } = {}): Machine {
-  const folder = mkdtempSync(join(root, 'machine-'));
+/**
+ * Gives a test file machines, which go when it is over: each file asks for its own, since files share this module.
+ * `keychain` false is the machine's own, which has no session to ask for one.
+ */
+export function machines(): (kind?: { keychain?: boolean; guarded?: boolean }) => Machine {
+  const root = mkdtempSync(join(tmpdir(), 'telnyx-mcp-command-'));
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  return ({ keychain = true, guarded = true } = {}) =>
+    machineIn(mkdtempSync(join(root, 'machine-')), keychain, guarded);
+}
+
+function machineIn(folder: string, keychain: boolean, guarded: boolean): Machine {
   const [home, work, state, file] = ['home', 'work', 'state', 'keychain.json'].map((name) => join(folder, name)) as [
     string,
     string,

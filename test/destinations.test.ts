@@ -405,20 +405,37 @@ test('a login token goes to its place, and the result knows its own expiry', asy
   expect(textOf(result)).not.toContain(token);
 });
 
-test.each([
-  ['that is no JWT', 'just-a-token', null],
-  ['whose claims say nothing', 'aaaa.e30.bbbb', null],
-])('a token %s has no known expiry', async (_, body, expires_at) => {
+const JWT = 'eyJhbGciOiJIUzUxMiJ9.e30.c2lnbmF0dXJl';
+const mint = (body: unknown) => ({
+  method: 'POST',
+  path: /token$/,
+  respond: { status: 201, body, headers: { 'content-type': 'text/plain' } },
+});
+
+test('a token whose claims say nothing has no known expiry', async () => {
   await using t = await start();
-  t.sandbox.fault({
-    method: 'POST',
-    path: /token$/,
-    respond: { status: 201, body, headers: { 'content-type': 'text/plain' } },
-  });
-  expect(dataOf(await t.call('create_telephony_token', { id: living(t) }))).toMatchObject({
-    status: 'done',
-    expires_at,
-  });
+  t.sandbox.fault(mint(`${JWT}\n`));
+  const result = dataOf<{ status: string; secret: { place: string } }>(
+    await t.call('create_telephony_token', { id: living(t) }),
+  );
+  expect(result).toMatchObject({ status: 'done', expires_at: null });
+  expect(JSON.parse(readFileSync(result.secret.place, 'utf8'))).toMatchObject({ login_token: JWT });
+});
+
+test.each([
+  ['a text that is none', 'just-a-token'],
+  ['a text of three parts that say nothing', 'aaaa.e30.bbbb'],
+  ['a page', '<html><body>Sign in</body></html>'],
+  ['an empty object', '{}'],
+  ['a token inside of JSON', JSON.stringify({ data: JWT })],
+  ['white space', ' \n\t '],
+  ['nothing', undefined],
+])('%s in place of a login token is an error, and is kept nowhere', async (_, body) => {
+  await using t = await start();
+  t.sandbox.fault(mint(body));
+  const error = errorOf(await t.call('create_telephony_token', { id: living(t) }));
+  expect(error).toMatchObject({ code: 'UNEXPECTED_RESPONSE', message: expect.stringContaining('login token') });
+  expect(readdirSync(join(t.stateDir, 'vault'))).toEqual([]);
 });
 
 test('a token whose answer got lost says that calling again is fine', async () => {

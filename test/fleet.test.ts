@@ -192,15 +192,6 @@ test('expired credentials are deleted, each looked at again', async () => {
   expect(all().map(({ id }) => id)).toEqual(['member-4']);
 });
 
-test('a call answers within its time while its fleet runs on', async () => {
-  await using app = await stage(40, { limits: { requestMs: 5000, callMs: 6000, recoveryMs: 500 } });
-  app.sandbox.latencyMs = 400;
-  const { status, rotation } = await app.change(ROTATE, { connection_id: app.connection });
-  expect({ status, state: rotation.state }).toEqual({ status: 'in_progress', state: 'in_progress' });
-  app.sandbox.latencyMs = 0;
-  expect((await app.rest(rotation.id)).state).toBe('done');
-});
-
 test('a server that ends leaves its fleet where the next one goes on', async () => {
   await using app = await stage(40);
   app.sandbox.latencyMs = 20;
@@ -386,6 +377,7 @@ test('the question of a fleet names the same members the same, in whatever order
   expect(digestOf(['a', 'b'])).not.toBe(digestOf(['a', 'c']));
 });
 
+// These wait much and work little, so they wait together.
 const slow: [string, string, Record<string, unknown>, (sandbox: Sandbox) => void, RegExp][] = [
   // What comes when a call should be about to answer does not count.
   ['is long', ROTATE, { older_than: '1d' }, makeSlow, /^Only 250 of \d+/],
@@ -403,7 +395,7 @@ function hangOn(page: number) {
     sandbox.fault({ method: 'GET', path: '/telephony_credentials', skip: page - 1, hang: 'before' });
 }
 
-test.each(slow)(
+test.concurrent.each(slow)(
   'a list that %s is not waited for by %s, nor is a part of it enough',
   async (_, tool, args, spoil, says) => {
     const limits = { requestMs: 7000, callMs: 7000, recoveryMs: 500 };
@@ -419,6 +411,15 @@ test.each(slow)(
     expect(plan?.requests[0]).toContain('3 credentials');
   },
 );
+
+test.concurrent('a call answers within its time while its fleet runs on', async () => {
+  await using app = await stage(40, { limits: { requestMs: 5000, callMs: 6000, recoveryMs: 500 } });
+  app.sandbox.latencyMs = 400;
+  const { status, rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  expect({ status, state: rotation.state }).toEqual({ status: 'in_progress', state: 'in_progress' });
+  app.sandbox.latencyMs = 0;
+  expect((await app.rest(rotation.id)).state).toBe('done');
+});
 
 const bad: [string, Record<string, unknown>, string][] = [
   ['no filter', {}, 'Say which ones'],

@@ -187,6 +187,12 @@ const refused: [string, string, Record<string, unknown>, string][] = [
   ['a demo credential of Telnyx', 'ios-native-new-march-2025', files, 'demo'],
   ['no material', 'acme-dialer-ios', {}, 'certificate_file'],
   ['material of the other platform', 'acme-dialer-ios', account, 'certificate_file'],
+  [
+    'connections without a value',
+    'acme-dialer-ios',
+    { ...files, connections: null },
+    'connections was given without a value',
+  ],
   ['a connection that does not use it', 'acme-dialer-ios', { ...files, connections: ['1'] }, 'do not use'],
   ['an alias that is taken', 'acme-dialer-ios', { ...files, alias: 'acme-dialer-ios-renewed' }, 'alias'],
 ];
@@ -196,6 +202,16 @@ test.each(refused)('%s is refused before anybody is asked', async (_, alias, arg
   expect(`${failure.message} ${failure.next}`).toContain(says);
   expect(app.asked).toEqual([]);
   expect(app.sandbox.requests.every(({ method }) => method === 'GET')).toBe(true);
+});
+
+test('an empty list of connections is none of them, and not all', async () => {
+  await using app = await stage();
+  const args = { id: app.push('acme-dialer-ios').id, ...files, dry_run: true };
+  const changesOf = async (more: object) =>
+    dataOf<{ plan: { requests: string[] } }>(await app.call('rotate_mobile_push_credential', { ...args, ...more })).plan
+      .requests.length;
+  expect(await changesOf({})).toBe(3);
+  expect(await changesOf({ connections: [] })).toBe(1);
 });
 
 test('the same material again is refused', async () => {

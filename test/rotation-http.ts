@@ -1,6 +1,6 @@
 import { handle } from '../src/sandbox/routes.ts';
 import { explain, type Failure, type Method } from '../src/telnyx/failure.ts';
-import type { Http, Query } from '../src/telnyx/http.ts';
+import { type Answer, type Http, type Query, unreadable } from '../src/telnyx/http.ts';
 import type { Process } from './rotation-model.ts';
 import { reshape, shapeOf } from './telnyx/reshape.ts';
 
@@ -25,11 +25,14 @@ interface Sent {
 
 /** Requests to the account without a network. They fail as those of telnyx/client.ts do, with its own explanations. */
 export function httpOf(process: Process, until: number): Http {
-  const send = (sent: Sent): Promise<unknown> => request(process, until, sent);
+  const send = async (sent: Sent): Promise<Answer> => {
+    const body = await request(process, until, sent);
+    return { body, at: process.universe.time, unreadable };
+  };
   return {
     get: (path, query = {}) => send({ method: 'GET', path, query }),
     post: (path, body) => send({ method: 'POST', path, body }),
-    postForText: async (path) => String(await send({ method: 'POST', path })),
+    postForText: (path) => send({ method: 'POST', path }),
     patch: (path, body) => send({ method: 'PATCH', path, body }),
     delete: async (path) => void (await send({ method: 'DELETE', path })),
     recovery: () => httpOf(process, process.universe.time + RECOVERY_MS),

@@ -65,7 +65,7 @@ export function watchTelephony(universe: TelephonyUniverse): void {
       demand(verified, 'the old one is retired before its successor works');
       const now = fromTelnyx(record?.expires_at ?? null);
       const unchanged =
-        expiryFromTelnyx(now, record?.created_at ?? null) === old.expires_at &&
+        expiryFromTelnyx(now, record?.created_at ?? null).at === old.expires_at &&
         record?.resource_id === `connection:${old.connection_id}`;
       demand(!record || unchanged, 'what someone else changed is overwritten');
       const accepted = universe.entries.get(rotation.id)?.some((entry) => entry.event.type === 'accepted');
@@ -147,7 +147,7 @@ function checkRotation(universe: TelephonyUniverse, rotation: TelephonyRotation)
       const due = others.expiry.get(old.id) ?? (isTelephony(first) ? first.old.stored_expiry : null);
       // Telnyx has more than one way to say never.
       const made = before?.created_at ?? null;
-      const same = expiryFromTelnyx(before?.expires_at ?? null, made) === expiryFromTelnyx(due, made);
+      const same = expiryFromTelnyx(before?.expires_at, made).at === expiryFromTelnyx(due, made).at;
       demand(
         !before || same || (said && world.isExpired(before)) || goneOn,
         `its expiry is ${before?.expires_at}, it was ${due}`,

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { dataOf, startApp, textOf, yes } from './app.ts';
+import { dataOf, errorOf, startApp, textOf, yes } from './app.ts';
 
 interface Telephony {
   id: string;
@@ -177,7 +177,9 @@ test('an id that is not there answers NOT_FOUND with a way on', async () => {
   await using t = await startApp();
   const id = idOf(t.sandbox.world.telephony).replace(/.$/, (last) => (last === '0' ? '1' : '0'));
   const result = await t.call('get_telephony_credential', { id });
-  expect(JSON.parse(textOf(result))).toMatchObject({
-    error: { code: 'NOT_FOUND', http_status: 404, next: expect.stringContaining('List') },
+  expect(errorOf(result)).toMatchObject({
+    code: 'NOT_FOUND',
+    http_status: 404,
+    next: expect.stringContaining('List'),
   });
 });

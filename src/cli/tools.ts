@@ -57,7 +57,7 @@ export async function callOne(
   } catch (error) {
     const failed = error instanceof ConfigError ? badInput(`${error.message}.`, 'See --help.') : error;
     if (!(failed instanceof ToolError)) throw error;
-    print(terminal.stdout, json(failed.toJSON()));
+    print(terminal.stdout, json({ error: failed.toJSON() }));
     if (stop.signal.aborted) return INTERRUPTED;
     return failed.code === 'BAD_INPUT' ? MISUSED : FAILED;
   } finally {

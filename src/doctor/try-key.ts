@@ -1,10 +1,8 @@
-import { z } from 'zod';
 import { ToolError } from '../errors.ts';
 import type { Secret } from '../secrets/secret.ts';
-import { type HttpLimits, read } from '../telnyx/http.ts';
+import type { Answer, HttpLimits } from '../telnyx/http.ts';
+import { fieldsOf } from '../telnyx/wire.ts';
 import { version } from '../version.ts';
-
-const answer = z.object({ data: z.looseObject({}).or(z.array(z.unknown())) });
 
 /** What Telnyx says when a key is good, but not for what was asked. */
 const OTHERWISE = ['PERMISSION', 'NOT_FOUND', 'VALIDATION'];
@@ -19,11 +17,17 @@ export async function tryKey(baseUrl: string, apiKey: Secret, withinMs: number):
   const client = createClient({ baseUrl, apiKey, version, limits, log: () => undefined });
   const http = client({ signal: new AbortController().signal });
   try {
-    read(answer, await http.get('balance'));
+    expectData(await http.get('balance'));
     return 'balance';
   } catch (error) {
     if (!(error instanceof ToolError && OTHERWISE.includes(error.code))) throw error;
-    read(answer, await http.get('telephony_credentials', { 'page[number]': 1, 'page[size]': 1 }));
+    expectData(await http.get('telephony_credentials', { 'page[number]': 1, 'page[size]': 1 }));
     return 'credentials';
   }
+}
+
+/** Throws for an answer of something else than the API of Telnyx. */
+function expectData(answer: Answer): void {
+  const data = fieldsOf(answer.body)?.data;
+  if (!fieldsOf(data) && !Array.isArray(data)) throw answer.unreadable('data');
 }

@@ -1,7 +1,7 @@
 import { ToolError } from '../errors.ts';
 import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { FleetWish, RotationEvent } from '../rotation/events.ts';
-import { endOf, lookUp, oldOf } from '../rotation/parties.ts';
+import { endOf, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
 import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { run } from '../rotation/run.ts';
@@ -56,6 +56,7 @@ async function rotate(
   await refuseHalfMade(work, member);
   const old = await lookUp(work.http, member);
   if (!old || old.expired) return note({ type: 'skipped', of: member, note: old ? 'It has expired.' : 'It is gone.' });
+  refuseWithoutConnection(old);
   const { canary: _, stop_after_failures: __, expires_in, ...common } = wish;
   const expires_at = endOf(old, expires_in, work.now());
   const wanted = { ...common, ...(expires_at !== undefined && { expires_at }) };

@@ -86,6 +86,12 @@ export const KINDS = {
         ? { tool: 'delete_telephony_credential', arguments: { id, ...SAFELY } }
         : bulk('delete_expired_telephony_credentials', count, settings),
   },
+  telephony_expiry_unreadable: {
+    section: 'telephony',
+    severity: 'warning',
+    says: () => 'telephony credentials with an expiry that cannot be read: when they end is not known',
+    next: (_, { id }) => ({ tool: 'get_telephony_credential', arguments: { id } }),
+  },
   telephony_same_name: {
     section: 'telephony',
     severity: 'warning',

@@ -18,7 +18,7 @@ export function readTelephony(
   const visit = (row: LeanTelephony, again: boolean): void => {
     if (again) return;
     list.seen();
-    see(row);
+    if (connectionId === undefined || row.connection_id === connectionId) see(row);
   };
   return list.end([visitTelephony(http, { connection_id: connectionId }, visit, list.watch())]);
 }
@@ -59,7 +59,7 @@ export async function readRotations(ledger: Ledger, list: ListReading): Promise<
   const reading = allRotations(ledger).then((rotations) => {
     found = rotations;
     list.rows = rotations.length;
-    return { whole: true, steady: true };
+    return { whole: true, steady: true, stopped: false, unreadable: { count: 0, paths: [] } };
   });
   await list.end([reading]);
   return found;

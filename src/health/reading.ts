@@ -1,5 +1,5 @@
 import { ToolError } from '../errors.ts';
-import type { Scanned, Watch } from '../telnyx/pages.ts';
+import { type Scanned, sawAll, type Watch } from '../telnyx/pages.ts';
 import { oneLine } from '../untrusted.ts';
 
 /** How far one list was read. */
@@ -20,10 +20,20 @@ interface Part {
 
 const LONGEST_WHY = 120;
 const NO_TIME = 'There was no time to read on.';
+const SHORT = 'Telnyx gave fewer rows than it says there are, or the same page again.';
 const MOVED = 'It changed while it was read: what came or went meanwhile may be missing.';
 
 const sum = (parts: readonly Part[], what: keyof Part): number =>
   parts.reduce((all, part) => all + (part[what] ?? Number.NaN), 0);
+
+/** What is to be said of scans that ended by themselves; undefined when all is well. */
+function whyOf(all: readonly Scanned[]): string | undefined {
+  const unreadable = all.reduce((rows, scan) => rows + scan.unreadable.count, 0);
+  const [path] = all.flatMap((scan) => scan.unreadable.paths);
+  if (unreadable > 0) return oneLine(`${unreadable} rows have no id that can be read, such as ${path}.`, LONGEST_WHY);
+  if (!all.every(({ whole }) => whole)) return all.some(({ stopped }) => stopped) ? NO_TIME : SHORT;
+  return all.every(({ steady }) => steady) ? undefined : MOVED;
+}
 
 /** The reading of one list, by one scan or several. */
 export class ListReading {
@@ -56,8 +66,8 @@ export class ListReading {
   async end(scans: readonly Promise<Scanned>[]): Promise<void> {
     try {
       const all = await Promise.all(scans);
-      this.complete = all.every(({ whole }) => whole);
-      if (this.complete) this.#why = all.every(({ steady }) => steady) ? undefined : MOVED;
+      this.complete = all.every(sawAll);
+      this.#why = whyOf(all);
     } catch (error) {
       if (!(error instanceof ToolError) || error.code === 'CANCELLED') throw error;
       this.failure = error;

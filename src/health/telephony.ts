@@ -31,7 +31,8 @@ export class TelephonyFindings {
       return;
     }
     const made = () => ({ id, name: short(row.name), created_at: minute(created) });
-    if (expires === null) this.#add('telephony_never_expiring', created ?? 0, id, made);
+    if (row.unclear) this.#add('telephony_expiry_unreadable', created ?? 0, id, made);
+    else if (expires === null) this.#add('telephony_never_expiring', created ?? 0, id, made);
     else if (expires <= soon) {
       this.#add('telephony_expiring', expires, id, () => ({ id, name: short(row.name), expires_at: minute(expires) }));
     }

@@ -1,10 +1,14 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { BaseStringBlock, Constructed, fromBER, ObjectIdentifier, OctetString } from 'asn1js';
 import { oneLine } from '../untrusted.ts';
+import { parseCertificate } from './x509.ts';
 
-/** What a certificate says of itself, all of it public. Dates are ISO 8601 UTC; `days_left` is negative once lapsed. */
+/**
+ * What a certificate says of itself, all of it public. Dates are ISO 8601 UTC; `days_left` is negative once lapsed. The
+ * subject may be empty (RFC 5280 §4.1.2.6): null then.
+ */
 export interface CertificateFacts {
-  subject: string;
+  subject: string | null;
   bundle_id: string | null;
   voip: boolean;
   not_before: string;
@@ -26,26 +30,23 @@ export interface PushMarks {
 const DAY_MS = 86_400_000;
 const APPLE_PUSH = '1.2.840.113635.100.6.3.';
 
-/** The facts of a PEM certificate, or null when it is not one. `fingerprint` is SHA-256, as OpenSSL prints it. */
-export function describeCertificate(pem: string, now: Date): CertificateFacts | null {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(pem);
-  } catch {
-    return null;
-  }
-  return factsOf(certificate, readMarks(certificate), now);
+/** The facts of a certificate as Telnyx keeps it, or null when it is none. `fingerprint` is SHA-256, as OpenSSL prints it. */
+export function describeCertificate(text: string, now: Date): CertificateFacts | null {
+  const certificate = parseCertificate(text);
+  return certificate ? factsOf(certificate, readMarks(certificate), now) : null;
 }
 
 /** The facts of a certificate, or null when its dates are none. */
 export function factsOf(certificate: X509Certificate, marks: PushMarks, now: Date): CertificateFacts | null {
-  const { subject, validFrom, validTo, fingerprint256 } = certificate;
+  const { validFrom, validTo, fingerprint256 } = certificate;
+  // Node leaves an empty one undefined, which its types do not say.
+  const subject: string | undefined = certificate.subject;
   const [from, until] = [new Date(validFrom), new Date(validTo)];
   if (Number.isNaN(from.getTime()) || Number.isNaN(until.getTime())) return null;
-  const bundle = marks.bundleId ?? subject.match(/^UID=(.+)$/m)?.[1]?.replace(/\.voip$/, '');
+  const bundle = marks.bundleId ?? subject?.match(/^UID=(.+)$/m)?.[1]?.replace(/\.voip$/, '');
   return {
-    subject: oneLine(subject.replaceAll('\n', ', ')),
-    bundle_id: bundle === undefined ? null : oneLine(bundle),
+    subject: subject ? oneLine(subject.replaceAll('\n', ', ')) : null,
+    bundle_id: bundle ? oneLine(bundle) : null,
     voip: marks.voip || hasVoipTopic(marks),
     not_before: from.toISOString(),
     not_after: until.toISOString(),

@@ -39,9 +39,11 @@ export function checkVoip(certificate: X509Certificate, now: Date, bundleId: str
 }
 
 function checkIssuer({ issuer, subject }: X509Certificate): Finding[] {
-  if (issuer === subject)
+  // Both are undefined when they are empty, which the types do not say.
+  const issuedBy: string | undefined = issuer;
+  if (issuedBy === subject)
     return [refusal('SELF_SIGNED', 'The certificate is signed by itself, not by Apple.', MAKE_VOIP)];
-  if (/^O=Apple Inc\.$/m.test(issuer)) return [];
+  if (/^O=Apple Inc\.$/m.test(issuedBy ?? '')) return [];
   return [
     caution(
       'ISSUER_NOT_APPLE',

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { hintsFor, type Tool } from '../tool.ts';
 
-/** A tool as `tools/list` shows it: schemas are JSON Schema 2020-12 with an object at the root. */
+/**
+ * A tool as `tools/list` shows it: schemas are JSON Schema 2020-12 with an object at the root. They do not say so: it is
+ * the protocol's default, and Genkit, whose validator knows draft-07 alone, can compile no schema that does.
+ */
 export function listingOf(tool: Tool) {
   return {
     name: tool.name,
@@ -43,6 +46,5 @@ function schemaOf(
       }
     },
   });
-  // 2020-12 is the protocol's default: once per tool is enough to say so to those that predate it.
-  return { ...(io === 'input' && { $schema }), ...rest, type: 'object' };
+  return { ...rest, type: 'object' };
 }

@@ -7,9 +7,13 @@ export function resultOf(result: Record<string, unknown>) {
   return { content: [{ type: 'text' as const, text: render(result) }], structuredContent: result };
 }
 
-/** A failed call as an MCP result an agent can act on. */
+/**
+ * A failed call as an MCP result an agent can act on. Its text is no JSON as a whole: Gemini CLI takes text that is for
+ * structured content, holds it against the output schema, and its model reads of missing properties and not of the error.
+ */
 export function errorResult(error: unknown, log: Log) {
-  return { content: [{ type: 'text' as const, text: JSON.stringify(asToolError(error, log)) }], isError: true };
+  const text = `error: ${JSON.stringify(asToolError(error, log))}`;
+  return { content: [{ type: 'text' as const, text }], isError: true };
 }
 
 /** The error as it may be shown. Of one that is not ours nothing is, since it could hold anything: the log says where. */

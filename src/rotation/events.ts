@@ -11,6 +11,8 @@ const oldTelephony = z.object({
   sip_username: nullable,
   expired: z.boolean(),
   expires_at: nullable,
+  /** What stands there when nobody can tell which expiry it is. */
+  expires_at_unreadable: text.optional(),
   /** What Telnyx has for `expires_at`, also when that is a far future that means never: what a rollback gives back. */
   stored_expiry: nullable,
 });

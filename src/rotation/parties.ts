@@ -44,15 +44,32 @@ export async function refuseWithoutSuccessor(
 
 /** What changed of the old credential since its rotation began, in words; undefined when it matters to no step. */
 export function changedMeanwhile({ old }: TelephonyRotation, now: TelephonyCredential): string | undefined {
-  if (now.connection_id !== old.connection_id) return `it is on connection ${now.connection_id} by now`;
-  if (now.expires_at === old.expires_at) return undefined;
+  if (now.connection_id !== old.connection_id)
+    return `it is on ${now.connection_id === null ? 'no connection that Telnyx names' : `connection ${now.connection_id}`} by now`;
+  if (now.expires_at === old.expires_at && now.expires_at_unreadable === old.expires_at_unreadable) return undefined;
+  if (now.expires_at_unreadable !== undefined) return 'its expiry cannot be read by now';
   return `its expiry is ${now.expires_at ?? 'never'} by now, it was ${old.expires_at ?? 'never'}`;
 }
 
 /** The old credential as the ledger keeps it. */
 export function oldOf(credential: TelephonyCredential): OldTelephony {
-  const { id, name, connection_id, sip_username, expired, expires_at, stored_expiry } = credential;
-  return { id, name, connection_id, sip_username, expired, expires_at, stored_expiry };
+  const { id, name, connection_id, sip_username, expired, expires_at, expires_at_unreadable, stored_expiry } =
+    credential;
+  const kept = { id, name, connection_id, sip_username, expired, expires_at, stored_expiry };
+  return { ...kept, ...(expires_at_unreadable !== undefined && { expires_at_unreadable }) };
+}
+
+/** Throws `withoutConnection` for a credential that no successor can be made beside. */
+export function refuseWithoutConnection({ connection_id }: Pick<TelephonyCredential, 'connection_id'>): void {
+  if (connection_id === null) throw withoutConnection();
+}
+
+export function withoutConnection(): ToolError {
+  return new ToolError(
+    'CONFLICT',
+    'Telnyx does not say which connection this credential is on, so no successor can be made on it. Nothing was changed.',
+    'Make a new credential with create_telephony_credential, on the connection the person names, and delete this one after.',
+  );
 }
 
 /** What is to be deleted may be gone already. */

@@ -1,5 +1,5 @@
-import { X509Certificate } from 'node:crypto';
 import { ToolError } from '../errors.ts';
+import { parseCertificate } from '../material/x509.ts';
 import type { Connection } from '../telnyx/connections.ts';
 import { connectionsUsing, getConnection, PUSH_FIELDS, pointConnection } from '../telnyx/connections.ts';
 import {
@@ -18,19 +18,20 @@ import type { Doing, Handler } from './work.ts';
 
 type Push = Doing<PushRotation>;
 
+/** A service account by its key; one that does not name its key by whom it is of. */
+const markOfAccount = ({ private_key_id, client_email }: Record<string, unknown>): string =>
+  String(private_key_id ?? client_email);
+
 /** What tells push material from any other: the certificate's SHA-256, or the id of the service account's key. */
 export function fingerprintOfMaterial(material: PushMaterial): string {
-  if (material.type === 'android') return String(material.account.private_key_id);
-  return new X509Certificate(material.certificate).fingerprint256;
+  if (material.type === 'android') return markOfAccount(material.account);
+  return String(parseCertificate(material.certificate)?.fingerprint256);
 }
 
-function isMadeOf({ certificate, service_account }: PushCredential, fingerprint: string): boolean {
-  if (service_account) return service_account.private_key_id === fingerprint;
-  try {
-    return certificate !== null && new X509Certificate(certificate).fingerprint256 === fingerprint;
-  } catch {
-    return false;
-  }
+/** Whether a credential is of that material; what cannot be read is not. */
+export function isMadeOf({ certificate, service_account }: PushCredential, fingerprint: string): boolean {
+  if (service_account) return markOfAccount({ ...service_account }) === fingerprint;
+  return certificate !== null && parseCertificate(certificate)?.fingerprint256 === fingerprint;
 }
 
 /** The fields of connections that point to a push credential, one entry for each. */
@@ -146,7 +147,7 @@ async function remove({ rotation, work, intend }: Push) {
 async function refuseInUse(http: Push['work']['http'], id: string, what: string): Promise<void> {
   const users = await connectionsUsing(http, id, () => undefined);
   if (users.length === 0) return;
-  const names = users.slice(0, 5).map(({ name, kind }) => `"${name}" (${kind})`);
+  const names = users.slice(0, 5).map(({ id, name, kind }) => `"${name ?? id}" (${kind})`);
   throw new ToolError(
     'CONFLICT',
     `The ${what} was not deleted: ${users.length} connections point to it, such as ${names.join(', ')}. Their apps would get no more calls by push.`,

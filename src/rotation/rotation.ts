@@ -3,8 +3,9 @@ import type { Entry } from './ledger.ts';
 
 /** What the ledger knows of one step. */
 export interface StepRecord {
-  /** How often it was about to be done, and when last. */
+  /** How often it was about to be done, when first and when last. */
   intents: number;
+  firstIntendedAt?: string;
   intendedAt?: string;
   intent?: Facts;
   done?: { at: string; facts: Facts };
@@ -62,7 +63,13 @@ function apply(rotation: Rotation, steps: Map<string, StepRecord>, { event, at }
 function recorded(before: StepRecord, event: Entry['event'], at: string): StepRecord {
   switch (event.type) {
     case 'intent':
-      return { ...before, intents: before.intents + 1, intendedAt: at, intent: event.facts };
+      return {
+        ...before,
+        intents: before.intents + 1,
+        firstIntendedAt: before.firstIntendedAt ?? at,
+        intendedAt: at,
+        intent: event.facts,
+      };
     case 'done':
       return { ...before, done: { at, facts: event.facts } };
     case 'failed':

@@ -1,15 +1,11 @@
 import { ToolError } from '../errors.ts';
-import {
-  deleteTelephonyCredential,
-  findTelephonyCredentials,
-  updateTelephonyCredential,
-} from '../telnyx/telephony-credentials.ts';
+import { deleteTelephonyCredential, updateTelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
 import { lookUp, successorLives, unlessGone } from './parties.ts';
 import { refuseWhenReplaced } from './rotated-on.ts';
 import { factsOf, type TelephonyRotation } from './rotation.ts';
-import { markOf } from './telephony.ts';
+import { madeBy } from './telephony.ts';
 import type { Doing, Handler } from './work.ts';
 
 type Telephony = Doing<TelephonyRotation>;
@@ -26,6 +22,8 @@ async function restore({ rotation, work, intend }: Telephony) {
     return { note: `The old credential ${is}, and nothing brings it back.` };
   }
   const shortened = [steps.get('retire')?.intent?.expires_at, factsOf(rotation, 'retire')?.expires_at];
+  // An unreadable one was never written over, and must not be now.
+  if (old.expires_at_unreadable !== undefined) return {};
   if (now.stored_expiry === old.stored_expiry) return {};
   if (!shortened.includes(now.expires_at)) {
     return { note: `Someone has set the expiry of the old one to ${now.expires_at ?? 'never'}; it was left so.` };
@@ -37,16 +35,16 @@ async function restore({ rotation, work, intend }: Telephony) {
   return { expires_at: old.expires_at };
 }
 
-/** Deletes the successor, and whatever else bears the mark of this rotation. */
+/** Deletes the successor, and another one that a create which was sent twice has left behind. */
 async function remove({ rotation, work, record, intend }: Telephony) {
-  const find = () => findTelephonyCredentials(work.http, markOf(rotation));
-  const known = factsOf(rotation, 'create')?.id;
-  const first = async () => (await find())[0];
+  const create = rotation.steps.get('create');
+  const known = create?.done?.facts.id;
   if (known === undefined) {
-    const made = await madeBefore(first, rotation.steps.get('create'), work);
+    const made = await madeBefore(async () => (await madeBy(rotation, work))[0], create, work);
     if (made === 'later') return made;
   }
-  const ids = new Set([...(known === undefined ? [] : [known]), ...(await find()).map(({ id }) => id)]);
+  const found = known !== undefined && (create?.intents ?? 0) < 2 ? [] : await madeBy(rotation, work);
+  const ids = new Set([...(known === undefined ? [] : [known]), ...found.map(({ id }) => id)]);
   // One that a crash kept from being recorded may have been found, and rotated, by hand.
   await refuseWhenReplaced(ids, work);
   if (ids.size > 0 || record) await intend();

@@ -3,13 +3,14 @@ import {
   createLoginToken,
   createTelephonyCredential,
   deleteTelephonyCredential,
-  findTelephonyCredentials,
+  findMade,
   getTelephonyCredential,
+  type TelephonyCredential,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
-import { changedMeanwhile, lookUp, refuseWithoutSuccessor, unlessGone } from './parties.ts';
+import { changedMeanwhile, lookUp, refuseWithoutSuccessor, unlessGone, withoutConnection } from './parties.ts';
 import { factsOf, type TelephonyRotation } from './rotation.ts';
 import { type Doing, ENOUGH_MS, type Handler } from './work.ts';
 
@@ -23,21 +24,34 @@ const MAY_PASS = ['NOT_FOUND', 'VALIDATION', 'CONFLICT', 'UNAVAILABLE', 'OUTCOME
 /** The tag that tells the successor from every other credential, until it gets the one the caller wants. */
 export const markOf = ({ id }: { id: string }): string => `mcp_rotation_${id}`;
 
+// A request may wait for its turn, and for a 429 to pass, for as long as this before it is sent.
+const SENT_WITHIN_MS = 180_000;
+
+/** What the creates of a rotation have made: one successor, and another one when a create was sent twice and ran twice. */
+export async function madeBy(
+  rotation: TelephonyRotation,
+  { http, now }: Telephony['work'],
+): Promise<TelephonyCredential[]> {
+  const { firstIntendedAt: first, intendedAt: last } = rotation.steps.get('create') ?? {};
+  const { connection_id } = rotation.old;
+  if (first === undefined || last === undefined || connection_id === null) return [];
+  const between = [new Date(first), new Date(Date.parse(last) + SENT_WITHIN_MS)] as const;
+  return findMade(http, { mark: markOf(rotation), connection_id, name: nameOf(rotation), between }, now);
+}
+
+const nameOf = ({ old, wish }: TelephonyRotation): string | undefined => wish.name ?? old.name ?? undefined;
+
 async function create({ rotation, work, hands, record, intend }: Telephony) {
   const { old, wish } = rotation;
-  const mark = markOf(rotation);
+  const { connection_id } = old;
+  if (connection_id === null) throw withoutConnection();
   // Proved before there is a secret that needs it.
   hands.slot ??= await work.destinations(wish.deliver_to, wish.prefix).reserve();
-  const find = async () => (await findTelephonyCredentials(work.http, mark))[0];
-  const before = await madeBefore(find, record, work);
+  const before = await madeBefore(async () => (await madeBy(rotation, work))[0], record, work);
   if (before === 'later') return before;
   if (!before) await intend();
-  const wanted = {
-    connection_id: old.connection_id ?? '',
-    name: wish.name ?? old.name ?? undefined,
-    expires_at: wish.expires_at,
-  };
-  hands.created = before ?? (await createTelephonyCredential(work.http, wanted, mark));
+  const wanted = { connection_id, name: nameOf(rotation), expires_at: wish.expires_at };
+  hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now));
   const { id, name, sip_username, expires_at } = hands.created;
   return { id, name, sip_username, expires_at };
 }
@@ -77,6 +91,16 @@ async function verify(doing: Telephony) {
       (error: unknown) => error,
     );
     if (failure === undefined) return {};
+    // By its status the token was minted, and a successor that is there is all that its text could prove.
+    if (
+      failure instanceof ToolError &&
+      failure.code === 'UNEXPECTED_RESPONSE' &&
+      failure.details.httpStatus === undefined
+    ) {
+      const successor = await lookUp(work.http, id);
+      if (successor && !successor.expired)
+        return { note: 'Telnyx made a login token of the successor, and did not show it.' };
+    }
     if (!(failure instanceof ToolError && MAY_PASS.includes(failure.code))) throw failure;
     const pause = TRY_AGAIN_MS[Math.min(tries, TRY_AGAIN_MS.length - 1)] ?? 0;
     if (work.now().getTime() + pause - since.getTime() > PROPAGATES_MS) throw failure;
@@ -86,10 +110,11 @@ async function verify(doing: Telephony) {
 }
 
 /** A create that was sent again may have been carried out twice; nobody ever had the password of the other one. */
-async function onlyOne({ rotation, work: { http } }: Telephony, id: string): Promise<void> {
+async function onlyOne({ rotation, work }: Telephony, id: string): Promise<void> {
   if ((rotation.steps.get('create')?.intents ?? 0) < 2) return;
-  const marked = await findTelephonyCredentials(http, markOf(rotation));
-  for (const other of marked) if (other.id !== id) await deleteTelephonyCredential(http, other.id).catch(unlessGone);
+  for (const other of await madeBy(rotation, work)) {
+    if (other.id !== id) await deleteTelephonyCredential(work.http, other.id).catch(unlessGone);
+  }
 }
 
 /** A tag only helps to find a credential: when Telnyx refuses it, one that is full for example, the rest is not held up. */
@@ -118,12 +143,24 @@ async function retire({ rotation, work, hands, record, intend }: Telephony) {
       'continue_rotation asks the person whether to retire it all the same; roll_back_rotation deletes the successor.',
     );
   }
+  if (now.expires_at_unreadable !== undefined) {
+    return {
+      note: `Its expiry ("${now.expires_at_unreadable}") cannot be read, so it was not written over: the old one lives until it is deleted.`,
+    };
+  }
   // Whoever made it in this same call has just seen it work.
   if (!hands.created) await refuseWithoutSuccessor(rotation, work);
   const expires_at = inWholeSeconds(work.now().getTime() + wish.overlap * 1000);
   if (now.expires_at !== null && now.expires_at <= expires_at) return { expires_at: now.expires_at };
   await intend({ expires_at });
-  await updateTelephonyCredential(work.http, old.id, { expires_at });
+  const after = await updateTelephonyCredential(work.http, old.id, { expires_at });
+  if (isOther(after, expires_at)) {
+    throw new ToolError(
+      'UNEXPECTED_RESPONSE',
+      'Telnyx accepted the new expiry of the old credential, and shows another one.',
+      'Look at it with get_telephony_credential.',
+    );
+  }
   return { expires_at };
 }
 
@@ -134,6 +171,10 @@ async function end({ rotation, work, hands, intend }: Telephony) {
   await deleteTelephonyCredential(work.http, rotation.old.id).catch(unlessGone);
   return {};
 }
+
+/** Whether a credential shows an expiry, and not this one. */
+const isOther = ({ stored_expiry }: TelephonyCredential, expires_at: string): boolean =>
+  stored_expiry !== null && Math.abs(Date.parse(stored_expiry) - Date.parse(expires_at)) >= 1000;
 
 // Telnyx keeps whole seconds in some of its dates, and this one is recognised by its value.
 const inWholeSeconds = (ms: number): string => new Date(Math.ceil(ms / 1000) * 1000).toISOString();

@@ -1,4 +1,4 @@
-import { type Headers, resetAsked } from './retry.ts';
+import { type Headers, resetAsked, sensible } from './retry.ts';
 
 /** A request that was started: the how-manieth, and when. */
 export interface Ticket {
@@ -16,7 +16,6 @@ interface Window {
   length: number;
 }
 
-const LONGEST_WINDOW_MS = 24 * 3_600_000;
 // However little is left: an answer, if only a 429, tells more than headers that may be nonsense.
 const WIDEST_SPACING_MS = 2000;
 // Requests that overtake each other make `remaining` rise by a few within one window.
@@ -34,8 +33,8 @@ export class Allowance {
   observe(headers: Headers, { number, at }: Ticket, started: number, overtaken: number, now: number): void {
     const told = leadingNumber(headers['x-ratelimit-remaining']);
     // The server's own clock, when the reset is a date: ours may be minutes off.
-    const reset = resetAsked(headers, Date.parse(`${headers.date}`) || Date.now());
-    if (told === undefined || !reset || reset > LONGEST_WINDOW_MS) return;
+    const reset = sensible(resetAsked(headers, Date.parse(`${headers.date}`) || Date.now()));
+    if (told === undefined || !reset) return;
     const known = this.#current(started, now);
     if (known && number < known.asOf) return;
     // Those that were overtaken may not have been counted when this was told.

@@ -7,11 +7,11 @@ import type { Log } from '../log.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { Ticket } from './allowance.ts';
 import { explain, type Failure, type Method } from './failure.ts';
-import type { Http, HttpLimits, Query, Scope } from './http.ts';
+import { type Answer, type Http, type HttpLimits, type Query, type Scope, unreadable } from './http.ts';
 import { Pace } from './pace.ts';
 import { createPlaces } from './places.ts';
 import { problemOf } from './problem.ts';
-import { isRefusal, retryDelay, waitAsked } from './retry.ts';
+import { type Headers, isRefusal, retryDelay, sensible, waitAsked } from './retry.ts';
 import { callTime, jobTime, type Time } from './time.ts';
 
 interface ClientOptions {
@@ -20,6 +20,7 @@ interface ClientOptions {
   version: string;
   limits: HttpLimits;
   log: Log;
+  now?: () => Date;
 }
 
 interface Sending {
@@ -28,10 +29,20 @@ interface Sending {
   accept?: string;
 }
 
-type Outcome = { done: string } | Failure;
+/** An answer that says it went well: its text, when it came by the clock of Telnyx, and the id of its request. */
+interface Done {
+  text: string;
+  at: number;
+  requestId: string | undefined;
+}
+
+type Outcome = Done | Failure;
 
 const JSON_TYPE = 'application/json';
-const MOST_BYTES = 32 * 1024 * 1024;
+// 32 KB for each row of the largest page: certificates and keys take a tenth of that.
+const MOST_BYTES = 8 * 1024 * 1024;
+// Nothing documents it (api.md §1), and it goes on to a model and a log.
+const REQUEST_ID = /^[\w-]{1,64}$/;
 const UNSENT_PHASES = new Set(['lookup', 'connect', 'secureConnect']);
 const UNSENT_CODES = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|.*(CERT|TLS|SSL).*)$/;
 
@@ -40,13 +51,26 @@ const KEEP_ALIVE = { keepAlive: true, timeout: 4000 };
 
 /**
  * The one connection to Telnyx: gives, for the scope of a tool call or a job, functions that send a request and answer
- * with its parsed JSON (undefined for an empty body). They throw nothing but ToolError: got's own errors print the API
- * key, and none leaves this file.
+ * with its parsed JSON. They throw nothing but ToolError: got's own errors print the API key, and none leaves this file.
  */
-export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOptions): (scope: Scope) => Http {
+export function createClient(options: ClientOptions): (scope: Scope) => Http {
+  const { baseUrl, apiKey, version, limits, log, now = () => new Date() } = options;
   // One of each for the process: all its requests share the account's allowance.
   const places = createPlaces();
   const pace = new Pace();
+  let toldOfWait = false;
+
+  /** How long the headers of an answer ask to wait, as far as that is sensible; the log hears once of what is not. */
+  function waitOf(status: number, headers: Headers): number | undefined {
+    const asked = waitAsked(status, headers, now().getTime());
+    const kept = sensible(asked);
+    if (asked !== kept && !toldOfWait) {
+      toldOfWait = true;
+      const seconds = Math.round((asked ?? 0) / 1000);
+      log('warn', 'Telnyx asks for a wait that is not kept', { seconds, kept: (kept ?? 0) / 1000 });
+    }
+    return kept;
+  }
 
   const telnyx = got.extend({
     prefixUrl: baseUrl,
@@ -64,7 +88,7 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
   function open({ signal, background = false }: Scope, ms: number): Http {
     const timeOf = background ? jobTime(signal, ms) : callTime(signal, ms, limits);
 
-    async function send(method: Method, path: string, sending: Sending = {}): Promise<string> {
+    async function send(method: Method, path: string, sending: Sending = {}): Promise<Done> {
       using time = timeOf(method);
       const started = Date.now();
       let underWay = false;
@@ -72,19 +96,21 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
       const attempt = (ticket: Ticket) => async (stop: AbortSignal) => {
         underWay = true;
         const outcome = await once(method, path, sending, stop, ticket);
-        if (!('done' in outcome) && stop.aborted) throw stop.reason;
+        if (!('text' in outcome) && stop.aborted) throw stop.reason;
         return outcome;
       };
 
-      const trying = async (): Promise<string> => {
+      const trying = async (): Promise<Done> => {
         for (let tries = 1; ; tries += 1) {
           const ticket = await turn(background, time);
           const outcome = await places
             .send(background, () => time.spend(attempt(ticket)), time.signal)
             .finally(() => pace.ended(ticket));
-          if ('done' in outcome) return outcome.done;
+          if ('text' in outcome) return outcome;
           // A DELETE whose first answer got lost finds nothing the second time: that is the outcome asked for.
-          if (method === 'DELETE' && tries > 1 && outcome.kind === 'answered' && outcome.status === 404) return '';
+          if (method === 'DELETE' && tries > 1 && outcome.kind === 'answered' && outcome.status === 404) {
+            return { text: '', at: now().getTime(), requestId: outcome.requestId };
+          }
           const delay = retryDelay(method, tries, outcome, Math.random(), background);
           if (isRefusal(outcome)) pace.refused(ticket, outcome.wait ?? delay ?? 0);
           if (delay === undefined || delay >= time.patience()) throw explain(method, outcome);
@@ -103,11 +129,36 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
       }
     }
 
+    function answerOf(body: unknown, { at, requestId }: Done, method: Method, path: string): Answer {
+      return {
+        body,
+        at,
+        unreadable(field) {
+          const facts = { method, path, field, ...(requestId !== undefined && { request_id: requestId }) };
+          log('debug', 'an answer cannot be read', facts);
+          return unreadable(field, requestId);
+        },
+      };
+    }
+
+    /** With the JSON of the answer, if it is any. */
+    async function sendForJson(method: Method, path: string, sending: Sending): Promise<Answer> {
+      const done = await send(method, path, sending);
+      return answerOf(jsonOf(done.text), done, method, path);
+    }
+
     return {
-      get: async (path, query = {}) => parseJson('GET', await send('GET', path, { query })),
-      post: async (path, body) => parseJson('POST', await send('POST', path, { body })),
-      postForText: (path) => send('POST', path, { accept: 'text/plain' }),
-      patch: async (path, body) => parseJson('PATCH', await send('PATCH', path, { body })),
+      async get(path, query = {}) {
+        const answer = await sendForJson('GET', path, { query });
+        if (answer.body === undefined) throw answer.unreadable('the JSON');
+        return answer;
+      },
+      post: (path, body) => sendForJson('POST', path, { body }),
+      async postForText(path) {
+        const done = await send('POST', path, { accept: 'text/plain' });
+        return answerOf(done.text, done, 'POST', path);
+      },
+      patch: (path, body) => sendForJson('PATCH', path, { body }),
       delete: async (path) => void (await send('DELETE', path)),
       recovery: () => open({ signal: new AbortController().signal, background }, limits.recoveryMs),
     };
@@ -140,37 +191,39 @@ export function createClient({ baseUrl, apiKey, version, limits, log }: ClientOp
       });
       request.on('response', ({ statusCode, headers }) => pace.answered(ticket, statusCode, headers));
       request.on('downloadProgress', ({ transferred }) => transferred > MOST_BYTES && request.cancel());
-      const { statusCode, body: text } = await request;
-      if (statusCode < 300) return { done: text };
-      return { kind: 'answered', status: statusCode, body: '', wait: undefined };
+      const { statusCode, headers, body: text } = await request;
+      const requestId = requestIdOf(headers);
+      if (statusCode < 300) return { text, at: Date.parse(`${headers.date}`) || now().getTime(), requestId };
+      return { kind: 'answered', status: statusCode, body: '', wait: undefined, requestId };
     } catch (error) {
-      return error instanceof RequestError ? failureOf(error) : { kind: 'cut', code: 'UNKNOWN' };
+      if (!(error instanceof RequestError)) return { kind: 'cut', code: 'UNKNOWN' };
+      if (!(error instanceof HTTPError)) return failureOf(error);
+      const { statusCode: status, headers, rawBody } = error.response;
+      const wait = waitOf(status, headers);
+      return { kind: 'answered', status, body: rawBody.toString(), wait, requestId: requestIdOf(headers) };
     }
   }
 
   return (scope) => open(scope, limits.callMs);
 }
 
+/** How a request failed that has no answer, or none that ends. */
 function failureOf(error: RequestError): Failure {
-  if (error instanceof HTTPError) {
-    const { statusCode, headers, rawBody } = error.response;
-    return {
-      kind: 'answered',
-      status: statusCode,
-      body: rawBody.toString(),
-      wait: waitAsked(statusCode, headers, Date.now()),
-    };
-  }
   if (error instanceof CancelError) return { kind: 'unreadable' };
   const unsent = error instanceof TimeoutError ? UNSENT_PHASES.has(error.event) : UNSENT_CODES.test(error.code);
   return { kind: unsent ? 'unreachable' : 'cut', code: error.code };
 }
 
-function parseJson(method: Method, text: string): unknown {
-  if (text.trim() === '') return undefined;
+function requestIdOf(headers: Headers): string | undefined {
+  const id = headers['x-request-id']?.toString();
+  return id !== undefined && REQUEST_ID.test(id) ? id : undefined;
+}
+
+/** A text as JSON; undefined when it is none. */
+function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw explain(method, { kind: 'unreadable' });
+    return undefined;
   }
 }

@@ -1,7 +1,8 @@
-import { z } from 'zod';
-import { wireId, wireText } from './fields.ts';
-import { type Http, read } from './http.ts';
-import { getAll, getWindow, type Scanned, visitAll, type Watch } from './pages.ts';
+import { ToolError } from '../errors.ts';
+import type { Http } from './http.ts';
+import { changed } from './lost-answer.ts';
+import { getAll, getWindow, type Scanned, sawAll, visitAll, type Watch } from './pages.ts';
+import { type Row, readOne, wireText } from './wire.ts';
 
 /** The four kinds of connection that can use a push credential (api.md §2). */
 export const CONNECTION_KINDS = ['credential', 'fqdn', 'ip', 'uac'] as const;
@@ -20,42 +21,41 @@ export interface Connection {
   android_push_credential_id: string | null;
 }
 
-const row = (kind: ConnectionKind) =>
-  z
-    .object({
-      id: wireId,
-      connection_name: wireText,
-      active: z.boolean().nullish().catch(null),
-      ios_push_credential_id: wireText,
-      android_push_credential_id: wireText,
-    })
-    .transform(
-      ({ connection_name, active, ...ids }): Connection => ({
-        ...ids,
-        kind,
-        name: connection_name,
-        active: active ?? null,
-      }),
-    );
+const row =
+  (kind: ConnectionKind): Row<Connection> =>
+  ({ id, connection_name, active, ios_push_credential_id, android_push_credential_id }) => ({
+    id,
+    kind,
+    name: wireText(connection_name),
+    active: typeof active === 'boolean' ? active : null,
+    ios_push_credential_id: wireText(ios_push_credential_id),
+    android_push_credential_id: wireText(android_push_credential_id),
+  });
 
 const path = (kind: ConnectionKind): string => `${kind}_connections`;
 const at = (kind: ConnectionKind, id: string): string => `${path(kind)}/${encodeURIComponent(id)}`;
-// Made once: building a schema takes longer than using it.
-const rows = { credential: row('credential'), fqdn: row('fqdn'), ip: row('ip'), uac: row('uac') };
-const single = (kind: ConnectionKind) => z.object({ data: rows[kind] });
 
 /** One connection by kind and id (spec operations Retrieve…Connection). Throws `NOT_FOUND`. */
 export async function getConnection(http: Http, kind: ConnectionKind, id: string): Promise<Connection> {
-  return read(single(kind), await http.get(at(kind, id))).data;
+  return readOne(await http.get(at(kind, id)), row(kind));
 }
 
-/** Points one push field of a connection to a credential, and sends nothing else (spec operations Update…Connection). */
+/**
+ * Points one push field of a connection to a credential, and sends nothing else (spec operations Update…Connection). Gives
+ * the connection as it is then: the caller looks whether it points there.
+ */
 export async function pointConnection(
   http: Http,
   { kind, id, field }: { kind: ConnectionKind; id: string; field: PushField },
   pushId: string,
 ): Promise<Connection> {
-  return read(single(kind), await http.patch(at(kind, id), { [field]: pushId })).data;
+  const answer = await http.patch(at(kind, id), { [field]: pushId });
+  return changed(
+    answer,
+    row(kind),
+    () => getConnection(http, kind, id),
+    (connection) => connection[field] === pushId,
+  );
 }
 
 /** A window of one kind's list (spec operations List…Connections); `name` is a part of the name, 3 characters or more. */
@@ -66,12 +66,13 @@ export function listConnections(
   window: { offset: number; limit: number },
 ) {
   const filters = name === undefined ? {} : { 'filter[connection_name][contains]': name };
-  return getWindow(http, { path: path(kind), filters }, rows[kind], window);
+  return getWindow(http, { path: path(kind), filters }, row(kind), window);
 }
 
 /**
  * Every connection, of all four kinds, that uses a push credential on either platform. Telnyx has no such question to
- * ask (api.md §2), so all lists are read; `progress` counts their pages.
+ * ask (api.md §2), so all four lists are read; throws `UNEXPECTED_RESPONSE` when one of them cannot be read to its end,
+ * or has a row that cannot be read: it might be that of a user.
  */
 export async function connectionsUsing(
   http: Http,
@@ -79,12 +80,37 @@ export async function connectionsUsing(
   progress: (pages: number) => void,
 ): Promise<Connection[]> {
   let pages = 0;
-  const lists = CONNECTION_KINDS.map((kind) => getAll(http, { path: path(kind) }, rows[kind], () => progress(++pages)));
-  return (await Promise.all(lists))
-    .flat()
+  const lists = await Promise.all(
+    CONNECTION_KINDS.map((kind) => getAll(http, { path: path(kind) }, using(kind), () => progress(++pages))),
+  );
+  const partial = CONNECTION_KINDS.filter((_, index) => !lists[index] || !sawAll(lists[index].scanned));
+  const paths = lists.flatMap(({ scanned }) => scanned.unreadable.paths);
+  if (partial.length > 0) throw unseen(`not all ${partial.join(', ')} connections can be read`, paths);
+  const connections = lists.flatMap(({ rows }) => rows);
+  const unclear = connections.filter(({ unclear }) => unclear).map(({ kind, id }) => `${kind} ${id}`);
+  if (unclear.length > 0) throw unseen('what some connections point to cannot be read', unclear.slice(0, 5));
+  return connections
     .filter(
       ({ ios_push_credential_id: ios, android_push_credential_id: android }) => ios === pushId || android === pushId,
-    );
+    )
+    .map(({ unclear: _, ...connection }) => connection);
+}
+
+/** A connection, and whether it points to something by a field that holds neither text nor nothing. */
+const using =
+  (kind: ConnectionKind): Row<Connection & { unclear: boolean }> =>
+  (fields, at) => ({
+    ...row(kind)(fields, at),
+    unclear: PUSH_FIELDS.some((field) => (fields[field] ?? '') !== '' && typeof fields[field] !== 'string'),
+  });
+
+function unseen(what: string, where: readonly string[]): ToolError {
+  const such = where.length > 0 ? ` (${where.join(', ')})` : '';
+  return new ToolError(
+    'UNEXPECTED_RESPONSE',
+    `Of what Telnyx answered, ${what}${such}. Which connections use this push credential is not known, so nothing was changed.`,
+    'Call again; if it stays so, have the person look at the connections in the Telnyx portal.',
+  );
 }
 
 /** Shows every connection of a kind to `visit`, as `visitAll` does. */
@@ -94,5 +120,5 @@ export function visitConnections(
   visit: (connection: Connection, again: boolean) => void,
   watch: Watch,
 ): Promise<Scanned> {
-  return visitAll(http, { path: path(kind) }, rows[kind], visit, watch);
+  return visitAll(http, { path: path(kind) }, row(kind), visit, watch);
 }

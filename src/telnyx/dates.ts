@@ -1,4 +1,6 @@
-const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:?\d\d)?)?$/;
+import { oneLine } from '../untrusted.ts';
+
+const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?: ?(Z|z|UTC|[+-]\d\d(?::?\d\d)?))?)?$/;
 const DEFAULT_LIFE_YEARS = 20;
 
 /** As Telnyx writes nearly all, on a day that every month has: nothing to take apart. */
@@ -13,9 +15,13 @@ export function parseTime(text: string): number | undefined {
   return Date.UTC(yearOf(text), two(text, 5) - 1, two(text, 8), two(text, 11), two(text, 14), two(text, 17));
 }
 
-/** The instant of an ISO 8601 date or date-time, or undefined. A missing zone is UTC, as Telnyx means it (api.md §1). */
+/**
+ * The instant of an ISO 8601 date or date-time, or undefined. A missing zone is UTC, as Telnyx means it, and so are `-00`,
+ * ` UTC` and small letters (api.md §1).
+ */
 export function parseInstant(text: string): Date | undefined {
-  const [, year, month, day, time = '00:00', zone = 'Z'] = ISO.exec(text) ?? [];
+  const [, year, month, day, time = '00:00', given = 'Z'] = ISO.exec(text) ?? [];
+  const zone = /^[a-z]/i.test(given) ? 'Z' : given.length === 3 ? `${given}:00` : given;
   // Date rolls 31 February over into March: a day that does not exist is a mistake, not another day.
   if (Number(day) > new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()) return undefined;
   const instant = new Date(`${year}-${month}-${day}T${time}${zone}`);
@@ -28,18 +34,32 @@ export function fromTelnyx(text: string | null): string | null {
 }
 
 /**
- * Whether an expiry of Telnyx means never: people write year 9999, and a credential created without an expiry shows the
- * day of its creation decades later (22 years in the spec's sample, api.md §5).
+ * Whether an expiry of Telnyx, one that can be read, means never: people write year 9999, and a credential created without
+ * an expiry shows the day of its creation decades later (22 years in the spec's sample, api.md §5).
  */
-export function neverEnds(expiresAt: string | null, createdAt: string | null): boolean {
-  if (!expiresAt || expiresAt.startsWith('9999')) return true;
-  if (!createdAt || yearOf(expiresAt) - yearOf(createdAt) < DEFAULT_LIFE_YEARS) return false;
+export function neverEnds(expiresAt: string, createdAt: string | null): boolean {
+  if (expiresAt.startsWith('9999')) return true;
+  if (!createdAt || !(yearOf(expiresAt) - yearOf(createdAt) >= DEFAULT_LIFE_YEARS)) return false;
   return expiresAt.slice(4, 10) === createdAt.slice(4, 10);
 }
 
-/** An expiry of Telnyx as `fromTelnyx`, with null for never. */
-export function expiryFromTelnyx(expiresAt: string | null, createdAt: string | null): string | null {
-  return neverEnds(expiresAt, createdAt) ? null : fromTelnyx(expiresAt);
+/** An expiry as Telnyx has it: when it ends, ISO 8601 UTC, null for never; or what it says and nobody can read. */
+export interface Expiry {
+  at: string | null;
+  /** The same as Telnyx keeps it: a far future where `at` says never. */
+  stored: string | null;
+  unreadable?: string;
+}
+
+const LONGEST_QUOTE = 64;
+
+/** What stands in `expires_at`, of whatever type, beside what stands in `created_at`. Nothing at all is never. */
+export function expiryFromTelnyx(expiresAt: unknown, createdAt: string | null): Expiry {
+  if (expiresAt === undefined || expiresAt === null || expiresAt === '') return { at: null, stored: null };
+  const stored = typeof expiresAt === 'string' ? fromTelnyx(expiresAt) : null;
+  if (typeof expiresAt === 'string' && stored) return { at: neverEnds(expiresAt, createdAt) ? null : stored, stored };
+  const said = typeof expiresAt === 'object' ? 'not a text' : oneLine(String(expiresAt), LONGEST_QUOTE);
+  return { at: null, stored: null, unreadable: said || 'nothing visible' };
 }
 
 /** A date of ours as a person reads it, to the minute. */

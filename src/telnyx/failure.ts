@@ -5,11 +5,11 @@ export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** How a request ended without a usable answer. `wait` is what the answer's headers ask to wait, in milliseconds. */
 export type Failure =
-  | { kind: 'answered'; status: number; body: string; wait: number | undefined }
+  | { kind: 'answered'; status: number; body: string; wait: number | undefined; requestId?: string | undefined }
   | { kind: 'unreachable'; code: string } // no connection was made
   | { kind: 'cut'; code: string } // the connection was lost, or no answer came in time
   | { kind: 'stopped'; sent: boolean; cancelled: boolean } // by the caller, or by the end of the call's time
-  | { kind: 'unreadable' }; // an answer came, but not JSON, or without end
+  | { kind: 'unreadable' }; // an answer came, without end
 
 /** Whether Telnyx may have carried the request out, although we have no answer that says so. */
 function mayHaveRun(failure: Failure): boolean {
@@ -33,12 +33,12 @@ export function explain(method: Method, failure: Failure): ToolError {
       'OUTCOME_UNKNOWN',
       'The request was sent, but no answer says whether it was carried out.',
       'Look whether it was before trying again.',
-      { httpStatus: failure.kind === 'answered' ? failure.status : undefined },
+      failure.kind === 'answered' ? { httpStatus: failure.status, requestId: failure.requestId } : {},
     );
   }
   switch (failure.kind) {
     case 'answered':
-      return problemOf(failure.status, failure.body, failure.wait && Math.ceil(failure.wait / 1000));
+      return problemOf(failure.status, failure.body, failure.wait && Math.ceil(failure.wait / 1000), failure.requestId);
     case 'unreachable':
       return unreached(failure.code);
     case 'cut':
@@ -50,8 +50,8 @@ export function explain(method: Method, failure: Failure): ToolError {
     case 'unreadable':
       return new ToolError(
         'UNEXPECTED_RESPONSE',
-        'Telnyx sent an answer that cannot be read.',
-        'Call again; if it stays so, tell the person: a proxy may stand in between.',
+        'Telnyx sent an answer longer than any that it documents.',
+        'Call again, with a lower limit where there is one; if it stays so, tell the person: a proxy may stand in between.',
       );
   }
 }

@@ -1,15 +1,28 @@
-import type { z } from 'zod';
 import { ToolError } from '../errors.ts';
 
 export type Query = Record<string, string | number>;
 
+/** An answer of Telnyx that says it went well (2xx). */
+export interface Answer {
+  /** Its JSON, or its text where that was asked for; undefined when there is none. */
+  readonly body: unknown;
+  /** What the clock of Telnyx said by its `Date`, in milliseconds since 1970, UTC; ours when it said nothing. */
+  readonly at: number;
+  /**
+   * The error of a field that is not what it must be; `path` says which, never what it holds. The log hears of it too.
+   */
+  unreadable(path: string): ToolError;
+}
+
 /** What the functions of this folder need: requests to Telnyx within the time and the cancellation of one tool call. */
 export interface Http {
-  get(path: string, query?: Query): Promise<unknown>;
-  post(path: string, body: object): Promise<unknown>;
+  get(path: string, query?: Query): Promise<Answer>;
+  /** Sent once. Its body is undefined when the answer holds no JSON: by its 2xx it was carried out. */
+  post(path: string, body: object): Promise<Answer>;
   /** A POST without a body whose answer is plain text. */
-  postForText(path: string): Promise<string>;
-  patch(path: string, body: object): Promise<unknown>;
+  postForText(path: string): Promise<Answer>;
+  /** Its body is undefined when the answer holds no JSON: by its 2xx it was carried out. */
+  patch(path: string, body: object): Promise<Answer>;
   delete(path: string): Promise<void>;
   /** The same with a few seconds of its own and deaf to cancellation: to find what a lost answer left behind. */
   recovery(): Http;
@@ -28,14 +41,13 @@ export interface HttpLimits {
   recoveryMs: number;
 }
 
-/** `value` as the schema's output. Throws `UNEXPECTED_RESPONSE` without a word of the value: it may hold a secret. */
-export function read<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new ToolError(
+/** The error of an answer in which `path` cannot be read; the id is that of the request, as Telnyx gave it. */
+export function unreadable(path: string, requestId?: string): ToolError {
+  return new ToolError(
     'UNEXPECTED_RESPONSE',
-    'Telnyx sent an answer without the fields this operation needs.',
-    'Call again; if it stays so, tell the person.',
+    `Telnyx answered, but ${path} of its answer is missing or not what its documentation says.`,
+    'Call again. If it stays so, tell the person: the base URL may be wrong, a proxy may stand in between, or Telnyx support can look into it by the request_id, where there is one.',
+    { requestId },
   );
 }
 

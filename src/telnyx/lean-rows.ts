@@ -1,14 +1,13 @@
-import { z } from 'zod';
 import { oneLine } from '../untrusted.ts';
 import { neverEnds, parseTime } from './dates.ts';
-import { wireId, wireText } from './fields.ts';
 import type { Http } from './http.ts';
 import { type Scanned, visitAll, type Watch } from './pages.ts';
-import { sharedByTelnyx } from './push-credentials.ts';
-import { queryOf, type TelephonyFilters } from './telephony-credentials.ts';
+import { isIos, sharedByTelnyx } from './push-credentials.ts';
+import { connectionOf, queryOf, type TelephonyFilters } from './telephony-credentials.ts';
+import { type Fields, type Row, wireRaw, wireText } from './wire.ts';
 
-// Rows of whole accounts, with no more than a report needs: what is not declared is dropped while parsing, and a secret
-// that is dropped needs no keeping.
+// Rows of whole accounts, with no more than a report needs: half a million of them go by, and a secret that is not even
+// wrapped needs no keeping.
 
 /** Times are milliseconds since 1970, UTC; null for an expiry that is never, and for a date that is none. */
 export interface LeanTelephony {
@@ -17,29 +16,30 @@ export interface LeanTelephony {
   connection_id: string | null;
   expired: boolean;
   expires: number | null;
+  /** There is an expiry, and nobody can tell which: `expires` is null then, and does not mean never. */
+  unclear: boolean;
   created: number | null;
 }
 
-// Half a million of these go by: one transform over what came is much quicker than a schema for each field.
-const raw = z.unknown();
-const leanTelephony = z
-  .object({ id: wireId, name: raw, resource_id: raw, expired: raw, expires_at: raw, created_at: raw })
-  .transform((row): LeanTelephony => {
-    const name = textOf(row.name);
-    const expires = textOf(row.expires_at);
-    const created = textOf(row.created_at);
-    return {
-      id: row.id,
-      name: name === null ? null : oneLine(name),
-      connection_id: CONNECTION.exec(textOf(row.resource_id) ?? '')?.[1] ?? null,
-      expired: row.expired === true,
-      expires: neverEnds(expires, created) ? null : time(expires),
-      created: time(created),
-    };
-  });
+const leanTelephony: Row<LeanTelephony> = (fields, at) => {
+  const created = wireRaw(fields.created_at);
+  const name = wireRaw(fields.name);
+  const said = fields.expires_at ?? '';
+  const expires = typeof said === 'string' && said !== '' ? time(said) : null;
+  return {
+    id: fields.id,
+    name: name === null ? null : oneLine(name) || null,
+    connection_id: connectionOf(fields),
+    expired: isExpired(fields, expires, at),
+    expires: expires !== null && neverEnds(String(said), created) ? null : expires,
+    unclear: said !== '' && expires === null,
+    created: time(created),
+  };
+};
 
-const CONNECTION = /^connection:([\w-]+)$/;
-const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+/** What Telnyx says, else what follows from the expiry in milliseconds and the time at Telnyx. */
+const isExpired = ({ expired }: Fields, expires: number | null, at: number): boolean =>
+  typeof expired === 'boolean' ? expired : expires !== null && expires <= at;
 
 /** Shows every telephony credential that the filters leave to `visit`, as `visitAll` does. */
 export function visitTelephony(
@@ -51,7 +51,7 @@ export function visitTelephony(
   return visitAll(http, { path: 'telephony_credentials', filters: queryOf(filters) }, leanTelephony, visit, watch);
 }
 
-/** `certificate` is PEM, and public; null for Android. */
+/** `certificate` is what stands for PEM in an iOS credential, and public. */
 export interface LeanPush {
   id: string;
   alias: string | null;
@@ -60,21 +60,13 @@ export interface LeanPush {
   certificate: string | null;
 }
 
-const leanPush = z
-  .object({
-    id: wireId,
-    alias: wireText,
-    type: wireText,
-    certificate: raw,
-    is_public: raw,
-  })
-  .transform(
-    ({ is_public, certificate, ...row }): LeanPush => ({
-      ...row,
-      shared: sharedByTelnyx(is_public, row.alias),
-      certificate: textOf(certificate),
-    }),
-  );
+const leanPush: Row<LeanPush> = (fields) => ({
+  id: fields.id,
+  alias: wireText(fields.alias),
+  type: wireText(fields.type),
+  shared: sharedByTelnyx(fields),
+  certificate: isIos(fields) ? wireRaw(fields.certificate) : null,
+});
 
 /** Shows every push credential to `visit`, as `visitAll` does. */
 export function visitPush(http: Http, visit: (row: LeanPush, again: boolean) => void, watch: Watch): Promise<Scanned> {

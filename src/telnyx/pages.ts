@@ -1,36 +1,81 @@
-import type { z } from 'zod';
 import type { Http } from './http.ts';
 import { KeyTable } from './key-table.ts';
-import { getPage, LARGEST, type Page, type Paged, type PageSchema, pageOf } from './page.ts';
+import { count, getPage, LARGEST, type Page, type Paged, type Unreadable } from './page.ts';
+import type { Row } from './wire.ts';
 
 const MOST_PAGES = 4000;
 const READERS = 6;
 const SCANS = 3;
 
-/** Rows `offset` to `offset + limit` of a list, as few and as equal pages as they fit in, fetched at once. */
+/** A part of a list. */
+export interface Window<T> {
+  rows: T[];
+  /** How many rows the list has; undefined when that is not known. */
+  total: number | undefined;
+  more: boolean;
+  /** How far the rows of Telnyx went of which these are, rows left out included. */
+  passed: number;
+  unreadable: Unreadable;
+  /** What the clock of Telnyx said, in milliseconds since 1970. */
+  at: number;
+}
+
+/**
+ * Rows `offset` to `offset + limit` of a list, as few and as equal pages as they fit in, fetched at once. `fits` says
+ * which rows are really what the filters ask for: whether Telnyx compares them exactly is not documented (api.md §10).
+ */
 export async function getWindow<T extends { id: string }>(
   http: Http,
   paged: Paged,
-  row: z.ZodType<T>,
+  row: Row<T>,
   { offset, limit }: { offset: number; limit: number },
-): Promise<{ rows: T[]; total: number | undefined; more: boolean }> {
-  const size = Math.ceil(limit / Math.ceil(limit / LARGEST));
-  const first = Math.floor(offset / size) + 1;
-  const last = Math.ceil((offset + limit) / size);
-  const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  const schema = pageOf(row);
-  const pages = await Promise.all(numbers.map((number) => getPage(http, paged, schema, number, size)));
+  fits: (row: T) => boolean = () => true,
+): Promise<Window<T>> {
+  const wanted = Math.ceil(limit / Math.ceil(limit / LARGEST));
+  const pagesOf = async (size: number) => {
+    const first = Math.floor(offset / size) + 1;
+    const last = Math.ceil((offset + limit) / size);
+    const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    const pages = await Promise.all(numbers.map((number) => getPage(http, paged, row, number, size)));
+    return { pages, first, size };
+  };
+  let found = await pagesOf(wanted);
+  const real = found.pages[0] ? realSize(found.pages[0], found.first, wanted) : wanted;
+  // A server that gives smaller pages than were asked for counts them by its own size.
+  if (real < wanted) found = await pagesOf(real);
+  const { pages, first, size } = found;
   // A list that keeps answering with the same page would never end.
-  const honest = pages.filter((page, index) => index === 0 || (page.number ?? numbers[index]) === numbers[index]);
+  const moves = ({ number }: Page<T>, index: number): boolean => (number ?? first + index) === first + index;
+  const honest = pages.filter((page, index) => index === 0 || moves(page, index));
+  const stuck = !pages.every(moves);
+  const unreadable: Unreadable = { count: 0, paths: [] };
+  for (const page of honest) count(unreadable, page.unreadable);
+  const read = honest.reduce((sum, page) => sum + page.rows.length + page.unreadable.count, 0);
   const start = offset - (first - 1) * size;
-  const rows = unique(honest.flatMap((page) => page.rows)).slice(start, start + limit);
+  const inside = unique(honest.flatMap((page) => page.rows)).slice(start, start + limit);
+  const rows = inside.filter(fits);
   const total = pages[0]?.total;
-  const stuck = (pages[0]?.number ?? first) !== first;
+  const passed = Math.min(limit, Math.max(0, read - start));
   return {
     rows,
-    total,
-    more: !stuck && rows.length > 0 && (total === undefined ? rows.length === limit : offset + limit < total),
+    // A count of more than what was asked for says nothing about what was.
+    total: rows.length === inside.length ? total : undefined,
+    more: !stuck && passed > 0 && (total === undefined ? passed === limit : offset + passed < total),
+    passed,
+    unreadable,
+    at: pages[0]?.at ?? 0,
   };
+}
+
+/**
+ * How many rows a page really has, by one that was answered: fewer than asked for when the server caps them, whether it
+ * says so or not.
+ */
+function realSize({ size, rows, unreadable, total }: Page<unknown>, number: number, asked: number): number {
+  const told = Math.min(size || asked, asked);
+  const given = rows.length + unreadable.count;
+  const isLast = total === undefined || (number - 1) * told + given >= total;
+  return isLast || given === 0 ? told : Math.min(given, told);
 }
 
 /** Follows a scan while it runs. */
@@ -41,22 +86,30 @@ export interface Watch {
   stopped?(): boolean;
 }
 
-/** What a scan can vouch for: that every page was read, and that the list kept its size meanwhile. */
+/** What a scan can vouch for. */
 export interface Scanned {
+  /** It came to the end of the list, by what the list itself says of its pages and rows; some of them may be unreadable. */
   whole: boolean;
+  /** The list kept its size meanwhile. */
   steady: boolean;
+  /** Who asked for it ended it. */
+  stopped: boolean;
+  unreadable: Unreadable;
 }
+
+/** Whether every row of a list was seen: what must be known before anything is said of all. */
+export const sawAll = ({ whole, unreadable }: Scanned): boolean => whole && unreadable.count === 0;
 
 /** Every row of a list, as `visitAll` comes by them; of a row seen again, the later one. */
 export async function getAll<T extends { id: string }>(
   http: Http,
   paged: Paged,
-  row: z.ZodType<T>,
+  row: Row<T>,
   progress: NonNullable<Watch['progress']> = () => undefined,
-): Promise<T[]> {
+): Promise<{ rows: T[]; scanned: Scanned }> {
   const all = new Map<string, T>();
-  await visitAll(http, paged, row, (item) => all.set(item.id, item), { progress });
-  return [...all.values()];
+  const scanned = await visitAll(http, paged, row, (item) => all.set(item.id, item), { progress });
+  return { rows: [...all.values()], scanned };
 }
 
 /**
@@ -67,53 +120,76 @@ export async function getAll<T extends { id: string }>(
 export async function visitAll<T extends { id: string }>(
   http: Http,
   paged: Paged,
-  row: z.ZodType<T>,
+  row: Row<T>,
   visit: (item: T, again: boolean) => void,
   watch: Watch = {},
 ): Promise<Scanned> {
-  const page = pageOf(row);
   /** With the number of the scan that saw it last. */
   const seen = new KeyTable(1);
   let whole = false;
+  let pass: Pass = { through: false, all: false, steady: false, stopped: false, unreadable: { count: 0, paths: [] } };
   for (let scan = 1; scan <= SCANS; scan += 1) {
-    const { through, totals } = await scanOnce(http, paged, page, scan, seen, visit, watch);
-    whole ||= through;
-    if (!through || totals.size <= 1) return { whole, steady: through };
+    pass = await scanOnce(http, paged, row, scan, seen, visit, watch);
+    whole ||= pass.all;
+    // One that keeps its size and still does not give all of it will not the next time.
+    if (pass.stopped || (pass.steady && (pass.all || !pass.through))) break;
   }
-  return { whole, steady: false };
+  const { all, steady, stopped, unreadable } = pass;
+  return { whole, steady: all && steady, stopped, unreadable };
 }
 
-/** One pass; gives whether it went through all pages, and the different totals they claimed. */
+/** One pass through a list. */
+interface Pass {
+  /** No page was left out: none answered with another, and the scan was not stopped. */
+  through: boolean;
+  /** As many rows were seen as the list claims to have. */
+  all: boolean;
+  /** It claimed the same number on every page. */
+  steady: boolean;
+  stopped: boolean;
+  unreadable: Unreadable;
+}
+
 async function scanOnce<T extends { id: string }>(
   http: Http,
   paged: Paged,
-  schema: PageSchema<T>,
+  row: Row<T>,
   scan: number,
   seen: KeyTable,
   visit: (item: T, again: boolean) => void,
   { progress = () => undefined, stopped = () => false }: Watch,
-): Promise<{ through: boolean; totals: Set<number | undefined> }> {
+): Promise<Pass> {
   const totals = new Set<number | undefined>();
+  const unreadable: Unreadable = { count: 0, paths: [] };
   let done = 0;
+  let rows = 0;
+  let size = LARGEST;
   let last = MOST_PAGES;
   let through = true;
   const end = (): void => {
     last = 0;
   };
-
-  async function take(number: number): Promise<void> {
-    const page = stopped() ? undefined : await getPage(http, paged, schema, number, LARGEST);
-    if (page && !stopped()) return show(page, number);
+  let ended = false;
+  const breakOff = (): void => {
     through = false;
     end();
+  };
+
+  async function take(number: number): Promise<void> {
+    const page = stopped() ? undefined : await getPage(http, paged, row, number, size);
+    if (page && !stopped()) return show(page, number);
+    ended = true;
+    breakOff();
   }
 
   function show(page: Page<T>, number: number): void {
-    if (number === 1 && page.pages !== undefined) {
-      last = Math.min(page.pages, MOST_PAGES);
-      through = page.pages <= MOST_PAGES;
+    if (number === 1) {
+      size = realSize(page, 1, LARGEST);
+      const pages = Math.max(page.pages ?? 0, page.total === undefined ? 0 : Math.ceil(page.total / size));
+      if (page.pages !== undefined || page.total !== undefined) last = Math.min(pages, MOST_PAGES);
+      if (pages > MOST_PAGES) through = false;
     }
-    let fresh = 0;
+    let fresh = page.unreadable.count;
     for (const item of page.rows) {
       const place = seen.place(item.id);
       const before = seen.get(place, 0);
@@ -121,10 +197,15 @@ async function scanOnce<T extends { id: string }>(
       seen.set(place, 0, scan);
       visit(item, before > 0);
     }
+    rows += fresh;
+    count(unreadable, page.unreadable);
     totals.add(page.total);
     progress(++done, page.pages, page.total);
+    const given = page.rows.length + page.unreadable.count;
     // A list that answers with another page than asked for, or with nothing new, would never end.
-    if ((page.number ?? number) !== number || fresh === 0) end();
+    const stands = (page.number ?? number) !== number || (given > 0 && fresh === 0);
+    if (stands || (given > 0 && number === MOST_PAGES)) breakOff();
+    else if (given === 0) end();
   }
 
   let next = 1;
@@ -140,7 +221,9 @@ async function scanOnce<T extends { id: string }>(
       }),
     ),
   );
-  return { through, totals };
+  // Of a list that grew or shrank meanwhile, the smallest number it had.
+  const claimed = Math.min(...[...totals].map((total) => total ?? 0));
+  return { through, all: through && rows >= claimed, steady: totals.size <= 1, stopped: ended, unreadable };
 }
 
 function unique<T extends { id: string }>(rows: T[]): T[] {

@@ -47,10 +47,10 @@ const SAYS: Partial<Record<ErrorCode, [message: string, next: string]>> = {
  * The error of a Telnyx answer that is not 2xx. `body` may be anything: `errors` as an array, an object or a text, HTML,
  * or nothing (api.md §1); only code, title, detail and pointer are ever quoted.
  */
-export function problemOf(status: number, body: string, retryAfterSeconds?: number): ToolError {
+export function problemOf(status: number, body: string, retryAfterSeconds?: number, requestId?: string): ToolError {
   const telnyx = readProblem(body);
   const code = (telnyx?.code && BY_TELNYX_CODE[telnyx.code]) || BY_STATUS[status] || (status >= 500 && 'UNAVAILABLE');
-  const details = { httpStatus: status, telnyx, retryAfterSeconds };
+  const details = { httpStatus: status, telnyx, retryAfterSeconds, requestId };
   if (!code) {
     const message = `Telnyx answered with HTTP ${status}, which this operation does not expect.`;
     return new ToolError('UNEXPECTED_RESPONSE', message, 'Tell the person; a proxy may stand in between.', details);

@@ -1,10 +1,9 @@
-import { z } from 'zod';
 import type { Secret } from '../secrets/secret.ts';
 import { fromTelnyx } from './dates.ts';
-import { wireDate, wireId, wireSecret, wireText } from './fields.ts';
-import { type Http, type Query, read } from './http.ts';
+import type { Http, Query } from './http.ts';
 import { createOnce } from './lost-answer.ts';
-import { getWindow } from './pages.ts';
+import { getAll, getWindow } from './pages.ts';
+import { type Fields, fieldsOf, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
 
 const PATH = 'mobile_push_credentials';
 
@@ -30,54 +29,59 @@ export interface PushCredential {
   private_key: Secret | null;
 }
 
-const serviceAccount = z
-  .object({ project_id: wireText, client_email: wireText, private_key_id: wireText, private_key: wireSecret })
-  .nullish()
-  .catch(null);
-
-/** The wire schema of a row. The other platform's fields may be null or absent (api.md §3.1). */
-const pushRow = z
-  .object({
-    id: wireId,
-    alias: wireText,
-    type: wireText,
-    certificate: z.string().nullish().catch(null),
-    private_key: wireSecret,
-    project_account_json_file: serviceAccount,
-    is_public: z.unknown(),
-    created_at: wireDate,
-    updated_at: wireDate,
-  })
-  .transform((row): PushCredential => {
-    const { private_key: androidKey = null, ...account } = row.project_account_json_file ?? {};
-    return {
-      id: row.id,
-      alias: row.alias,
-      type: row.type,
-      created_at: fromTelnyx(row.created_at),
-      updated_at: fromTelnyx(row.updated_at),
-      shared_by_telnyx: sharedByTelnyx(row.is_public, row.alias),
-      certificate: row.certificate || null,
-      service_account: row.project_account_json_file ? { ...NO_ACCOUNT, ...account } : null,
-      private_key: row.private_key ?? androidKey,
-    };
-  });
+/**
+ * Whether a row is of APNs: its type decides which of its fields count, since the fields of the other platform may be
+ * there too, and empty (the specification requires all of both). Without a type, what it holds decides.
+ */
+export function isIos({ type, certificate }: Fields): boolean {
+  return type === 'ios' || (type !== 'android' && wireRaw(certificate) !== null);
+}
 
 /** Whether a row is one of those that Telnyx puts into every account. */
-export const sharedByTelnyx = (isPublic: unknown, alias: string | null): boolean =>
-  isPublic === true || DEMO_ALIASES.includes(alias ?? '');
+export const sharedByTelnyx = ({ is_public, alias }: Fields): boolean =>
+  is_public === true || DEMO_ALIASES.includes(String(alias));
 
-const NO_ACCOUNT: ServiceAccount = { project_id: null, client_email: null, private_key_id: null };
+const pushRow: Row<PushCredential> = (fields) => ({
+  id: fields.id,
+  alias: wireText(fields.alias),
+  type: wireText(fields.type),
+  created_at: fromTelnyx(wireRaw(fields.created_at)),
+  updated_at: fromTelnyx(wireRaw(fields.updated_at)),
+  shared_by_telnyx: sharedByTelnyx(fields),
+  ...(isIos(fields) ? apnsOf(fields) : fcmOf(fields)),
+});
+
+type Material = Pick<PushCredential, 'certificate' | 'service_account' | 'private_key'>;
+
+const apnsOf = ({ certificate, private_key }: Fields): Material => ({
+  certificate: wireRaw(certificate),
+  service_account: null,
+  private_key: wireSecret(private_key),
+});
+
+/** The key is in the account's file; whether Telnyx also shows it beside that is not documented. */
+function fcmOf({ project_account_json_file, private_key }: Fields): Material {
+  const account = fieldsOf(project_account_json_file);
+  const facts = {
+    project_id: wireText(account?.project_id),
+    client_email: wireText(account?.client_email),
+    private_key_id: wireText(account?.private_key_id),
+  };
+  return {
+    certificate: null,
+    service_account: Object.values(facts).some((fact) => fact !== null) ? facts : null,
+    private_key: wireSecret(account?.private_key) ?? wireSecret(private_key),
+  };
+}
 
 /** What a new push credential is made of: PEM blocks for APNs, the service account's JSON for FCM. */
 export type PushMaterial =
   | { type: 'ios'; certificate: string; privateKey: Secret }
   | { type: 'android'; account: Record<string, unknown>; privateKey: Secret };
 
-const single = z.object({ data: pushRow });
 const at = (id: string): string => `${PATH}/${encodeURIComponent(id)}`;
 
-/** A window of the list (spec operation ListPushCredentials). */
+/** A window of the list (spec operation ListPushCredentials), with none that the filters do not fit exactly. */
 export function listPushCredentials(
   http: Http,
   filters: { type?: string | undefined; alias?: string | undefined },
@@ -85,12 +89,15 @@ export function listPushCredentials(
 ) {
   const query: Query = {};
   for (const [key, value] of Object.entries(filters)) if (value !== undefined) query[`filter[${key}]`] = value;
-  return getWindow(http, { path: PATH, filters: query }, pushRow, window);
+  const { type, alias } = filters;
+  const fits = (row: PushCredential): boolean =>
+    (type === undefined || row.type === type) && (alias === undefined || row.alias === alias);
+  return getWindow(http, { path: PATH, filters: query }, pushRow, window, fits);
 }
 
 /** One push credential by id (spec operation GetPushCredential). Throws `NOT_FOUND`. */
 export async function getPushCredential(http: Http, id: string): Promise<PushCredential> {
-  return read(single, await http.get(at(id))).data;
+  return readOne(await http.get(at(id)), pushRow);
 }
 
 /**
@@ -105,7 +112,7 @@ export function createPushCredential(http: Http, alias: string, material: PushMa
       : { project_account_json_file: { ...material.account, private_key } };
   return createOnce({
     http,
-    schema: single,
+    row: pushRow,
     send: () => http.post(PATH, { type: material.type, alias, ...body }),
     find: (recovery) => findPushCredential(recovery, alias),
     lookup: `list_mobile_push_credentials with alias "${alias}"`,
@@ -114,7 +121,7 @@ export function createPushCredential(http: Http, alias: string, material: PushMa
 
 /** The push credential with an alias; aliases are unique. */
 export async function findPushCredential(http: Http, alias: string): Promise<PushCredential | undefined> {
-  const { rows } = await listPushCredentials(http, { alias }, { offset: 0, limit: 2 });
+  const { rows } = await getAll(http, { path: PATH, filters: { 'filter[alias]': alias } }, pushRow);
   return rows.find((row) => row.alias === alias);
 }
 

@@ -4,6 +4,9 @@ const TRIES = 4;
 const FIRST_BACKOFF = 250;
 const MOST_DOUBLINGS = 6;
 const EPOCH_FROM = 1e9;
+const EPOCH_MS_FROM = 1e12;
+const LONGEST_WAIT_MS = 60_000;
+const ABSURD_WAIT_MS = 3_600_000;
 
 export type Headers = Record<string, string | string[] | undefined>;
 
@@ -44,18 +47,29 @@ function isPassing(failure: Failure): boolean {
  */
 export function waitAsked(status: number, headers: Headers, now: number): number | undefined {
   const after = headers['retry-after']?.toString().trim();
-  if (after) {
-    const wait = isNumber(after) ? Number(after) * 1000 : Date.parse(after) - now;
-    if (Number.isFinite(wait)) return Math.max(0, wait);
-  }
+  const wait = after ? (isNumber(after) ? fromNow(Number(after), now) : Date.parse(after) - now) : Number.NaN;
+  if (Number.isFinite(wait)) return Math.max(0, wait);
   return status === 429 ? resetAsked(headers, now) : undefined;
 }
 
 /** Milliseconds until `x-ratelimit-reset`, 0 when that is over; undefined without one that can be read. */
 export function resetAsked(headers: Headers, now: number): number | undefined {
   const reset = headers['x-ratelimit-reset']?.toString().trim();
-  if (!reset || !isNumber(reset)) return undefined;
-  return Math.max(0, Number(reset) > EPOCH_FROM ? Number(reset) * 1000 - now : Number(reset) * 1000);
+  return reset && isNumber(reset) ? Math.max(0, fromNow(Number(reset), now)) : undefined;
+}
+
+/**
+ * As much of a wait as is kept: no more than a minute, since a limit that is still there then says so again; and nothing
+ * of more than an hour, which is a clock or a unit gone wrong and would keep every later call waiting.
+ */
+export function sensible(wait: number | undefined): number | undefined {
+  return wait === undefined || wait > ABSURD_WAIT_MS ? undefined : Math.min(wait, LONGEST_WAIT_MS);
+}
+
+/** What a number in a header stands for: an epoch in milliseconds or seconds, or seconds from now. */
+function fromNow(value: number, now: number): number {
+  if (value >= EPOCH_MS_FROM) return value - now;
+  return value > EPOCH_FROM ? value * 1000 - now : value * 1000;
 }
 
 const isNumber = (text: string): boolean => /^\d+(\.\d+)?$/.test(text);

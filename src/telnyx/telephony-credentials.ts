@@ -1,11 +1,12 @@
-import { z } from 'zod';
 import { ToolError } from '../errors.ts';
 import { Secret } from '../secrets/secret.ts';
+import { oneLine } from '../untrusted.ts';
 import { expiryFromTelnyx, fromTelnyx } from './dates.ts';
-import { wireDate, wireId, wireSecret, wireText } from './fields.ts';
-import { type Http, type Query, read } from './http.ts';
-import { createOnce } from './lost-answer.ts';
+import type { Http, Query } from './http.ts';
+import { changed, createOnce } from './lost-answer.ts';
+import { LARGEST } from './page.ts';
 import { getWindow } from './pages.ts';
+import { type Fields, fieldsOf, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
 
 const PATH = 'telephony_credentials';
 
@@ -14,10 +15,15 @@ export interface TelephonyCredential {
   id: string;
   name: string | null;
   connection_id: string | null;
+  /** The account it belongs to. */
+  user_id: string | null;
   sip_username: string | null;
   sip_password: Secret | null;
   expired: boolean;
+  /** Null for never, and for one that cannot be read. */
   expires_at: string | null;
+  /** What stands in its place when it cannot be read: not to be taken for never, and not to be written over. */
+  expires_at_unreadable?: string;
   /** The same as Telnyx keeps it: a far future where `expires_at` says never. */
   stored_expiry: string | null;
   created_at: string | null;
@@ -40,35 +46,33 @@ export interface TelephonyFilters {
   sip_username?: string | undefined;
 }
 
-/** The wire schema of a row; unknown fields are dropped, so one that Telnyx adds cannot travel further. */
-export const telephonyRow = z
-  .object({
-    id: wireId,
-    name: wireText,
-    resource_id: wireText,
-    connection_id: wireText,
-    sip_username: wireText,
-    sip_password: wireSecret,
-    expired: z.boolean().catch(false),
-    expires_at: wireDate,
-    created_at: wireDate,
-    updated_at: wireDate,
-  })
-  .transform(
-    ({ resource_id, ...row }): TelephonyCredential => ({
-      ...row,
-      connection_id: resource_id?.match(/^connection:([\w-]+)$/)?.[1] ?? row.connection_id,
-      expires_at: expiryFromTelnyx(row.expires_at, row.created_at),
-      stored_expiry: fromTelnyx(row.expires_at),
-      created_at: fromTelnyx(row.created_at),
-      updated_at: fromTelnyx(row.updated_at),
-    }),
-  );
+/** The connection of a row: it is named as a resource, and in some answers also by its id (api.md §3.2). */
+export const connectionOf = ({ resource_id, connection_id }: Fields): string | null =>
+  wireRaw(resource_id)?.match(/^connection:([\w-]+)$/)?.[1] ?? wireRaw(connection_id)?.match(/^[\w-]+$/)?.[0] ?? null;
 
-const single = z.object({ data: telephonyRow });
+/** A row as Telnyx sends it; unknown fields are dropped, so one that Telnyx adds cannot travel further. */
+export const telephonyRow: Row<TelephonyCredential> = (fields, at) => {
+  const created = wireRaw(fields.created_at);
+  const { at: expires_at, stored, unreadable } = expiryFromTelnyx(fields.expires_at, created);
+  return {
+    id: fields.id,
+    name: wireText(fields.name),
+    connection_id: connectionOf(fields),
+    user_id: wireText(fields.user_id),
+    sip_username: wireText(fields.sip_username),
+    sip_password: wireSecret(fields.sip_password),
+    expired: typeof fields.expired === 'boolean' ? fields.expired : stored !== null && Date.parse(stored) <= at,
+    expires_at,
+    ...(unreadable !== undefined && { expires_at_unreadable: unreadable }),
+    stored_expiry: stored,
+    created_at: fromTelnyx(created),
+    updated_at: fromTelnyx(wireRaw(fields.updated_at)),
+  };
+};
+
 const at = (id: string): string => `${PATH}/${encodeURIComponent(id)}`;
 
-/** Filters as Telnyx takes them (spec operation FindTelephonyCredentials); all match exactly. */
+/** Filters as Telnyx takes them (spec operation FindTelephonyCredentials). */
 export function queryOf({ connection_id, ...plain }: TelephonyFilters): Query {
   const query: Query = {};
   for (const [key, value] of Object.entries(plain)) if (value !== undefined) query[`filter[${key}]`] = value;
@@ -76,50 +80,107 @@ export function queryOf({ connection_id, ...plain }: TelephonyFilters): Query {
   return query;
 }
 
-/** A window of the list (spec operation FindTelephonyCredentials). */
+/**
+ * Whether a row is what the filters ask for. Telnyx may answer with look-alikes, or with everything (api.md §10); only a
+ * tag cannot be compared, since no answer holds it.
+ */
+export function fits(
+  row: Pick<TelephonyCredential, 'name' | 'connection_id' | 'expired'> & { sip_username?: string | null },
+  { name, status, connection_id, sip_username }: TelephonyFilters,
+): boolean {
+  return (
+    (name === undefined || row.name === oneLine(name)) &&
+    (connection_id === undefined || row.connection_id === connection_id) &&
+    (sip_username === undefined || row.sip_username === sip_username) &&
+    (status === undefined || row.expired === (status === 'expired'))
+  );
+}
+
+/** A window of the list (spec operation FindTelephonyCredentials), with none that does not fit the filters. */
 export function listTelephonyCredentials(
   http: Http,
   filters: TelephonyFilters,
   window: { offset: number; limit: number },
 ) {
-  return getWindow(http, { path: PATH, filters: queryOf(filters) }, telephonyRow, window);
+  return getWindow(http, { path: PATH, filters: queryOf(filters) }, telephonyRow, window, (row) => fits(row, filters));
 }
 
 /** One credential by id (spec operation GetTelephonyCredential). Throws `NOT_FOUND`. */
 export async function getTelephonyCredential(http: Http, id: string): Promise<TelephonyCredential> {
-  return read(single, await http.get(at(id))).data;
+  return readOne(await http.get(at(id)), telephonyRow);
+}
+
+/** What tells a credential that was made on purpose from all others, beside the mark in its tag. */
+export interface Made {
+  /** A tag no other credential has. */
+  mark: string;
+  connection_id: string;
+  name?: string | undefined;
+  /** When the create was sent, at the earliest and at the latest, by the clock of this machine. */
+  between: readonly [Date, Date];
+}
+
+/** What a create asks for: of the changes, a connection at least. */
+export type Wanted = TelephonyChanges & { connection_id: string };
+
+// Telnyx tells when a credential was made in whole seconds, and its own clock by them too.
+const WHOLE_SECONDS_MS = 2000;
+
+/**
+ * The credentials that a create made: those that Telnyx finds by the mark, and that are on its connection, have its name,
+ * and were made when it was sent. A filter alone proves nothing (api.md §10): what it lets through is delivered, or
+ * deleted. `now` is the clock that `between` is told by.
+ */
+export async function findMade(http: Http, { mark, connection_id, name, between }: Made, now: () => Date) {
+  const filters = { tag: mark, connection_id, name };
+  const { rows, at } = await listTelephonyCredentials(http, { tag: mark }, { offset: 0, limit: LARGEST });
+  const ahead = at - now().getTime();
+  const [from, until] = between.map((moment) => moment.getTime() + ahead);
+  const candidates = rows.filter((row) => {
+    const made = row.created_at === null ? undefined : Date.parse(row.created_at);
+    const inTime =
+      made === undefined || (made >= Number(from) - WHOLE_SECONDS_MS && made <= Number(until) + WHOLE_SECONDS_MS);
+    return inTime && fits(row, { ...filters, name: row.name === null ? undefined : name });
+  });
+  // What does not tell when it was made is known by the filter alone, if that does filter: nothing has a mark made up now.
+  if (candidates.every(({ created_at }) => created_at !== null)) return candidates;
+  const nothing = await listTelephonyCredentials(http, { tag: `${mark}_none` }, { offset: 0, limit: 1 });
+  return nothing.passed === 0 ? candidates : [];
 }
 
 /**
- * Creates a credential exactly once (spec operation CreateTelephonyCredential). `marker` is a tag no other credential
- * has: by it the new one is found again when the answer is lost.
+ * Creates a credential exactly once (spec operation CreateTelephonyCredential). `mark` is a tag no other credential has: by
+ * it the new one is found again when the answer is lost. An answer without the password is made up for by one read.
  */
-export function createTelephonyCredential(
+export async function createTelephonyCredential(
   http: Http,
-  wanted: TelephonyChanges & { connection_id: string },
-  marker: string,
+  wanted: Wanted,
+  mark: string,
+  now: () => Date,
 ): Promise<TelephonyCredential> {
-  return createOnce({
+  const from = now();
+  const { connection_id, name } = wanted;
+  const created = await createOnce({
     http,
-    schema: single,
-    send: () => http.post(PATH, { ...wanted, tag: marker }),
-    find: async (recovery) => (await findTelephonyCredentials(recovery, marker))[0],
-    lookup: `list_telephony_credentials with tag "${marker}"`,
+    row: telephonyRow,
+    send: () => http.post(PATH, { ...wanted, tag: mark }),
+    find: async (recovery) => (await findMade(recovery, { mark, connection_id, name, between: [from, now()] }, now))[0],
+    lookup: `list_telephony_credentials with tag "${mark}"`,
   });
+  if (created.sip_password) return created;
+  return getTelephonyCredential(http, created.id).catch(() => created);
 }
 
-/** The credentials that bear a tag, a few at most. */
-export async function findTelephonyCredentials(http: Http, tag: string): Promise<TelephonyCredential[]> {
-  return (await listTelephonyCredentials(http, { tag }, { offset: 0, limit: 5 })).rows;
-}
-
-/** Changes the given fields and no others (spec operation UpdateTelephonyCredential). An expired one cannot be changed. */
+/**
+ * Changes the given fields and no others (spec operation UpdateTelephonyCredential), and gives what it is then. An expired
+ * one cannot be changed.
+ */
 export async function updateTelephonyCredential(
   http: Http,
   id: string,
   changes: TelephonyChanges,
 ): Promise<TelephonyCredential> {
-  return read(single, await http.patch(at(id), changes)).data;
+  return changed(await http.patch(at(id), changes), telephonyRow, () => getTelephonyCredential(http, id));
 }
 
 /** Deletes a credential (spec operation DeleteTelephonyCredential); one found gone on a retry counts as deleted. */
@@ -130,11 +191,33 @@ export function deleteTelephonyCredential(http: Http, id: string): Promise<void>
 /**
  * A login token of a credential (spec operation CreateTelephonyCredentialToken), with its own expiry: the docs say 24
  * hours and the spec's sample lives 28 days (api.md §4 row 9), so it is read from the token, null when it has none.
+ * Throws `UNEXPECTED_RESPONSE` for an answer that is no token (RFC 7519), though by its status one was minted.
  */
 export async function createLoginToken(http: Http, id: string): Promise<{ token: Secret; expires_at: string | null }> {
   const answer = await http.postForText(`${at(id)}/token`).catch(explainLostToken);
-  const token = new Secret(read(z.string().min(1), answer).trim());
-  return { token, expires_at: expiryOf(token) };
+  const text = String(answer.body ?? '').trim();
+  const claims = JWT.test(text) ? claimsOf(text) : undefined;
+  if (!claims) throw answer.unreadable('the login token');
+  const { exp } = claims;
+  return { token: new Secret(text), expires_at: typeof exp === 'number' ? dateOf(exp) : null };
+}
+
+const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** The claims of a token (RFC 7519 §7.2), of which its first part must say as JSON how it is signed. */
+function claimsOf(token: string): Fields | undefined {
+  try {
+    const [header, claims] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString());
+    return fieldsOf(JSON.parse(header ?? '')) && fieldsOf(JSON.parse(claims ?? ''));
+  } catch {
+    return undefined;
+  }
+}
+
+/** An `exp` in seconds as ISO 8601, or null when no calendar has it. */
+function dateOf(seconds: number): string | null {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 /** Tokens cannot be listed, so unlike a credential a lost one is not looked for; it dies unused. */
@@ -146,15 +229,4 @@ function explainLostToken(error: unknown): never {
     'Call again; a token nobody has expires unused.',
     error.details,
   );
-}
-
-function expiryOf(token: Secret): string | null {
-  try {
-    const { exp } = JSON.parse(Buffer.from(token.reveal().split('.')[1] ?? '', 'base64url').toString()) as {
-      exp?: unknown;
-    };
-    return typeof exp === 'number' ? new Date(exp * 1000).toISOString() : null;
-  } catch {
-    return null;
-  }
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
 import { parseInstant } from '../telnyx/dates.ts';
+import type { Unreadable } from '../telnyx/page.ts';
+import type { Window } from '../telnyx/pages.ts';
 import type { Deps } from '../tool.ts';
 import { oneLine } from '../untrusted.ts';
 
@@ -71,13 +73,11 @@ export const delivered = z.object({
 });
 
 /** The fields beside the rows of every list. */
-export const page = { total: z.number().optional(), next_cursor: z.string().optional() };
-
-interface Window<T> {
-  rows: T[];
-  total: number | undefined;
-  more: boolean;
-}
+export const page = {
+  total: z.number().optional(),
+  next_cursor: z.string().optional(),
+  unreadable: z.object({ count: z.number(), paths: z.array(z.string()) }).optional(),
+};
 
 interface Paging {
   limit: number;
@@ -90,15 +90,16 @@ export async function readPage<T, F extends object>(
   { limit, cursor, ...filters }: Paging & F,
   { cursors }: Deps,
   fetch: (filters: Omit<F, keyof Paging>, window: { offset: number; limit: number }) => Promise<Window<T>>,
-): Promise<{ rows: T[]; beside: { total?: number; next_cursor?: string } }> {
+): Promise<{ rows: T[]; beside: { total?: number; next_cursor?: string; unreadable?: Unreadable } }> {
   const bound = JSON.stringify([list, filters]);
   const offset = cursors.open(bound, cursor);
-  const { rows, total, more } = await fetch(filters, { offset, limit });
+  const { rows, total, more, passed, unreadable } = await fetch(filters, { offset, limit });
   return {
     rows,
     beside: {
       ...(total !== undefined && { total }),
-      ...(more && { next_cursor: cursors.seal(bound, offset + rows.length) }),
+      ...(more && { next_cursor: cursors.seal(bound, offset + passed) }),
+      ...(unreadable.count > 0 && { unreadable }),
     },
   };
 }

@@ -3,7 +3,7 @@ import { badInput, ToolError } from '../errors.ts';
 import { rotationFrom } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
 import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
-import { listTelephonyCredentials, type TelephonyFilters } from '../telnyx/telephony-credentials.ts';
+import { fits, listTelephonyCredentials, type TelephonyFilters } from '../telnyx/telephony-credentials.ts';
 import type { Deps } from '../tool.ts';
 
 /** The credentials an order for many is about, soonest end first. */
@@ -11,6 +11,8 @@ export interface Selection {
   ids: string[];
   /** How many more would fit, but for the limit. */
   more: number;
+  /** What a person should know of what was chosen. */
+  cautions: string[];
   digest: string;
 }
 
@@ -22,7 +24,7 @@ export interface Aged {
 }
 
 /** What is kept of a row that fits: there may be half a million. */
-type Candidate = Pick<LeanTelephony, 'id' | 'expires' | 'created'>;
+type Candidate = Pick<LeanTelephony, 'id' | 'expires' | 'unclear' | 'created'>;
 
 // What a call still has to do with its selection: sort it, record it, answer.
 const TO_ACT_MS = 2000;
@@ -44,7 +46,7 @@ export const digestOf = (ids: readonly string[]): string =>
 /** Reads the list and picks from it, leaving out what is being rotated already. */
 async function pick(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
   const now = deps.now();
-  const fitting = await read(filters, (row) => fits(row, aged, now), deps);
+  const { fitting, unreadable } = await read(filters, (row) => fits(row, filters) && isAged(row, aged, now), deps);
   const records = await deps.ledger.read();
   const isBusy = ({ id }: Candidate): boolean =>
     records.ofCredential(id).some((rotation) => {
@@ -55,8 +57,22 @@ async function pick(filters: TelephonyFilters, aged: Aged, limit: number, deps: 
     .filter((row) => filters.status === 'expired' || !isBusy(row))
     .sort((a, b) => end(a) - end(b) || (a.created ?? 0) - (b.created ?? 0) || (a.id < b.id ? -1 : 1));
   if (sorted.length === 0) throw badInput('No credential fits.', 'Look with list_telephony_credentials.');
-  const ids = sorted.slice(0, limit).map(({ id }) => id);
-  return { ids, more: sorted.length - ids.length, digest: digestOf(ids) };
+  const chosen = sorted.slice(0, limit);
+  const ids = chosen.map(({ id }) => id);
+  const cautions = cautionsOf(chosen, unreadable);
+  return { ids, more: sorted.length - ids.length, cautions, digest: digestOf(ids) };
+}
+
+function cautionsOf(chosen: readonly Candidate[], unreadable: number): string[] {
+  const unclear = chosen.filter((row) => row.unclear).length;
+  const ageless = chosen.filter(({ created, expires }) => created === null && expires !== null).length;
+  return [
+    ...(unreadable > 0 ? [`${unreadable} rows of the list have no id that can be read and are left out.`] : []),
+    ...(unclear > 0 ? [`${unclear} have an expiry that cannot be read, which is not written over.`] : []),
+    ...(ageless > 0
+      ? [`Of ${ageless} it is not known how long they were to live: without expires_in their successors never expire.`]
+      : []),
+  ];
 }
 
 /** The rows that fit, of the whole list: nothing is chosen from a part of it. */
@@ -64,14 +80,14 @@ async function read(
   filters: TelephonyFilters,
   fits: (row: LeanTelephony) => boolean,
   { http, progress, timeLeft }: Deps,
-): Promise<Candidate[]> {
+): Promise<{ fitting: Candidate[]; unreadable: number }> {
   const fitting = new Map<string, Candidate>();
   let seen = 0;
   let rows: number | undefined;
   const visit = (row: LeanTelephony, again: boolean): void => {
     if (!again) seen += 1;
-    const { id, expires, created } = row;
-    if (fits(row)) fitting.set(id, { id, expires, created });
+    const { id, expires, unclear, created } = row;
+    if (fits(row)) fitting.set(id, { id, expires, unclear, created });
     else fitting.delete(id);
   };
   const watch = {
@@ -81,11 +97,18 @@ async function read(
       progress(done, pages);
     },
   };
-  const { whole } = await visitTelephony(http, filters, visit, watch).catch((error: unknown) => {
-    if (error instanceof ToolError && error.code === 'TIMEOUT') return { whole: false };
+  const scanned = await visitTelephony(http, filters, visit, watch).catch((error: unknown) => {
+    if (error instanceof ToolError && error.code === 'TIMEOUT') return undefined;
     throw error;
   });
-  if (whole) return [...fitting.values()];
+  if (scanned?.whole) return { fitting: [...fitting.values()], unreadable: scanned.unreadable.count };
+  if (scanned && !scanned.stopped) {
+    throw new ToolError(
+      'UNEXPECTED_RESPONSE',
+      `Telnyx gave ${seen} credentials where it says there are ${rows ?? 'more'}, or the same page again, so which of them fit is not known. Nothing was changed.`,
+      'Call again; if it stays so, have the person look at the credentials in the Telnyx portal.',
+    );
+  }
   throw new ToolError(
     'TIMEOUT',
     `Only ${seen} of ${rows ?? 'an unknown number of'} credentials could be read in the time of a call, so which of them fit is not known. Nothing was changed.`,
@@ -96,7 +119,8 @@ async function read(
 // One that never expires can wait; larger than any date, yet a number to reckon with.
 const end = ({ expires }: Candidate): number => expires ?? Number.MAX_SAFE_INTEGER;
 
-function fits(row: LeanTelephony, { expiringWithin, olderThan, expiredBefore }: Aged, now: Date): boolean {
+function isAged(row: LeanTelephony, { expiringWithin, olderThan, expiredBefore }: Aged, now: Date): boolean {
+  // Whatever cannot be read is none of those that end by a certain day.
   if (expiringWithin !== undefined && end(row) > now.getTime() + expiringWithin * 1000) return false;
   if (expiredBefore !== undefined && end(row) >= expiredBefore.getTime()) return false;
   return olderThan === undefined || (row.created !== null && row.created < now.getTime() - olderThan * 1000);

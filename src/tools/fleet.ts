@@ -41,6 +41,7 @@ export const rotateFleet = defineChange({
   effect: 'update',
   lasts: true,
   input: order,
+  selects: ['connection_id', 'tag', 'name', 'expiring_within', 'older_than'],
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => rotateQuestion(args, await selected(args, deps), deps),
   plan: async (args, deps) => {
@@ -86,7 +87,7 @@ async function selected(args: Order, deps: Deps): Promise<Selection> {
   return selection;
 }
 
-function rotateQuestion(args: Order, { ids, digest }: Selection, deps: Deps): Question {
+function rotateQuestion(args: Order, { ids, digest, cautions }: Selection, deps: Deps): Question {
   const { connection_id, tag, name, expiring_within, older_than, overlap, deliver_to, prefix, canary } = args;
   const which = [
     connection_id && `on connection ${connection_id}`,
@@ -100,7 +101,7 @@ function rotateQuestion(args: Order, { ids, digest }: Selection, deps: Deps): Qu
       ? 'each old one is DELETED AT ONCE: whoever still uses it is cut off'
       : `each old one lives ${overlap} more, then it expires for good`;
   return {
-    text: `Rotate ${ids.length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor, its password goes to ${deps.destinations(deliver_to, prefix).label}, and ${fate}. ${canary} are done first, to see that it works. Every SIP username changes.`,
+    text: `Rotate ${ids.length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor, its password goes to ${deps.destinations(deliver_to, prefix).label}, and ${fate}. ${canary} are done first, to see that it works. Every SIP username changes.${told(cautions)}`,
     phrase: `rotate ${ids.length} credentials`,
   };
 }
@@ -120,6 +121,7 @@ export const deleteExpired = defineChange({
   effect: 'destroy',
   lasts: true,
   input: cleanUp,
+  selects: ['connection_id', 'expired_before'],
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => deleteQuestion(await expired(args, deps)),
   plan: async (args, deps) => {
@@ -144,8 +146,11 @@ function expired({ connection_id, expired_before, limit }: z.output<typeof clean
   return select({ connection_id, status: 'expired' }, { expiredBefore }, limit, deps);
 }
 
-const deleteQuestion = ({ ids, digest }: Selection): Question => ({
-  text: `Delete ${ids.length} expired telephony credentials for good (selection ${digest})? Nobody can log in with them any more as it is.`,
+/** Cautions behind a question. */
+const told = (cautions: readonly string[]): string => cautions.map((caution) => ` ${caution}`).join('');
+
+const deleteQuestion = ({ ids, digest, cautions }: Selection): Question => ({
+  text: `Delete ${ids.length} expired telephony credentials for good (selection ${digest})? Nobody can log in with them any more as it is.${told(cautions)}`,
   phrase: `delete ${ids.length} expired credentials`,
 });
 

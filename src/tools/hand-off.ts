@@ -6,6 +6,7 @@ import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
 import { delivered, deliverTo, id, prefix } from './fields.ts';
+import { describePush } from './push-view.ts';
 import { viewDelivery } from './telephony-secrets.ts';
 import { describe, factsOf } from './telephony-view.ts';
 
@@ -53,7 +54,7 @@ async function find(args: { id: string; kind: z.infer<typeof kind> }, deps: Deps
   const push_private_key = private_key ?? masked(name, deps);
   const facts = { id, alias, type, certificate };
   return {
-    thing: `the ${type} push credential "${alias}"`,
+    thing: `the ${describePush({ id, alias, type })}`,
     secret: push_private_key,
     handover: { name, facts, secrets: { push_private_key } },
   };

@@ -6,7 +6,7 @@ import { deletePushCredential, getPushCredential, listPushCredentials } from '..
 import { defineChange, defineRead } from '../tool.ts';
 import { cursor, id, limit, page, readPage, text } from './fields.ts';
 import { materialArgs } from './push-material.ts';
-import { pushCredential, viewPush } from './push-view.ts';
+import { describePush, pushCredential, viewPush } from './push-view.ts';
 
 export const listPush = defineRead({
   name: 'list_mobile_push_credentials',
@@ -52,12 +52,13 @@ export const deletePush = defineChange({
       );
     }
     const users = await connectionsUsing(deps.http, args.id, deps.progress);
-    const thing = `the ${found.type} push credential "${found.alias}" (created ${forPerson(found.created_at)})`;
+    const created = found.created_at === null ? '' : ` (created ${forPerson(found.created_at)})`;
+    const thing = `the ${describePush(found)}${created}`;
     if (users.length === 0) return { text: `Delete ${thing}? No connection uses it. It cannot be brought back.` };
     const many = `${users.length} connection${users.length === 1 ? '' : 's'}`;
     return {
       text: `Delete ${thing}? It is in use by ${many}: ${nameAll(users)}. Their apps get no more calls by push, and it cannot be brought back.`,
-      phrase: `delete ${found.alias} in use by ${many}`,
+      phrase: `delete ${found.alias ?? found.id} in use by ${many}`,
     };
   },
   plan: async (args) => ({ requests: [{ method: 'DELETE', path: `/mobile_push_credentials/${args.id}` }] }),
@@ -68,6 +69,6 @@ export const deletePush = defineChange({
 });
 
 function nameAll(users: Connection[]): string {
-  const shown = users.slice(0, 20).map(({ name, kind }) => `"${name}" (${kind})`);
+  const shown = users.slice(0, 20).map(({ id, name, kind }) => `"${name ?? id}" (${kind})`);
   return [...shown, ...(users.length > 20 ? [`and ${users.length - 20} more`] : [])].join(', ');
 }

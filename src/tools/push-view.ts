@@ -3,7 +3,7 @@ import type { PushCredential } from '../telnyx/push-credentials.ts';
 import type { Deps } from '../tool.ts';
 
 export const certificate = z.object({
-  subject: z.string(),
+  subject: z.string().nullable(),
   bundle_id: z.string().nullable(),
   voip: z.boolean(),
   not_before: z.string(),
@@ -30,6 +30,11 @@ export const pushCredential = z.object({
   service_account: serviceAccount.optional(),
   private_key_fingerprint: z.string().nullable(),
 });
+
+/** A push credential as a person would recognise it, by as much of it as is known; an article belongs before it. */
+export function describePush({ id, alias, type }: Pick<PushCredential, 'id' | 'alias' | 'type'>): string {
+  return `${type === null ? '' : `${type} `}push credential ${alias === null ? `with the id ${id}` : `"${alias}"`}`;
+}
 
 export async function viewPush(
   { certificate, service_account, private_key, ...shown }: PushCredential,

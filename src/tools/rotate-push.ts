@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { badInput, ToolError } from '../errors.ts';
 import { begin } from '../rotation/begin.ts';
 import type { OldPush, PushUser } from '../rotation/events.ts';
-import { fingerprintOfMaterial, usersOf } from '../rotation/push.ts';
+import { fingerprintOfMaterial, isMadeOf, usersOf } from '../rotation/push.ts';
 import { run } from '../rotation/run.ts';
 import { connectionsUsing } from '../telnyx/connections.ts';
-import { findPushCredential, getPushCredential, type PushMaterial } from '../telnyx/push-credentials.ts';
+import { findPushCredential, getPushCredential } from '../telnyx/push-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
 import { id, text, uniqueName } from './fields.ts';
 import { inspectMaterial, materialArgs, needsUpload, refuseMaterial } from './push-material.ts';
+import { describePush } from './push-view.ts';
 import { currentRotation, rotateAlone } from './rotate-alone.ts';
 import { result, rotationShape } from './rotation-view.ts';
 
@@ -41,20 +42,21 @@ export const rotatePush = defineChange({
   uploads: true,
   lasts: true,
   input,
+  selects: ['connections'],
   output: z.object({ rotation: rotationShape }),
   confirm: async (args, deps) => {
     if (await currentRotation(args.id, deps)) return undefined;
     const prepared = await prepare(args, deps);
     if ('upload_id' in prepared) return undefined;
     const { old, alias } = prepared;
-    const names = old.users.map(({ name, kind }) => `"${name}" (${kind})`).join(', ');
+    const names = old.users.map(({ id, name, kind }) => `"${name ?? id}" (${kind})`).join(', ');
     const effect =
       old.users.length === 0
         ? 'No connection uses it, so none changes.'
         : `${old.users.length} connections point to the new one from then on: ${names}. Their apps get calls by push only if the new material is right.`;
     return {
-      text: `Rotate the ${old.type} push credential "${old.alias}"? A successor "${alias}" is made. ${effect} The old one is kept.`,
-      ...(old.users.length > 0 && { phrase: `rotate ${old.alias} on ${old.users.length} connections` }),
+      text: `Rotate the ${describePush(old)}? A successor "${alias}" is made. ${effect} The old one is kept.`,
+      ...(old.users.length > 0 && { phrase: `rotate ${old.alias ?? old.id} on ${old.users.length} connections` }),
     };
   },
   plan: async (args, deps) => {
@@ -113,7 +115,7 @@ async function prepare(args: Args, deps: Deps) {
   if ('upload_id' in inspected) return inspected;
   const { material, findings } = inspected;
   if (!material) throw refuseMaterial(findings);
-  if (isSame(material, found))
+  if (isMadeOf(found, fingerprintOfMaterial(material)))
     throw badInput(
       'This is the material of the old credential.',
       'Have the person give the new material, and call again.',
@@ -121,15 +123,6 @@ async function prepare(args: Args, deps: Deps) {
   const users = chosen(usersOf(await connectionsUsing(deps.http, args.id, deps.progress), args.id), args.connections);
   const old: OldPush = { id: found.id, alias: found.alias, type, users };
   return { old, material, alias: await freeAlias(args.alias, found.alias ?? type, deps) };
-}
-
-function isSame(
-  material: PushMaterial,
-  { certificate, service_account }: Awaited<ReturnType<typeof getPushCredential>>,
-) {
-  return material.type === 'ios'
-    ? certificate !== null && fingerprintOfMaterial({ ...material, certificate }) === fingerprintOfMaterial(material)
-    : service_account?.private_key_id === fingerprintOfMaterial(material);
 }
 
 function chosen(users: PushUser[], wanted: string[] | undefined): PushUser[] {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { badInput } from '../errors.ts';
 import { begin } from '../rotation/begin.ts';
 import type { TelephonyWish } from '../rotation/events.ts';
-import { endOf, oldOf } from '../rotation/parties.ts';
+import { endOf, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { run } from '../rotation/run.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
@@ -10,7 +10,7 @@ import { type Deps, defineChange } from '../tool.ts';
 import { deliverTo, duration, expiresAt, futureInstant, id, prefix, secondsOf, text } from './fields.ts';
 import { currentRotation, rotateAlone } from './rotate-alone.ts';
 import { result, rotationShape } from './rotation-view.ts';
-import { describe } from './telephony-view.ts';
+import { describe, onConnection, whenItExpires } from './telephony-view.ts';
 
 const input = z.object({
   id,
@@ -38,15 +38,16 @@ export const rotateTelephony = defineChange({
   confirm: async (args, deps) => {
     const wish = wishOf(args);
     if (await currentRotation(args.id, deps)) return undefined;
-    const old = await getTelephonyCredential(deps.http, args.id);
+    const old = await toRotate(args.id, deps);
     const { label } = deps.destinations(wish.deliver_to, wish.prefix);
+    const life = unknownLife(old, args, deps.now());
     return {
-      text: `Rotate ${describe(old)} on connection ${old.connection_id}? A successor is made and its password goes to ${label}. ${fate(old, args)} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
+      text: `Rotate ${describe(old)}${onConnection(old)}? A successor is made${life} and its password goes to ${label}. ${fate(old, args)} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
     };
   },
   plan: async (args, deps) => {
     const wish = wishOf(args);
-    const old = await getTelephonyCredential(deps.http, args.id);
+    const old = await toRotate(args.id, deps);
     const expires_at = expiryOf(args, old, deps.now());
     const path = '/telephony_credentials';
     const successor = `${path}/(its id)`;
@@ -74,13 +75,20 @@ export const rotateTelephony = defineChange({
 });
 
 async function rotate(args: Args, deps: Deps): Promise<Rotation> {
-  const old = await getTelephonyCredential(deps.http, args.id);
+  const old = await toRotate(args.id, deps);
   const expires_at = expiryOf(args, old, deps.now());
   const wish = { ...wishOf(args), ...(expires_at !== undefined && { expires_at }) };
   // Proved before anything is recorded or created.
   await using slot = await deps.destinations(wish.deliver_to, wish.prefix).reserve();
   const begun = await begin(deps, { type: 'began', kind: 'telephony', old: oldOf(old), wish });
   return await run(begun, deps, { slot, mayDelete: wish.overlap === 0 });
+}
+
+/** The credential, if a successor can be made beside it. */
+async function toRotate(id: string, { http }: Deps): Promise<TelephonyCredential> {
+  const old = await getTelephonyCredential(http, id);
+  refuseWithoutConnection(old);
+  return old;
 }
 
 /** What the arguments ask for, but for the expiry. Throws `BAD_INPUT` for what contradicts itself. */
@@ -97,9 +105,19 @@ function expiryOf({ expires_in, expires_at }: Args, old: TelephonyCredential, no
   return endOf(old, expires_in === undefined ? undefined : secondsOf(expires_in), now);
 }
 
+/** Says that the successor gets no expiry although the old one has one, since Telnyx does not tell how long it lives. */
+function unknownLife(old: TelephonyCredential, args: Args, now: Date): string {
+  const ends = old.expires_at !== null || old.expires_at_unreadable !== undefined;
+  return ends && expiryOf(args, old, now) === undefined
+    ? ' that never expires (how long the old one was to live cannot be told; expires_in gives it an end)'
+    : '';
+}
+
 function fate(old: TelephonyCredential, { overlap }: Args): string {
   if (old.expired) return 'The old one has expired already and is left as it is.';
   if (secondsOf(overlap) === 0)
     return 'Then the old one is DELETED AT ONCE: whoever still uses it is cut off, and it cannot be brought back.';
+  if (old.expires_at_unreadable !== undefined)
+    return `It expires ${whenItExpires(old)}, which is not written over: it lives until it is deleted by continue_rotation.`;
   return `Once the successor works, the old one lives ${overlap} more, then it expires for good.`;
 }

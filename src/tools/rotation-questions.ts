@@ -5,11 +5,11 @@ import { refuseWhenRotatedOn } from '../rotation/rotated-on.ts';
 import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../rotation/rotation.ts';
 import { endsNow, isOver, left, stateOf } from '../rotation/steps.ts';
 import { tooLate } from '../rotation/telephony-undo.ts';
-import { forPerson } from '../telnyx/dates.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import type { TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Deps } from '../tool.ts';
-import { describe } from './telephony-view.ts';
+import { describePush } from './push-view.ts';
+import { describe, whenItExpires } from './telephony-view.ts';
 
 interface GoingOn {
   /** What a person must agree to first; undefined when nothing of it takes anything from anyone. */
@@ -36,7 +36,7 @@ async function goOnTelephony(rotation: TelephonyRotation, deps: Deps): Promise<G
   if (!old) return { deletes: ends };
   if (!old.expired) await refuseWithoutSuccessor(rotation, deps);
   if (ends) {
-    const text = `Delete ${describe(old)}, which ${successorName(rotation)} replaces? It ${old.expired ? 'has expired' : `would expire ${old.expires_at ? forPerson(old.expires_at) : 'never'}`}. Whoever still uses it can no longer log in, and it cannot be brought back.`;
+    const text = `Delete ${describe(old)}, which ${successorName(rotation)} replaces? It ${old.expired ? 'has expired' : `would expire ${whenItExpires(old)}`}. Whoever still uses it can no longer log in, and it cannot be brought back.`;
     return { question: { text }, deletes: true };
   }
   const changed = old.expired ? undefined : changedMeanwhile(rotation, old);
@@ -48,8 +48,7 @@ async function goOnTelephony(rotation: TelephonyRotation, deps: Deps): Promise<G
 
 function goOnPush(rotation: PushRotation, { now }: Deps): GoingOn {
   if (!endsNow(rotation, now())) return { deletes: false };
-  const { alias, type } = rotation.old;
-  const text = `Delete the old ${type} push credential "${alias}", which ${successorName(rotation)} replaces? After that the rotation cannot be rolled back.`;
+  const text = `Delete the old ${describePush(rotation.old)}, which ${successorName(rotation)} replaces? After that the rotation cannot be rolled back.`;
   return { question: { text }, deletes: true };
 }
 
@@ -62,25 +61,24 @@ export async function rollBackQuestion(rotation: Rotation, deps: Deps): Promise<
     ? `${successorName(rotation)} is deleted for good: whoever uses it by now is cut off`
     : 'no successor is left behind';
   if (rotation.kind === 'push') {
-    const { alias, type, users, id } = rotation.old;
+    const { alias, users, id } = rotation.old;
     const successorId = factsOf(rotation, 'create')?.id;
     // An unfinished one with neither of them left has nothing to lose: it can be ended.
     const keeps = state === 'done' || (successorId !== undefined && (await isThere(deps.http, successorId)));
     if (keeps && !(await isThere(deps.http, id))) throw tooLate('is deleted');
-    const names = users.map(({ name, kind }) => `"${name}" (${kind})`).join(', ');
+    const names = users.map(({ id, name, kind }) => `"${name ?? id}" (${kind})`).join(', ');
     const back = users.length === 0 ? '' : ` ${users.length} connections point to it again: ${names}; and`;
     return {
-      text: `Undo the rotation of the ${type} push credential "${alias}"?${back} ${successor}.`,
-      ...(users.length > 0 && { phrase: `roll back ${alias} on ${users.length} connections` }),
+      text: `Undo the rotation of the ${describePush(rotation.old)}?${back} ${successor}.`,
+      ...(users.length > 0 && { phrase: `roll back ${alias ?? id} on ${users.length} connections` }),
     };
   }
   const old = await lookUp(deps.http, rotation.old.id);
   const ended = !old ? 'is deleted' : old.expired && !rotation.old.expired ? 'has expired' : undefined;
   // An unfinished one with neither of them left has nothing to lose: it can be ended.
   if (ended && (state === 'done' || (await successorLives(rotation, deps.http)))) throw tooLate(ended);
-  const { name, sip_username, expires_at, expired } = rotation.old;
-  const called = old ? describe(old) : `the telephony credential "${name}" (SIP username ${sip_username})`;
-  const again = expired ? 'stays expired' : `expires ${expires_at === null ? 'never' : forPerson(expires_at)} again`;
+  const called = describe(old ?? rotation.old);
+  const again = rotation.old.expired ? 'stays expired' : `expires ${whenItExpires(rotation.old)} again`;
   return { text: `Undo the rotation of ${called}? It ${ended ?? again}, and ${successor}.` };
 }
 

@@ -111,10 +111,15 @@ function warningsOf(rotation: Rotation, state: State): string[] {
     return destination === undefined ? notes : [...notes, stale];
   }
   const { old, wish } = rotation;
-  const successor = factsOf(rotation, 'create')?.sip_username;
+  const { sip_username: successor, expires_at } = factsOf(rotation, 'create') ?? {};
+  const before = old.sip_username === null ? '' : ` from ${old.sip_username}`;
+  const endless = expires_at === null && wish.expires_at === undefined && (old.expires_at ?? old.expires_at_unreadable);
   return [
     ...notes,
-    ...(successor ? [`The SIP username changes from ${old.sip_username} to ${successor}: tell whoever dials it.`] : []),
+    ...(successor ? [`The SIP username changes${before} to ${successor}: tell whoever dials it.`] : []),
+    ...(endless
+      ? ['The successor never expires, unlike the old one: how long that was to live could not be told.']
+      : []),
     'Login tokens made from the old one die with it.',
     ...(wish.tag === undefined ? ["The old one's tag cannot be read, so the successor has none of its own."] : []),
   ];

@@ -9,7 +9,7 @@ import {
 } from '../telnyx/telephony-credentials.ts';
 import { defineChange, defineRead } from '../tool.ts';
 import { cursor, expiresAt, futureInstant, id, limit, page, readPage, text } from './fields.ts';
-import { describe, telephonyCredential, viewTelephony } from './telephony-view.ts';
+import { describe, onConnection, telephonyCredential, viewTelephony, whenItExpires } from './telephony-view.ts';
 
 export const listTelephony = defineRead({
   name: 'list_telephony_credentials',
@@ -76,11 +76,11 @@ export const updateTelephony = defineChange({
     }
     const effects: string[] = [];
     if (args.connection_id !== undefined && args.connection_id !== now.connection_id) {
-      effects.push(`move it from connection ${now.connection_id} to connection ${args.connection_id}`);
+      const from = now.connection_id === null ? '' : ` from connection ${now.connection_id}`;
+      effects.push(`move it${from} to connection ${args.connection_id}`);
     }
     if (expiry && (now.expires_at === null || expiry < now.expires_at)) {
-      const instead = now.expires_at ? forPerson(now.expires_at) : 'never';
-      effects.push(`let it expire for good at ${forPerson(expiry)} instead of ${instead}`);
+      effects.push(`let it expire for good at ${forPerson(expiry)} instead of ${whenItExpires(now)}`);
     }
     return effects.length > 0 ? { text: `Change ${describe(now)}: ${effects.join(', and ')}?` } : undefined;
   },
@@ -113,7 +113,7 @@ export const deleteTelephony = defineChange({
   confirm: async (args, deps) => {
     const found = await getTelephonyCredential(deps.http, args.id);
     return {
-      text: `Delete ${describe(found)} on connection ${found.connection_id}? Whoever uses it can no longer log in, tokens made from it stop working, and it cannot be brought back.`,
+      text: `Delete ${describe(found)}${onConnection(found)}? Whoever uses it can no longer log in, tokens made from it stop working, and it cannot be brought back.`,
     };
   },
   plan: async (args) => ({ requests: [{ method: 'DELETE', path: `/telephony_credentials/${args.id}` }] }),

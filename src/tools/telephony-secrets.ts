@@ -46,8 +46,9 @@ export const createTelephony = defineChange({
   run: async ({ connection_id, name, tag, expires_at, deliver_to, prefix }, deps) => {
     const wanted = { connection_id, name, expires_at: futureInstant(expires_at, deps.now()) };
     await using slot = await deps.destinations(deliver_to, prefix).reserve();
+    const mark = `mcp_${randomBytes(12).toString('hex')}`;
     // A tag of its own makes the new credential findable should the answer get lost; the caller's replaces it after.
-    const created = await createTelephonyCredential(deps.http, wanted, `mcp_${randomBytes(12).toString('hex')}`);
+    const created = await createTelephonyCredential(deps.http, wanted, mark, deps.now);
     const { sip_password } = created;
     const delivery =
       sip_password &&

@@ -81,7 +81,7 @@ try {
     await check(era, 'reports an unknown id', call('get_telephony_credential', { id: 'unknown' }), (answer) => {
       equal(answer.status, TOOL_ERROR);
       equal(answer.result.isError, true);
-      match(answer.result.content?.[0]?.text ?? '', /^\{"error":\{"code":"NOT_FOUND"/);
+      match(answer.result.content?.[0]?.text ?? '', /^error: \{"code":"NOT_FOUND"/);
     });
   }
 } finally {

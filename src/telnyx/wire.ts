@@ -1,0 +1,54 @@
+import { Secret } from '../secrets/secret.ts';
+import { oneLine } from '../untrusted.ts';
+import type { Answer } from './http.ts';
+
+// Rows as Telnyx sends them. The specification requires next to nothing of an answer (every field of a telephony
+// credential is optional), so a reader takes whatever stands at a key, also nothing, and says what it is worth.
+
+/** A row of an answer, by its keys: none of them is known to be there, and none to be of a type. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A row that can be told from others. Without an id it is of no use to anybody. */
+export type Identified = Fields & { readonly id: string };
+
+/** Makes a row into what it means; `at` is what the clock of Telnyx said, in milliseconds since 1970. */
+export type Row<T> = (fields: Identified, at: number) => T;
+
+/** Opaque, but never a path: ids go into URLs and file names. */
+const ID = /^[\w-]{1,128}$/;
+const MASK = /^\*+$/;
+
+/** A value as an object with keys; undefined for all else, lists too. */
+export function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}
+
+/** A value as a row with an id that is one; undefined when it is none. */
+export function identified(value: unknown): Identified | undefined {
+  const fields = fieldsOf(value);
+  return typeof fields?.id === 'string' && ID.test(fields.id) ? (fields as Identified) : undefined;
+}
+
+/** A text as one visible line; null when absent, empty or not a text. */
+export const wireText = (value: unknown): string | null => (typeof value === 'string' && oneLine(value)) || null;
+
+/** A text as it came, for dates and material; null when absent, empty or not a text. */
+export const wireRaw = (value: unknown): string | null => (typeof value === 'string' && value) || null;
+
+/** A secret, wrapped while reading; null when absent, empty, or masked by Telnyx with asterisks (api.md §3.3). */
+export const wireSecret = (value: unknown): Secret | null =>
+  typeof value === 'string' && value !== '' && !MASK.test(value) ? new Secret(value) : null;
+
+/** The row that an answer about a single thing holds (`{"data": row}`). Throws `UNEXPECTED_RESPONSE` without one. */
+export function readOne<T>(answer: Answer, row: Row<T>): T {
+  const data = fieldsOf(answer.body)?.data;
+  const fields = identified(data);
+  if (!fields) throw answer.unreadable(fieldsOf(data) ? 'data.id' : 'data');
+  return row(fields, answer.at);
+}
+
+/** As `readOne`, with undefined where it throws. */
+export function readIfOne<T>(answer: Answer, row: Row<T>): T | undefined {
+  const fields = identified(fieldsOf(answer.body)?.data);
+  return fields && row(fields, answer.at);
+}

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseArguments } from '../src/arguments.ts';
+import { ToolError } from '../src/errors.ts';
+import type { Tool } from '../src/tool.ts';
+import { catalogue } from '../src/tools/index.ts';
+import { dataOf, type Started, startApp } from './app.ts';
+
+let t: Started;
+
+beforeAll(async () => {
+  t = await startApp();
+});
+afterAll(() => t[Symbol.asyncDispose]());
+
+const ID = 'c215ade3-0d39-418e-94be-c5f780760199';
+
+function toolNamed(name: string): Tool {
+  const tool = catalogue.find((one) => one.name === name);
+  if (!tool) throw new Error(`no tool is called ${name}`);
+  return tool;
+}
+
+/** Arguments with which each tool can be planned or read, but for the optional ones. */
+const required = { id: ID, connection_id: '1', type: 'ios', alias: 'a', kind: 'telephony' };
+
+test.each(catalogue)('of $name null and "" of what may be left out count as left out', (tool) => {
+  const fields = Object.entries(tool.input.shape);
+  const needed = Object.fromEntries(
+    Object.entries(required).filter(([name]) => tool.input.shape[name]?.safeParse(undefined).success === false),
+  );
+  const plain = parseArguments(tool, needed);
+  const optional = fields.filter(([name]) => !(name in needed) && !tool.selects?.includes(name));
+  expect(fields.length).toBeGreaterThan(0);
+  for (const blank of [null, '']) {
+    const filled = Object.fromEntries(optional.map(([name]) => [name, blank]));
+    expect(parseArguments(tool, { ...needed, ...filled })).toEqual(plain);
+  }
+});
+
+test('a tool without arguments takes none, and null for them', () => {
+  for (const nothing of [undefined, null, {}])
+    expect(parseArguments(toolNamed('get_rotation'), nothing)).toEqual({ limit: 10 });
+  for (const wrong of ['', 'x', 5, []])
+    expect(() => parseArguments(toolNamed('get_rotation'), wrong)).toThrow(ToolError);
+});
+
+const meant: [title: string, tool: string, given: Record<string, unknown>, as: Record<string, unknown>][] = [
+  ['a number as text', 'list_telephony_credentials', { limit: '5' }, { limit: 5 }],
+  ['filters that are null', 'list_telephony_credentials', { name: null, tag: null, limit: 3 }, { limit: 3 }],
+  ['filters that are empty', 'list_connections', { name: '', kind: '', cursor: '' }, {}],
+  [
+    'what a new credential need not have',
+    'create_telephony_credential',
+    { connection_id: '1', name: 'x', tag: null, expires_at: '', deliver_to: '', prefix: null, dry_run: true },
+    { connection_id: '1', name: 'x', dry_run: true },
+  ],
+  [
+    'the numbers of an order for many',
+    'rotate_telephony_credentials',
+    { older_than: '1m', limit: '2', canary: '1', new_tag: '', reason: null, dry_run: true },
+    { older_than: '1m', limit: 2, canary: 1, dry_run: true },
+  ],
+];
+
+test.each(meant)('%s is taken as it is meant', async (_, tool, given, as) => {
+  const result = await t.call(tool, given);
+  expect(result.isError, JSON.stringify(result.content)).toBeFalsy();
+  expect(dataOf(result)).toEqual(dataOf(await t.call(tool, as)));
+});
