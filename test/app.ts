@@ -8,6 +8,8 @@ import { type App, createApp, type Surroundings } from '../src/app.ts';
 import { type Config, loadConfig } from '../src/config.ts';
 import { serveHandshake } from '../src/mcp/handshake.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../src/sandbox/server.ts';
+import { type Shape, shapeOf } from './telnyx/reshape.ts';
+import { startReshaper } from './telnyx/reshaper.ts';
 
 /** A question as it reached the person. */
 interface Asked {
@@ -24,6 +26,10 @@ export interface Options extends Surroundings {
   sandbox?: SandboxOptions;
   /** An account that is there already, and stays. */
   account?: Sandbox;
+  /** How much of what Telnyx may send the answers have; that of the suite unless told, and else what the sandbox sends. */
+  shape?: Shape | undefined;
+  /** The optional fields this test is about: no shape takes them away. */
+  reads?: readonly string[];
 }
 
 export interface Started extends AsyncDisposable {
@@ -57,12 +63,19 @@ export async function startApp({
   config = {},
   sandbox: options = {},
   account,
+  shape = shapeOf(process.env.TELNYX_SHAPE),
+  reads = [],
   ...around
 }: Options = {}): Promise<Started> {
   const sandbox = account ?? (await startSandbox(options));
+  const reshaper = shape && (await startReshaper(sandbox, { shape, reads }));
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-test-'));
   const log: string[] = [];
-  const env = { TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl, TELNYX_MCP_STATE_DIR: stateDir };
+  const env = {
+    TELNYX_API_KEY: sandbox.apiKey,
+    TELNYX_BASE_URL: (reshaper ?? sandbox).baseUrl,
+    TELNYX_MCP_STATE_DIR: stateDir,
+  };
   const app = createApp(
     { ...loadConfig(['--log-level', 'debug'], env).config, ...config },
     { writeLog: (line) => log.push(line), launch: noBrowser, ...around },
@@ -93,6 +106,7 @@ export async function startApp({
       await client.close();
       await engine.close();
       await app.close();
+      await reshaper?.close();
       if (!account) await sandbox.close();
       rmSync(stateDir, { recursive: true, force: true });
     },

@@ -68,7 +68,7 @@ function successorOf(app: Stage, id: string): string {
 const CLEAN_UP = 'delete_expired_telephony_credentials';
 
 test('a fleet is rotated after one typed phrase: one successor each, every password delivered once', async () => {
-  await using app = await stage(25);
+  await using app = await stage(25, { reads: ['name'] });
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection, overlap: '30m', new_tag: 'fleet' });
   const view = await app.rest(rotation.id);
   expect(view).toMatchObject({ kind: 'fleet', state: 'done', progress: { total: 25, done: 25, failed: 0, left: 0 } });
@@ -128,7 +128,7 @@ test('too many failures stop a fleet where it can go on', async () => {
 });
 
 test('a fleet goes back to where it began', async () => {
-  await using app = await stage(12);
+  await using app = await stage(12, { reads: ['expires_at'] });
   const was = JSON.stringify(app.members().map((id) => app.sandbox.world.telephony.get(id)?.expires_at));
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
   await app.rest(rotation.id);
@@ -150,7 +150,7 @@ test('no overlap deletes each old one', async () => {
 });
 
 test('only what fits the filters is rotated, the soonest end first', async () => {
-  await using app = await stage(10);
+  await using app = await stage(10, { reads: ['expires_at'] });
   for (const [id, row] of app.sandbox.world.telephony) {
     if (id === 'member-3' || id === 'member-7') row.expires_at = row.created_at.replace(/^\d{4}/, '2027');
   }
@@ -163,7 +163,7 @@ test('only what fits the filters is rotated, the soonest end first', async () =>
 });
 
 test('a credential that is being rotated by itself is left to that', async () => {
-  await using app = await stage(4);
+  await using app = await stage(4, { reads: ['expires_at', 'created_at'] });
   await app.change('rotate_telephony_credential', { id: 'member-1' });
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection, expiring_within: '365d' });
   const view = await app.rest(rotation.id);
@@ -173,7 +173,7 @@ test('a credential that is being rotated by itself is left to that', async () =>
 });
 
 test('expired credentials are deleted, each looked at again', async () => {
-  await using app = await stage(9);
+  await using app = await stage(9, { reads: ['expires_at'] });
   app.advance(301 * 86_400_000);
   const all = () => [...app.sandbox.world.telephony.values()].filter(({ id }) => isMember(id));
   expect(all()).toHaveLength(9);
@@ -210,7 +210,7 @@ test('a server that ends leaves its fleet where the next one goes on', async () 
 });
 
 test('undoing a fleet leaves a successor alone that was rotated in its turn', async () => {
-  await using app = await stage(10);
+  await using app = await stage(10, { reads: ['name'] });
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
   await app.rest(rotation.id);
   const inUse = successorOf(app, 'member-3');
@@ -236,7 +236,7 @@ test('undoing a fleet leaves a successor alone that was rotated in its turn', as
 });
 
 test('a successor that someone is at this moment is not deleted', async () => {
-  await using app = await stage(3);
+  await using app = await stage(3, { reads: ['name'] });
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
   await app.rest(rotation.id);
   const inUse = successorOf(app, 'member-1');
@@ -351,7 +351,7 @@ test('a yes for some members of a fleet is none for as many others', async () =>
     if (asked.message.includes('Undo the rotation of 3')) await rounds.shift()?.();
     return yes(asked);
   };
-  await using app = await stage(4, { person });
+  await using app = await stage(4, { person, reads: ['name'] });
   await using other = await beside(app);
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
   await app.rest(rotation.id);
@@ -452,7 +452,7 @@ test('a person who declines changes nothing', async () => {
 });
 
 test('a filter cannot dress up the question', async () => {
-  await using app = await stage(2);
+  await using app = await stage(2, { reads: ['name'] });
   for (const row of app.sandbox.world.telephony.values()) {
     if (isMember(row.id)) row.name = 'safe\u202e\u2066x';
   }

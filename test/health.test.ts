@@ -87,6 +87,7 @@ describe('an account with everything that can be wrong', () => {
     t = await startApp({
       person: yes,
       now: () => new Date(now),
+      reads: ['name', 'connection_name', 'expires_at', 'created_at'],
       sandbox: { credentials: 2000, now: () => new Date(now) },
     });
     const { sandbox } = t;

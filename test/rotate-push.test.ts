@@ -80,7 +80,7 @@ function useEverywhere({ sandbox: { world } }: Started, id: string): void {
 }
 
 test('a certificate is renewed: a successor, and every connection points to it', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['connection_name'] });
   const old = app.push('acme-dialer-ios');
   const users = app.users(old.id);
   expect(users).toHaveLength(2);
@@ -150,7 +150,7 @@ test('a rollback points the connections back and deletes the successor', async (
 });
 
 test('a connection that somebody pointed elsewhere is left alone, there and back', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['connection_name'] });
   const old = app.push('acme-dialer-ios');
   const elsewhere = app.push('acme-dialer-ios-renewed');
   const [first, second] = [...app.sandbox.world.connections.values()].filter(

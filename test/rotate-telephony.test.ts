@@ -63,7 +63,7 @@ async function stage(options: Options = {}): Promise<Stage> {
 }
 
 test('a rotation makes a successor, hands its password over, tries it, and lets the old one expire', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['name', 'expires_at'] });
   const old = await app.old();
   const before = app.sandbox.world.telephony.size;
   const { status, rotation } = await app.rotate({ id: old.id, overlap: '30m', tag: 'team-a', reason: 'yearly' });
@@ -88,7 +88,7 @@ test('a rotation makes a successor, hands its password over, tries it, and lets 
 });
 
 test('after the overlap the old one is deleted, once the person agrees', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['name'] });
   const old = await app.old();
   const { rotation } = await app.rotate({ id: old.id, overlap: '30m' });
   const early = await app.rotation('continue_rotation', { id: rotation.id });
@@ -132,7 +132,7 @@ test('two calls at once make one rotation', async () => {
 });
 
 test('an expired credential gets a successor and is left as it is', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['expires_at'] });
   const old = await app.old(1);
   app.advance(2 * DAY);
   const { rotation } = await app.rotate({ id: old.id });
@@ -141,7 +141,7 @@ test('an expired credential gets a successor and is left as it is', async () => 
 });
 
 test('an old one that would end sooner keeps its own end', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['expires_at'] });
   const old = await app.old(1);
   const { rotation } = await app.rotate({ id: old.id, overlap: '7d' });
   expect(Date.parse(`${rotation.retires_at}`)).toBe(Date.parse(old.expires_at));
@@ -153,7 +153,7 @@ const lives: [string, Record<string, unknown>, number | null][] = [
   ['the end asked for', { expires_at: new Date(Date.now() + 10 * DAY).toISOString() }, 10],
 ];
 test.each(lives)('the successor has %s', async (_, args, days) => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['expires_at', 'created_at'] });
   const old = await app.old();
   const { rotation } = await app.rotate({ id: old.id, ...args });
   const { expires_at } = dataOf<{ expires_at: string }>(
@@ -163,7 +163,7 @@ test.each(lives)('the successor has %s', async (_, args, days) => {
 });
 
 test('a rollback gives the old one its expiry back and deletes the successor', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['expires_at'] });
   const old = await app.old();
   const was = { ...app.sandbox.world.telephony.get(old.id) };
   const { rotation } = await app.rotate({ id: old.id });
@@ -176,7 +176,7 @@ test('a rollback gives the old one its expiry back and deletes the successor', a
 });
 
 test('a credential that never expired never expires again after a rollback', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['expires_at', 'created_at'] });
   const [id] = [...app.sandbox.world.telephony.values()]
     .filter((row) => row.expires_at > '2040' && !app.sandbox.world.isExpired(row))
     .map((row) => row.id);
@@ -187,7 +187,7 @@ test('a credential that never expired never expires again after a rollback', asy
 });
 
 test('a rollback after the end of the old one is refused, and the successor lives', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['expires_at'] });
   const old = await app.old();
   const { rotation } = await app.rotate({ id: old.id, overlap: '30m' });
   app.advance(31 * MINUTE);
@@ -259,6 +259,7 @@ test.each(noes)('a person who %s changes nothing', async (_, person) => {
 test('a person who answers after the world moved is asked again', async () => {
   let asked = 0;
   const app = await stage({
+    reads: ['name'],
     person: (question) => {
       asked += 1;
       for (const row of app.sandbox.world.telephony.values()) if (row.name === 'front desk') row.name = 'back desk';
@@ -306,7 +307,7 @@ const meanwhile: [string, (row: { expires_at: string; resource_id: string }, oth
 test.each(meanwhile)(
   'an old one whose owner %s meanwhile is left alone until the person agrees',
   async (_, change, says) => {
-    await using app = await stage();
+    await using app = await stage({ reads: ['expires_at'] });
     const old = await app.old();
     const other = [...app.sandbox.world.connections.values()].find(
       ({ kind, id }) => kind === 'credential' && id !== old.connection_id,

@@ -2,12 +2,16 @@ import { handle } from '../src/sandbox/routes.ts';
 import { explain, type Failure, type Method } from '../src/telnyx/failure.ts';
 import { type Answer, type Http, type Query, unreadable } from '../src/telnyx/http.ts';
 import type { Process } from './rotation-model.ts';
+import { reshape, shapeOf } from './telnyx/reshape.ts';
 
 const REQUEST_MS = 50;
 const SLOW_MS = 12_000;
 const GIVEN_UP_MS = 2000;
 const LATE_MS = 6000;
 const RECOVERY_MS = 5000;
+const shape = shapeOf(process.env.TELNYX_SHAPE);
+// Whether what someone else changed is overwritten, and given back, can only be asked of fields that can be seen.
+const READS = ['expires_at', 'created_at'];
 
 const CUT: Failure = { kind: 'cut', code: 'ECONNRESET' };
 const answered = (status: number, body = '', wait?: number): Failure => ({ kind: 'answered', status, body, wait });
@@ -117,5 +121,7 @@ function announce(process: Process, { method, path, body }: Sent): void {
 function arrive({ universe }: Process, { method, path, query = {}, body }: Sent) {
   const search = new URLSearchParams(Object.entries(query).map(([key, value]): [string, string] => [key, `${value}`]));
   const wire = body === undefined ? undefined : JSON.parse(JSON.stringify(body));
-  return handle(universe.world, { method, path: `/${path}`, query: search, body: wire, headers: {} });
+  const reply = handle(universe.world, { method, path: `/${path}`, query: search, body: wire, headers: {} });
+  if (!shape || typeof reply.body !== 'object') return reply;
+  return { ...reply, body: reshape(method, `/${path}`, reply.status, reply.body, { shape, reads: READS }) };
 }

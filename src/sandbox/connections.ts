@@ -21,8 +21,8 @@ const listing: Listing<ConnectionRecord> = {
   filters: {
     '[connection_name][contains]': (wanted) => {
       if (wanted.length < SHORTEST_SEARCH) {
-        const detail = `must be at least ${SHORTEST_SEARCH} characters`;
-        throw refuse(400, '10025', { detail, parameter: 'filter[connection_name][contains]' });
+        const detail = `filter[connection_name][contains] must be at least ${SHORTEST_SEARCH} characters`;
+        throw refuse(400, '10025', { detail });
       }
       return ({ connection_name }) => connection_name.toLowerCase().includes(wanted.toLowerCase());
     },

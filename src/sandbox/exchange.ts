@@ -56,6 +56,7 @@ export async function exchange(incoming: IncomingMessage, outgoing: ServerRespon
     return;
   }
   const body = fault?.rewrite ? fault.rewrite(reply.body) : reply.body;
-  const sent = { ...reply, body, headers: { ...headers, ...reply.headers } };
+  // By the account's clock: a test that stops it stops it for whoever asks the server what time it is.
+  const sent = { ...reply, body, headers: { date: world.now().toUTCString(), ...headers, ...reply.headers } };
   await send(outgoing, sent, request.headers['accept-encoding'], fault?.truncate ? 0.5 : 1);
 }

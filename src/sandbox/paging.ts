@@ -16,7 +16,7 @@ function whole(query: URLSearchParams, key: string, fallback: number, max: numbe
   if (given === null) return fallback;
   const value = Number(given);
   if (/^\d+$/.test(given) && value >= 1 && value <= max) return value;
-  throw refuse(400, '10033', { detail: `${key} must be an integer between 1 and ${max}`, parameter: key });
+  throw refuse(400, '10033', { detail: `${key} must be an integer between 1 and ${max}` });
 }
 
 function predicates<Row>(query: URLSearchParams, filters: Listing<Row>['filters']): ((row: Row) => boolean)[] {
@@ -25,7 +25,7 @@ function predicates<Row>(query: URLSearchParams, filters: Listing<Row>['filters'
     .map(([key, wanted]) => {
       const filter = Object.entries(filters).find(([name]) => key === `filter${name}`)?.[1];
       // Whether Telnyx ignores or rejects an unknown filter is unknown (api.md §1); 10031 exists for it.
-      if (!filter) throw refuse(400, '10031', { detail: `${key} is not a valid filter`, parameter: key });
+      if (!filter) throw refuse(400, '10031', { detail: `${key} is not a valid filter` });
       return filter(wanted);
     });
 }

@@ -16,14 +16,21 @@ const REQUIRED: Record<PushRecord['type'], Record<string, (value: unknown) => bo
   android: { alias: isText, project_account_json_file: isObject },
 };
 
-const listing: Listing<PushRecord> = {
-  defaultSize: 20,
-  filters: {
-    '[type]': (wanted) => (record) => record.type === wanted,
-    '[alias]': (wanted) => (record) => record.alias === wanted,
-  },
-  show: (record) => record,
-};
+function shown(world: World, record: PushRecord): Record<string, unknown> {
+  const { is_public, ...declared } = record;
+  return world.undeclared ? { ...declared, is_public } : declared;
+}
+
+function listing(world: World): Listing<PushRecord> {
+  return {
+    defaultSize: 20,
+    filters: {
+      '[type]': (wanted) => (record) => record.type === wanted,
+      '[alias]': (wanted) => (record) => record.alias === wanted,
+    },
+    show: (record) => shown(world, record),
+  };
+}
 
 function find(world: World, { id }: Asked): PushRecord {
   if (!UUID.test(id)) throw refuse(422, '10006', { detail: 'is not a valid UUID', pointer: '/push_credential_id' });
@@ -52,15 +59,15 @@ function create(world: World, { body: raw }: Asked): Reply {
     record_type: 'push_credential',
     alias,
     type,
-    certificate: type === 'ios' ? String(body.certificate) : null,
-    private_key: type === 'ios' ? String(body.private_key) : null,
-    project_account_json_file: type === 'android' ? fields(body.project_account_json_file) : null,
+    certificate: type === 'ios' ? String(body.certificate) : '',
+    private_key: type === 'ios' ? String(body.private_key) : '',
+    project_account_json_file: type === 'android' ? fields(body.project_account_json_file) : {},
     is_public: false,
     created_at: now,
     updated_at: now,
   };
   world.push.set(record.id, record);
-  return { status: 200, body: { data: record } };
+  return { status: 200, body: { data: shown(world, record) } };
 }
 
 function remove(world: World, asked: Asked): Reply {
@@ -75,8 +82,12 @@ function remove(world: World, asked: Asked): Reply {
 
 /** The push credential operations (api.md §2 rows 1–4). */
 export const pushRoutes: readonly Route[] = [
-  ['GET', '/mobile_push_credentials', (world, { query }) => list(world.push, query, listing)],
+  ['GET', '/mobile_push_credentials', (world, { query }) => list(world.push, query, listing(world))],
   ['POST', '/mobile_push_credentials', create],
-  ['GET', '/mobile_push_credentials/:id', (world, asked) => ({ status: 200, body: { data: find(world, asked) } })],
+  [
+    'GET',
+    '/mobile_push_credentials/:id',
+    (world, asked) => ({ status: 200, body: { data: shown(world, find(world, asked)) } }),
+  ],
   ['DELETE', '/mobile_push_credentials/:id', remove],
 ];

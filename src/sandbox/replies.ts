@@ -17,8 +17,8 @@ export class Refusal extends Error {
 
 export interface Complaint {
   detail: string;
+  /** Of the body's field. No `parameter` for a query: connections do not declare it, and so the detail names it. */
   pointer?: string;
-  parameter?: string;
 }
 
 // Titles are Telnyx's where the spec shows one (api.md §1).
@@ -39,11 +39,11 @@ const TITLES: Record<string, string> = {
 
 /** The standard error envelope (api.md §1), one entry per complaint. */
 export function refuse(status: number, code: string, ...complaints: Complaint[]): Refusal {
-  const errors = complaints.map(({ detail, pointer, parameter }) => ({
+  const errors = complaints.map(({ detail, pointer }) => ({
     code,
     title: TITLES[code] ?? 'Error',
     detail,
-    ...(pointer === undefined && parameter === undefined ? {} : { source: { pointer, parameter } }),
+    ...(pointer === undefined ? {} : { source: { pointer } }),
     meta: { url: `https://developers.telnyx.com/docs/overview/errors/${code}` },
   }));
   return new Refusal({ status, body: { errors } });

@@ -15,7 +15,8 @@ const balance = {
   currency: 'USD',
 };
 
-const routes: readonly Route[] = [
+/** Every operation played here. */
+export const routes: readonly Route[] = [
   ['GET', '/balance', () => ({ status: 200, body: { data: balance } })],
   ...telephonyRoutes,
   ...pushRoutes,

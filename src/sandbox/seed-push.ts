@@ -21,15 +21,15 @@ function ios(identity: Omit<VoipIdentity, 'notBefore'>): Plan['material'] {
   return async () => {
     const notBefore = new Date(identity.notAfter.getTime() - CERTIFICATE_LIFE);
     const { certificate, privateKey } = await voipCertificate({ ...identity, notBefore });
-    return { type: 'ios', certificate, private_key: privateKey, project_account_json_file: null };
+    return { type: 'ios', certificate, private_key: privateKey, project_account_json_file: {} };
   };
 }
 
 function android(projectId: string, key = projectId): Plan['material'] {
   return async () => ({
     type: 'android',
-    certificate: null,
-    private_key: null,
+    certificate: '',
+    private_key: '',
     project_account_json_file: await serviceAccount(projectId, key),
   });
 }

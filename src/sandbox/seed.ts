@@ -5,8 +5,8 @@ import { defaultCount, seedTelephony } from './seed-telephony.ts';
 import { World } from './world.ts';
 
 /** Gives a believable account with that many telephony credentials; ids are the same in every run, secrets are not. */
-export function seedWorld(now: () => Date, credentials = defaultCount): World {
-  const world = new World(uuid(stableBytes('user')), now, seedPush);
+export function seedWorld(now: () => Date, credentials = defaultCount, undeclared = false): World {
+  const world = new World(uuid(stableBytes('user')), now, seedPush, undeclared);
   const connectionIds = seedConnections(world, pushIds);
   seedTelephony(world, connectionIds, credentials);
   return world;

@@ -15,6 +15,8 @@ export interface SandboxOptions {
   apiKey?: string;
   now?: () => Date;
   latencyMs?: number;
+  /** Whether answers carry fields that were seen on the wire and that the spec does not declare; not unless told. */
+  undeclared?: boolean;
   /** None unless told. */
   rateLimit?: RateLimit;
   port?: number;
@@ -47,7 +49,7 @@ const KEEP_ALIVE_MS = 60_000;
 /** Starts a Telnyx look-alike on loopback, with an account to play with; secrets in it are random. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const apiKey = options.apiKey ?? `KEY${hex(secretBytes, 16).toUpperCase()}_${alphanumerics(secretBytes, 22)}`;
-  const world = seedWorld(options.now ?? (() => new Date()), options.credentials);
+  const world = seedWorld(options.now ?? (() => new Date()), options.credentials, options.undeclared);
   const faults = new Faults();
   const gateway = new Gateway();
   const requests: SeenRequest[] = [];
@@ -57,6 +59,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       // A client that gave up; nobody is left to answer.
       if (outgoing.destroyed || outgoing.headersSent) return;
       const { reply } = refuse(500, '10007', { detail: String(error) });
+      outgoing.setHeader('date', world.now().toUTCString());
       send(outgoing, reply).catch(() => outgoing.destroy());
     });
   });

@@ -25,7 +25,7 @@ function listing(world: World): Listing<TelephonyRecord> {
       '[sip_username]': (wanted) => (record) => record.sip_username === wanted,
       '[status]': (wanted) => {
         if (STATUSES.includes(wanted)) return (record) => world.isExpired(record) === (wanted === 'expired');
-        throw refuse(400, '10032', { detail: `status must be one of ${STATUSES}`, parameter: 'filter[status]' });
+        throw refuse(400, '10032', { detail: `filter[status] must be one of ${STATUSES}` });
       },
     },
     show: (record) => shown(world, record),
@@ -89,7 +89,8 @@ function create(world: World, { body: raw }: Asked): Reply {
   };
   world.telephony.set(record.id, record);
   // Only the answer to a create was seen with connection_id (api.md §3.2).
-  return { status: 201, body: { data: { ...shown(world, record), connection_id: resource.split(':')[1] } } };
+  const seen = world.undeclared ? { connection_id: resource.split(':')[1] } : {};
+  return { status: 201, body: { data: { ...shown(world, record), ...seen } } };
 }
 
 function update(world: World, asked: Asked): Reply {

@@ -26,9 +26,11 @@ export interface PushRecord {
   record_type: 'push_credential';
   alias: string;
   type: 'ios' | 'android';
+  /** The fields of the other platform are empty: the spec has them always there, and never null (api.md §3.1). */
   certificate: string | null;
   private_key: string | null;
   project_account_json_file: Record<string, unknown> | null;
+  /** Whether the row is Telnyx's own. The spec does not declare it: served only where `undeclared` is asked for. */
   is_public: boolean;
   created_at: string;
   updated_at: string;
@@ -60,12 +62,15 @@ export class World {
   readonly connections = new NewestFirst<ConnectionRecord>();
   readonly userId: string;
   readonly now: () => Date;
+  /** Whether answers carry what was seen on the wire and is not in the spec. */
+  readonly undeclared: boolean;
   readonly #fillPush: (world: World) => Promise<void>;
   #ready: Promise<void> | undefined;
 
-  constructor(userId: string, now: () => Date, fillPush: (world: World) => Promise<void>) {
+  constructor(userId: string, now: () => Date, fillPush: (world: World) => Promise<void>, undeclared = false) {
     this.userId = userId;
     this.now = now;
+    this.undeclared = undeclared;
     this.#fillPush = fillPush;
   }
 
