@@ -117,16 +117,6 @@ test.concurrent('a bare 429 stops everybody too, the longer the more there were'
   expect(await job).toEqual(['CANCELLED']);
 });
 
-test.concurrent('a job does not wait for more than two minutes', async () => {
-  await using t = await start();
-  t.sandbox.fault({ ...GET, respond: { status: 429, headers: { 'retry-after': '121' } } });
-  const error = await t.job.get('balance').catch((reason: unknown) => reason);
-  expect(error).toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterSeconds: 121 } });
-  // Nor does another one, which need not ask for that.
-  expect(await codes([t.job.get('balance')])).toEqual(['RATE_LIMITED']);
-  expect(t.sandbox.requests).toHaveLength(1);
-});
-
 test.concurrent('a request of a job that is never answered ends after the time of a call', async () => {
   await using t = await start({}, { ...LIMITS, callMs: 300 });
   t.sandbox.fault({ ...GET, times: Infinity, hang: 'before' });

@@ -76,7 +76,7 @@ const html = { path: '/balance', respond: { status: 200, body: '<html>a captive 
 test.concurrent.each([
   ['a key that Telnyx does not know', CANARY, {}, 1, /does not accept this key\. It was not kept\.\n.+portal/],
   ['a key without rights', undefined, forbid, 1, /may not read credentials\. It was not kept\.\n.+rights/],
-  ['an answer that is not of the API', undefined, html, 1, /cannot be read\. The key was not kept\./],
+  ['an answer that is not of the API', undefined, html, 1, /no answer of the Telnyx API.*The key was not kept\./],
   ['two words', `${CANARY} ${CANARY}`, {}, 2, /^That is no API key\. Nothing was kept\.\n/],
   ['a key with a control character', `${CANARY}\u0007`, {}, 2, /^That is no API key/],
   ['an empty line', '\n', {}, 2, /^That is no API key/],

@@ -217,7 +217,7 @@ describe('an account with everything that can be wrong', () => {
 
   test('a cursor is good for its finding with its arguments only', async () => {
     const { cursor = '' } = find(await report(t, { sections: ['telephony'] }), 'telephony_expired');
-    const forged = [cursor.replace('expired', 'older'), cursor.replace(/\.\d+\./, '.0.'), 'x'];
+    const forged = [cursor.replace('expired', 'older'), cursor.replace(/\.\d+\./, '.0.'), 'x', '.'];
     for (const args of [...forged.map((text) => ({ cursor: text })), { cursor, older_than: '1d' }]) {
       expect(errorOf(await t.call('report_credential_health', args)).code).toBe('BAD_INPUT');
     }

@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Ticket } from '../src/telnyx/allowance.ts';
 import { Pace } from '../src/telnyx/pace.ts';
+import { jobTime } from '../src/telnyx/time.ts';
 import { bucket, play, type Server, windows } from './pace-model.ts';
 
 const PERSON = false;
@@ -36,6 +37,20 @@ function starts({ clock, go }: Setting, count: number, background = JOB): number
     return clock.now - from;
   });
 }
+
+test('a job waits for its turn as long as it takes, and from then on for two minutes', () => {
+  const passes = (ms: number) => vi.setSystemTime(Date.now() + ms);
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    using time = jobTime(new AbortController().signal, 1000)();
+    passes(3_600_000);
+    expect(time.patience()).toBe(120_000);
+    passes(119_000);
+    expect(time.patience()).toBe(1000);
+  } finally {
+    vi.useRealTimers();
+  }
+});
 
 const limits = (limit: unknown, remaining: unknown, reset: unknown): Record<string, string> =>
   Object.fromEntries(

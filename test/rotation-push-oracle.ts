@@ -17,8 +17,8 @@ function users({ world }: PushUniverse, id: string): string[] {
 function holdsMaterial({ world }: PushUniverse, id: string, fingerprint: string): boolean {
   const record = world.push.get(id);
   const account = record?.project_account_json_file;
-  if (record?.type === 'android')
-    return account?.private_key_id === fingerprint && `${account?.private_key}`.includes('PRIVATE KEY');
+  if (account && record.type === 'android')
+    return account.private_key_id === fingerprint && `${account.private_key}`.includes('PRIVATE KEY');
   if (!record?.certificate || !record.private_key?.includes('PRIVATE KEY')) return false;
   return new X509Certificate(record.certificate).fingerprint256 === fingerprint;
 }

@@ -25,17 +25,19 @@ export async function verifyLedger(stateDir: string): Promise<LedgerReport> {
   const folder = ledgerFolder(stateDir);
   try {
     const newest = await newestIn(folder);
-    const runs = await runsIn(folder);
+    // A listing can miss a file that was made meanwhile and have the next: all up to the highest are in a second one.
+    const highest = (await runsIn(folder)).at(-1) ?? 0;
+    const runs = (await runsIn(folder)).filter((run) => run <= highest);
     const walks = new Map<number, Walk>();
     // The newest first: processes may be writing, and a header names what its predecessor held before.
     for (const run of runs.toReversed()) {
       walks.set(run, walkLines(await readFile(join(folder, fileName(run))), START));
     }
-    // The first file of all may have got its lines between these readings.
+    // The first file of all may have got its lines between these readings: `last` is there, and may name newer files.
     const last = newest === 'missing' ? await newestIn(folder) : newest;
     const findings = [
       ...findLast(last, walks),
-      ...findGaps(runs, typeof last === 'number' ? last : 0),
+      ...findGaps(runs, typeof newest === 'number' ? newest : 0),
       ...runs.flatMap((run) => [...findDamage(run, walks), ...findUnlinked(run, walks)]),
     ];
     const entries = [...walks.values()].reduce((sum, { good }) => sum + Math.max(0, good.length - 1), 0);

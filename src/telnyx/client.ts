@@ -134,7 +134,12 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
         body,
         at,
         unreadable(field) {
-          const facts = { method, path, field, ...(requestId !== undefined && { request_id: requestId }) };
+          const facts = {
+            method,
+            path,
+            field: field ?? 'all of it',
+            ...(requestId !== undefined && { request_id: requestId }),
+          };
           log('debug', 'an answer cannot be read', facts);
           return unreadable(field, requestId);
         },
@@ -150,7 +155,7 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
     return {
       async get(path, query = {}) {
         const answer = await sendForJson('GET', path, { query });
-        if (answer.body === undefined) throw answer.unreadable('the JSON');
+        if (answer.body === undefined) throw answer.unreadable();
         return answer;
       },
       post: (path, body) => sendForJson('POST', path, { body }),

@@ -9,9 +9,10 @@ export interface Answer {
   /** What the clock of Telnyx said by its `Date`, in milliseconds since 1970, UTC; ours when it said nothing. */
   readonly at: number;
   /**
-   * The error of a field that is not what it must be; `path` says which, never what it holds. The log hears of it too.
+   * The error of a field that is not what it must be; `path` says which, never what it holds, and is absent when there is
+   * no JSON at all. The log hears of it too.
    */
-  unreadable(path: string): ToolError;
+  unreadable(path?: string): ToolError;
 }
 
 /** What the functions of this folder need: requests to Telnyx within the time and the cancellation of one tool call. */
@@ -42,10 +43,12 @@ export interface HttpLimits {
 }
 
 /** The error of an answer in which `path` cannot be read; the id is that of the request, as Telnyx gave it. */
-export function unreadable(path: string, requestId?: string): ToolError {
+export function unreadable(path?: string, requestId?: string): ToolError {
   return new ToolError(
     'UNEXPECTED_RESPONSE',
-    `Telnyx answered, but ${path} of its answer is missing or not what its documentation says.`,
+    path === undefined
+      ? 'What came is no answer of the Telnyx API: it holds no JSON.'
+      : `Telnyx answered, but ${path} is missing in its answer, or not what its documentation says.`,
     'Call again. If it stays so, tell the person: the base URL may be wrong, a proxy may stand in between, or Telnyx support can look into it by the request_id, where there is one.',
     { requestId },
   );
