@@ -511,6 +511,39 @@ test.concurrent('of a credential that does not say when it was made, the success
   await rest(app, fleet.rotation.id);
 });
 
+const TELLS_NO_EXPIRY = { method: 'GET', times: ALWAYS, rewrite: without('expires_at', 'expired') } as const;
+
+test.concurrent('a rollback undoes the shorter life although Telnyx shows no expiry', async () => {
+  await using app = await stage();
+  const old = app.living();
+  app.sandbox.fault(TELLS_NO_EXPIRY);
+  const { rotation } = await app.change('rotate_telephony_credential', { id: old.id, overlap: '30m' });
+  const { rotation: after } = await app.change('roll_back_rotation', { id: rotation.id });
+  expect(after.state).toBe('rolled_back');
+  expect(after.warnings.join(' ')).toContain('it never expires now');
+  expect(app.sandbox.world.telephony.get(old.id)?.expires_at).toMatch(/^9999/);
+});
+
+test.concurrent('a rollback comes too late once the overlap is over, although Telnyx shows no expiry', async () => {
+  await using app = await stage();
+  const old = app.living();
+  app.sandbox.fault(TELLS_NO_EXPIRY);
+  const { rotation } = await app.change('rotate_telephony_credential', { id: old.id, overlap: '30m' });
+  app.advance(31 * 60_000);
+  const error = errorOf(await app.call('roll_back_rotation', { id: rotation.id }));
+  expect(error).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('too late') });
+  expect(app.sandbox.world.telephony.has(`${rotation.successor?.id}`)).toBe(true);
+});
+
+test.concurrent('an old one that has expired, which only the refusal of its PATCH says, ends its rotation', async () => {
+  await using app = await stage();
+  const old = app.living({ expires_at: '2020-01-01T00:00:00' });
+  app.sandbox.fault(TELLS_NO_EXPIRY);
+  const { rotation } = await app.change('rotate_telephony_credential', { id: old.id, overlap: '30m' });
+  expect(rotation).toMatchObject({ state: 'old_one_left', left: ['delete the old one'] });
+  expect(rotation.warnings).toContain('The old credential has expired meanwhile.');
+});
+
 test.concurrent('a credential on no connection that Telnyx names is not rotated, and nobody is asked', async () => {
   await using app = await stage();
   const old = app.living();

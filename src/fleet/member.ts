@@ -1,7 +1,7 @@
 import { ToolError } from '../errors.ts';
 import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { FleetWish, RotationEvent } from '../rotation/events.ts';
-import { endOf, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
+import { endOf, hasEnded, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
 import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { run } from '../rotation/run.ts';
@@ -79,7 +79,7 @@ async function rollBack(rotation: Rotation | undefined, work: Work, note: Note):
   }
   if (rotation.turnedBackAt === undefined) {
     const old = await lookUp(work.http, rotation.old.id);
-    if (!old || old.expired) {
+    if (!old || (rotation.kind === 'telephony' && hasEnded(rotation, old, now))) {
       return skip(`It ${old ? 'has expired' : 'is deleted'}, and nothing brings it back: its successor was kept.`);
     }
   }

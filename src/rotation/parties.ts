@@ -42,6 +42,21 @@ export async function refuseWithoutSuccessor(
   );
 }
 
+/**
+ * Whether the old credential has ended: by what Telnyx says of it, and where that says nothing, by what this rotation set
+ * its expiry to. A rollback that takes it for living would leave nobody able to log in.
+ */
+export function hasEnded(rotation: TelephonyRotation, old: TelephonyCredential, now: Date): boolean {
+  if (old.expired || old.stored_expiry !== null || old.expires_at_unreadable !== undefined) return old.expired;
+  return shortenedTo(rotation).some((expires_at) => Date.parse(expires_at) <= now.getTime());
+}
+
+/** The expiries that this rotation gave the old credential, or was about to give it; ISO 8601 UTC. */
+export function shortenedTo({ steps }: TelephonyRotation): string[] {
+  const { intent, done } = steps.get('retire') ?? {};
+  return [intent?.expires_at, done?.facts.expires_at].filter((expires_at) => typeof expires_at === 'string');
+}
+
 /** What changed of the old credential since its rotation began, in words; undefined when it matters to no step. */
 export function changedMeanwhile({ old }: TelephonyRotation, now: TelephonyCredential): string | undefined {
   if (now.connection_id !== old.connection_id)

@@ -1,10 +1,14 @@
 import { ToolError } from '../errors.ts';
-import { deleteTelephonyCredential, updateTelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import {
+  deleteTelephonyCredential,
+  type TelephonyCredential,
+  updateTelephonyCredential,
+} from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
-import { lookUp, successorLives, unlessGone } from './parties.ts';
+import { hasEnded, lookUp, shortenedTo, successorLives, unlessGone } from './parties.ts';
 import { refuseWhenReplaced } from './rotated-on.ts';
-import { factsOf, type TelephonyRotation } from './rotation.ts';
+import type { TelephonyRotation } from './rotation.ts';
 import { madeBy } from './telephony.ts';
 import type { Doing, Handler } from './work.ts';
 
@@ -14,26 +18,35 @@ const NEVER = '9999-12-31T23:59:59Z';
 
 /** Gives the old credential its former expiry back, unless someone has given it another one since. */
 async function restore({ rotation, work, intend }: Telephony) {
-  const { old, steps } = rotation;
+  const { old } = rotation;
   const now = await lookUp(work.http, old.id);
-  if (!now || now.expired) {
+  if (!now || hasEnded(rotation, now, work.now())) {
     const is = now ? 'has expired' : 'is deleted';
     if (await successorLives(rotation, work.http)) throw tooLate(is);
     return { note: `The old credential ${is}, and nothing brings it back.` };
   }
-  const shortened = [steps.get('retire')?.intent?.expires_at, factsOf(rotation, 'retire')?.expires_at];
   // An unreadable one was never written over, and must not be now.
   if (old.expires_at_unreadable !== undefined) return {};
-  if (now.stored_expiry === old.stored_expiry) return {};
-  if (!shortened.includes(now.expires_at)) {
-    return { note: `Someone has set the expiry of the old one to ${now.expires_at ?? 'never'}; it was left so.` };
+  const shortened = shortenedTo(rotation);
+  const shows = now.stored_expiry !== null || now.expires_at_unreadable !== undefined;
+  if (!shows && shortened.length === 0) return {};
+  if (shows && (now.stored_expiry === old.stored_expiry || (isNever(now) && old.expires_at === null))) return {};
+  if (shows && !shortened.some((expires_at) => expires_at === now.expires_at)) {
+    return {
+      note: `Someone has set the expiry of the old one to ${now.expires_at ?? (isNever(now) ? 'never' : 'what nobody can read')}; it was left so.`,
+    };
   }
   await intend();
   // Telnyx has no way known to clear an expiry (api.md §10): never is the last day there is.
   const expires_at = old.stored_expiry ?? NEVER;
   await updateTelephonyCredential(work.http, old.id, { expires_at });
-  return { expires_at: old.expires_at };
+  if (old.stored_expiry !== null || shows) return { expires_at: old.expires_at };
+  return { expires_at: null, note: 'Telnyx never said when the old one was to expire: it never expires now.' };
 }
+
+/** Whether it says that it never expires: Telnyx has more than one date for that. */
+const isNever = ({ stored_expiry, expires_at }: TelephonyCredential): boolean =>
+  stored_expiry !== null && expires_at === null;
 
 /** Deletes the successor, and another one that a create which was sent twice has left behind. */
 async function remove({ rotation, work, record, intend }: Telephony) {

@@ -153,7 +153,11 @@ async function retire({ rotation, work, hands, record, intend }: Telephony) {
   const expires_at = inWholeSeconds(work.now().getTime() + wish.overlap * 1000);
   if (now.expires_at !== null && now.expires_at <= expires_at) return { expires_at: now.expires_at };
   await intend({ expires_at });
-  const after = await updateTelephonyCredential(work.http, old.id, { expires_at });
+  const after = await updateTelephonyCredential(work.http, old.id, { expires_at }).catch((error: unknown) => {
+    if (saysExpired(error)) return undefined;
+    throw error;
+  });
+  if (!after) return { expires_at: null, note: 'The old credential has expired meanwhile.' };
   if (isOther(after, expires_at)) {
     throw new ToolError(
       'UNEXPECTED_RESPONSE',
@@ -171,6 +175,10 @@ async function end({ rotation, work, hands, intend }: Telephony) {
   await deleteTelephonyCredential(work.http, rotation.old.id).catch(unlessGone);
   return {};
 }
+
+/** Whether Telnyx refused a change of a credential for having expired (api.md §1, "Error body (telephony)"). */
+const saysExpired = (error: unknown): boolean =>
+  error instanceof ToolError && error.code === 'VALIDATION' && /\bexpired\b/.test(error.details.telnyx?.detail ?? '');
 
 /** Whether a credential shows an expiry, and not this one. */
 const isOther = ({ stored_expiry }: TelephonyCredential, expires_at: string): boolean =>

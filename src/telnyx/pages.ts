@@ -213,8 +213,10 @@ async function scanOnce<T extends { id: string }>(
   const reader = async (): Promise<void> => {
     while (next <= last) await take(next++);
   };
+  // A list that does not say how long it is would be read far beyond its end.
+  const readers = last === MOST_PAGES ? 1 : READERS;
   await Promise.all(
-    Array.from({ length: READERS }, () =>
+    Array.from({ length: readers }, () =>
       reader().catch((error: unknown) => {
         end();
         throw error;

@@ -52,7 +52,7 @@ export const rotatePush = defineChange({
     const names = old.users.map(({ id, name, kind }) => `"${name ?? id}" (${kind})`).join(', ');
     const effect =
       old.users.length === 0
-        ? 'No connection uses it, so none changes.'
+        ? `${args.connections === undefined ? 'No connection uses it' : 'No connection was named'}, so none changes.`
         : `${old.users.length} connections point to the new one from then on: ${names}. Their apps get calls by push only if the new material is right.`;
     return {
       text: `Rotate the ${describePush(old)}? A successor "${alias}" is made. ${effect} The old one is kept.`,

@@ -1,6 +1,6 @@
 import { ToolError } from '../errors.ts';
 import type { Question } from '../people/question.ts';
-import { changedMeanwhile, lookUp, refuseWithoutSuccessor, successorLives } from '../rotation/parties.ts';
+import { changedMeanwhile, hasEnded, lookUp, refuseWithoutSuccessor, successorLives } from '../rotation/parties.ts';
 import { refuseWhenRotatedOn } from '../rotation/rotated-on.ts';
 import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../rotation/rotation.ts';
 import { endsNow, isOver, left, stateOf } from '../rotation/steps.ts';
@@ -74,7 +74,8 @@ export async function rollBackQuestion(rotation: Rotation, deps: Deps): Promise<
     };
   }
   const old = await lookUp(deps.http, rotation.old.id);
-  const ended = !old ? 'is deleted' : old.expired && !rotation.old.expired ? 'has expired' : undefined;
+  const isOver = old && hasEnded(rotation, old, deps.now()) && !rotation.old.expired;
+  const ended = !old ? 'is deleted' : isOver ? 'has expired' : undefined;
   // An unfinished one with neither of them left has nothing to lose: it can be ended.
   if (ended && (state === 'done' || (await successorLives(rotation, deps.http)))) throw tooLate(ended);
   const called = describe(old ?? rotation.old);
