@@ -330,6 +330,32 @@ test.concurrent('a filter by name that answers with look-alikes lists and rotate
   expect(app.sandbox.world.telephony.size).toBe(before + 1);
 });
 
+test.concurrent('connections and push credentials are held against their filters too', async () => {
+  await using app = await stage();
+  const { world } = app.sandbox;
+  const [row] = [...world.connections.values()].filter(({ kind }) => kind === 'credential');
+  app.sandbox.fault({
+    path: '/credential_connections',
+    rewrite: () => ({ data: [...world.connections.values()].filter(({ kind }) => kind === 'credential') }),
+  });
+  app.sandbox.fault({
+    path: '/mobile_push_credentials',
+    times: 2,
+    rewrite: () => ({ data: [...world.push.values()] }),
+  });
+  const part = `${row?.connection_name}`.slice(1, 6).toUpperCase();
+  const connections = dataOf<{ connections: { name: string }[] }>(await app.call('list_connections', { name: part }));
+  expect(connections.connections.length).toBeGreaterThan(0);
+  for (const { name } of connections.connections) expect(name.toUpperCase()).toContain(part);
+  for (const [field, value] of Object.entries({ type: 'android', alias: 'acme-dialer-ios' })) {
+    const { mobile_push_credentials: rows } = dataOf<{ mobile_push_credentials: Record<string, string>[] }>(
+      await app.call('list_mobile_push_credentials', { [field]: value }),
+    );
+    expect(rows.length).toBeGreaterThan(0);
+    for (const shown of rows) expect(shown[field]).toBe(value);
+  }
+});
+
 test.concurrent('a clean-up leaves alone what has not expired, and what is on another connection', async () => {
   await using app = await stage();
   const gone = app.living({ expires_at: '2020-01-01T00:00:00', resource_id: `connection:${CONNECTION}` });

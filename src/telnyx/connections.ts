@@ -1,4 +1,5 @@
 import { ToolError } from '../errors.ts';
+import { oneLine } from '../untrusted.ts';
 import type { Http } from './http.ts';
 import { changed } from './lost-answer.ts';
 import { getAll, getWindow, type Scanned, sawAll, visitAll, type Watch } from './pages.ts';
@@ -58,7 +59,7 @@ export async function pointConnection(
   );
 }
 
-/** A window of one kind's list (spec operations List…Connections); `name` is a part of the name, 3 characters or more. */
+/** A window of one kind's list (spec operations List…Connections); `name` is a part of the name, 3 characters or more, in any case. */
 export function listConnections(
   http: Http,
   kind: ConnectionKind,
@@ -66,7 +67,9 @@ export function listConnections(
   window: { offset: number; limit: number },
 ) {
   const filters = name === undefined ? {} : { 'filter[connection_name][contains]': name };
-  return getWindow(http, { path: path(kind), filters }, row(kind), window);
+  const wanted = oneLine(name ?? '').toLowerCase();
+  const fits = (connection: Connection): boolean => (connection.name ?? '').toLowerCase().includes(wanted);
+  return getWindow(http, { path: path(kind), filters }, row(kind), window, fits);
 }
 
 /**
