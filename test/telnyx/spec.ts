@@ -22,6 +22,8 @@ interface Answer {
 }
 
 interface Operation {
+  parameters?: unknown[];
+  requestBody?: unknown;
   responses: Record<string, Reference<Answer>>;
 }
 
@@ -31,10 +33,11 @@ interface Spec {
 }
 
 // Read and not imported: a checkout without it fails every test that asks what Telnyx declares.
-const spec: Spec = JSON.parse(readFileSync(new URL('openapi.json', import.meta.url), 'utf8'));
+export const spec: Spec = JSON.parse(readFileSync(new URL('openapi.json', import.meta.url), 'utf8'));
 const METHODS = ['get', 'post', 'patch', 'delete'];
 
-function resolved(value: unknown): unknown {
+/** Gives a part of the specification with every reference replaced by what it names. */
+export function resolved(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(resolved);
   if (typeof value !== 'object' || value === null) return value;
   if ('$ref' in value) {
@@ -56,9 +59,15 @@ const patterns = Object.keys(spec.paths).map((path) => ({
   matches: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`),
 }));
 
+const pathOf = (path: string) => patterns.find(({ matches }) => matches.test(path))?.path ?? '';
+
 function findOperation(method: string, path: string): Operation | undefined {
-  const found = patterns.find(({ matches }) => matches.test(path))?.path;
-  return found === undefined ? undefined : spec.paths[found]?.[method.toLowerCase()];
+  return spec.paths[pathOf(path)]?.[method.toLowerCase()];
+}
+
+/** Gives the operation a request is, named as in `operations`; undefined when the specification has no such one. */
+export function operationOf(method: string, path: string): string | undefined {
+  return findOperation(method, path) && `${method} ${pathOf(path)}`;
 }
 
 /** Gives the schema of a JSON answer to a request; undefined where the specification declares no such answer. */
