@@ -679,9 +679,24 @@ test('a request id that is none is not passed on', async () => {
   expect(errorOf(await app.call('list_telephony_credentials'))).not.toHaveProperty('request_id');
 });
 
+test.concurrent('an answer about another thing than was asked for is not taken for it', async () => {
+  await using app = await stage();
+  const { id } = app.living();
+  const other = app.living({ name: 'somebody else' });
+  app.sandbox.fault({ method: 'GET', path: `${LIST}/${id}`, rewrite: () => ({ data: other }) });
+  const error = errorOf(await app.call('delete_telephony_credential', { id }));
+  expect(error).toMatchObject({ code: 'UNEXPECTED_RESPONSE', message: expect.stringContaining('data.id') });
+  expect(app.asked).toEqual([]);
+});
+
 test('the owner of a telephony credential is read', () => {
   const answer = { body: { data: { id: 'a', user_id: 'u-1' } }, at: 0, unreadable };
-  expect(readOne(answer, telephonyRow)).toMatchObject({ id: 'a', user_id: 'u-1', expires_at: null, expired: false });
+  expect(readOne(answer, telephonyRow, 'A')).toMatchObject({
+    id: 'a',
+    user_id: 'u-1',
+    expires_at: null,
+    expired: false,
+  });
 });
 
 test.concurrent('no question speaks of what is not there', async () => {

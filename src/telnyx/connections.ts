@@ -38,7 +38,7 @@ const at = (kind: ConnectionKind, id: string): string => `${path(kind)}/${encode
 
 /** One connection by kind and id (spec operations Retrieve…Connection). Throws `NOT_FOUND`. */
 export async function getConnection(http: Http, kind: ConnectionKind, id: string): Promise<Connection> {
-  return readOne(await http.get(at(kind, id)), row(kind));
+  return readOne(await http.get(at(kind, id)), row(kind), id);
 }
 
 /**
@@ -54,6 +54,7 @@ export async function pointConnection(
   return changed(
     answer,
     row(kind),
+    id,
     () => getConnection(http, kind, id),
     (connection) => connection[field] === pushId,
   );

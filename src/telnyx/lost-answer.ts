@@ -48,9 +48,10 @@ export async function createOnce<T>({ http, row, send, find, lookup }: Creation<
 export async function changed<T>(
   answer: Answer,
   row: Row<T>,
+  id: string,
   get: () => Promise<T>,
   shows: (row: T) => boolean = () => true,
 ): Promise<T> {
-  const told = readIfOne(answer, row);
+  const told = readIfOne(answer, row, id);
   return told && shows(told) ? told : await get();
 }

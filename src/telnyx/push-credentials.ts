@@ -97,7 +97,7 @@ export function listPushCredentials(
 
 /** One push credential by id (spec operation GetPushCredential). Throws `NOT_FOUND`. */
 export async function getPushCredential(http: Http, id: string): Promise<PushCredential> {
-  return readOne(await http.get(at(id)), pushRow);
+  return readOne(await http.get(at(id)), pushRow, id);
 }
 
 /**

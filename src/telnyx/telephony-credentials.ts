@@ -4,7 +4,6 @@ import { oneLine } from '../untrusted.ts';
 import { expiryFromTelnyx, fromTelnyx } from './dates.ts';
 import type { Http, Query } from './http.ts';
 import { changed, createOnce } from './lost-answer.ts';
-import { LARGEST } from './page.ts';
 import { getWindow } from './pages.ts';
 import { type Fields, fieldsOf, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
 
@@ -107,7 +106,7 @@ export function listTelephonyCredentials(
 
 /** One credential by id (spec operation GetTelephonyCredential). Throws `NOT_FOUND`. */
 export async function getTelephonyCredential(http: Http, id: string): Promise<TelephonyCredential> {
-  return readOne(await http.get(at(id)), telephonyRow);
+  return readOne(await http.get(at(id)), telephonyRow, id);
 }
 
 /** What tells a credential that was made on purpose from all others, beside the mark in its tag. */
@@ -123,6 +122,8 @@ export interface Made {
 /** What a create asks for: of the changes, a connection at least. */
 export type Wanted = TelephonyChanges & { connection_id: string };
 
+// A mark has one credential, or two; more come where the filter does not filter, and the newest first.
+const LOOKED_AT = 50;
 // Telnyx tells when a credential was made in whole seconds, and its own clock by them too.
 const WHOLE_SECONDS_MS = 2000;
 
@@ -133,7 +134,7 @@ const WHOLE_SECONDS_MS = 2000;
  */
 export async function findMade(http: Http, { mark, connection_id, name, between }: Made, now: () => Date) {
   const filters = { tag: mark, connection_id, name };
-  const { rows, at } = await listTelephonyCredentials(http, { tag: mark }, { offset: 0, limit: LARGEST });
+  const { rows, at } = await listTelephonyCredentials(http, { tag: mark }, { offset: 0, limit: LOOKED_AT });
   const ahead = at - now().getTime();
   const [from, until] = between.map((moment) => moment.getTime() + ahead);
   const candidates = rows.filter((row) => {
@@ -180,7 +181,7 @@ export async function updateTelephonyCredential(
   id: string,
   changes: TelephonyChanges,
 ): Promise<TelephonyCredential> {
-  return changed(await http.patch(at(id), changes), telephonyRow, () => getTelephonyCredential(http, id));
+  return changed(await http.patch(at(id), changes), telephonyRow, id, () => getTelephonyCredential(http, id));
 }
 
 /** Deletes a credential (spec operation DeleteTelephonyCredential); one found gone on a retry counts as deleted. */

@@ -39,16 +39,23 @@ export const wireRaw = (value: unknown): string | null => (typeof value === 'str
 export const wireSecret = (value: unknown): Secret | null =>
   typeof value === 'string' && value !== '' && !MASK.test(value) ? new Secret(value) : null;
 
-/** The row that an answer about a single thing holds (`{"data": row}`). Throws `UNEXPECTED_RESPONSE` without one. */
-export function readOne<T>(answer: Answer, row: Row<T>): T {
-  const data = fieldsOf(answer.body)?.data;
-  const fields = identified(data);
-  if (!fields) throw answer.unreadable(fieldsOf(data) ? 'data.id' : 'data');
+/**
+ * The row that an answer about a single thing holds (`{"data": row}`), which must be the thing that was asked for. Throws
+ * `UNEXPECTED_RESPONSE` for anything else: a person would agree to one and another would be changed.
+ */
+export function readOne<T>(answer: Answer, row: Row<T>, id: string): T {
+  const fields = single(answer, id);
+  if (!fields) throw answer.unreadable(fieldsOf(fieldsOf(answer.body)?.data) ? 'data.id' : 'data');
   return row(fields, answer.at);
 }
 
-/** As `readOne`, with undefined where it throws. */
-export function readIfOne<T>(answer: Answer, row: Row<T>): T | undefined {
-  const fields = identified(fieldsOf(answer.body)?.data);
+/** As `readOne`, with undefined where it throws; without `id` for something new. */
+export function readIfOne<T>(answer: Answer, row: Row<T>, id?: string): T | undefined {
+  const fields = single(answer, id);
   return fields && row(fields, answer.at);
+}
+
+function single({ body }: Answer, id: string | undefined): Identified | undefined {
+  const fields = identified(fieldsOf(body)?.data);
+  return id === undefined || fields?.id.toLowerCase() === id.toLowerCase() ? fields : undefined;
 }
