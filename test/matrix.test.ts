@@ -43,7 +43,10 @@ interface Refusal {
   /** Of all values unless told. */
   values?: readonly string[];
   acts: string[];
-  /** The code of the error; WARNING where a call succeeds with one, FLEET where a member of a fleet failed. */
+  /**
+   * The code of the error; WARNING where a call succeeds with one, FLEET where a member of a fleet failed, and FAULT where
+   * the product is known to do wrong: the entry fails, and goes, once that is mended.
+   */
   code: string;
   says: string;
 }
