@@ -44,14 +44,12 @@ interface Refusal {
   values?: readonly string[];
   acts: string[];
   /**
-   * The code of the error; WARNING where a call succeeds with one, FLEET where a member of a fleet failed, and FAULT where
-   * the product is known to do wrong: the entry fails, and goes, once that is mended.
+   * The code of the error; WARNING where a call succeeds with one, and FLEET where a member of a fleet failed.
    */
   code: string;
   says: string;
 }
 
-const NOTHING = ['absent', 'null', 'an empty text'];
 const NO_POINTER = ['a number', 'an object', 'a list'];
 const telephony = { kinds: ['telephony'] as Kind[] };
 const push = { kinds: ['ios', 'android'] as Kind[] };
@@ -98,10 +96,6 @@ const REFUSED: Refusal[] = [
       code: 'UNEXPECTED_RESPONSE',
       says: unseen,
     },
-  })),
-  // FAULT: without an expiry that is shown, a rollback does not take back the one that the rotation has set.
-  ...['expires_at', 'expired, expires_at'].map((field) => ({
-    ...{ ...telephony, field, values: NOTHING, acts: ['rotate', 'fleet'], code: 'FAULT', says: 'still ends early' },
   })),
 ];
 
