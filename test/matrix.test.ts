@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { appleMaterial, serviceAccount } from './material.ts';
-import { CANARY, type Cell, endAll, type Kind, NUMBER, play, Refused } from './matrix-account.ts';
+import { CANARY, type Cell, endAll, type Kind, NUMBER, play, Refused, SECRET_NUMBER } from './matrix-account.ts';
 import { ACTS, type Act, isReading } from './matrix-plays.ts';
 import { namedSchema, type Schema } from './telnyx/spec.ts';
 
@@ -25,13 +25,13 @@ afterAll(async () => {
 });
 
 /** What may stand in a field instead of what is declared there. */
-function valuesFor({ type = 'object' }: Schema): [string, unknown][] {
+function valuesFor(field: string, { type = 'object' }: Schema): [string, unknown][] {
   const isText = [type].flat().includes('string');
   return [
     ['absent', undefined],
     ['null', null],
     ['an empty text', ''],
-    isText ? ['a number', NUMBER] : ['a text', CANARY],
+    isText ? ['a number', /password|private_key$/.test(field) ? SECRET_NUMBER : NUMBER] : ['a text', CANARY],
     ['an object', { spoilt: CANARY }],
     ['a list', [CANARY]],
   ];
@@ -139,7 +139,7 @@ const some = [
 const TELLING = ['absent', 'an object'];
 
 const cells = [...all, ...some].flatMap(({ kind, field, schema, changesOnly }) =>
-  valuesFor(schema)
+  valuesFor(field, schema)
     .filter(([is]) => !(changesOnly || field.includes('file.')) || TELLING.includes(is))
     .map(([is, value]): [string, string, string, Cell] => {
       const said = changesOnly ? `${is} in the answers to changes` : is;
