@@ -69,13 +69,14 @@ const connectionsOf = (kind: connections.ConnectionKind): Record<string, Reader>
 });
 /** These give only what is like something else, so that a bare row is no hit. */
 const SEARCHES: [string, string, Reader][] = [
-  ['findMade', '/telephony_credentials/x', (http) => telephony.findMade(http, made, now)],
+  ['findMade', '/telephony_credentials/x', async (http) => (await telephony.findMade(http, made, now)).rows],
   ['findPushCredential', '/mobile_push_credentials/x', (http) => push.findPushCredential(http, 'made')],
   ['connectionsUsing', '/ip_connections/x', (http) => connections.connectionsUsing(http, 'made', () => undefined)],
 ];
 /** These take no row from an answer, or take how to read it. */
 const ROWLESS = [
-  ...['deleteTelephonyCredential', 'deletePushCredential', 'createLoginToken'],
+  ...['deleteTelephonyCredential', 'deletePushCredential', 'createLoginToken', 'canLogIn', 'mint'],
+  ...['filtersByTag', 'refuseUnheededTag'],
   ...['getPage', 'getWindow', 'getAll', 'visitAll', 'scanOnce', 'readOnly'],
 ];
 

@@ -1,4 +1,5 @@
 import { ToolError } from '../errors.ts';
+import { isKept } from '../telnyx/dates.ts';
 import {
   deleteTelephonyCredential,
   type TelephonyCredential,
@@ -31,7 +32,7 @@ async function restore({ rotation, work, intend }: Telephony) {
   const shows = now.stored_expiry !== null || now.expires_at_unreadable !== undefined;
   if (!shows && shortened.length === 0) return {};
   if (shows && (now.stored_expiry === old.stored_expiry || (isNever(now) && old.expires_at === null))) return {};
-  if (shows && !shortened.some((expires_at) => expires_at === now.expires_at)) {
+  if (shows && !shortened.some((expires_at) => isKept(expires_at, `${now.stored_expiry}`))) {
     return {
       note: `Someone has set the expiry of the old one to ${now.expires_at ?? (isNever(now) ? 'never' : 'what nobody can read')}; it was left so.`,
     };
@@ -53,17 +54,24 @@ async function remove({ rotation, work, record, intend }: Telephony) {
   const create = rotation.steps.get('create');
   const known = create?.done?.facts.id;
   if (known === undefined) {
-    const made = await madeBefore(async () => (await madeBy(rotation, work))[0], create, work);
+    const made = await madeBefore(async () => (await madeBy(rotation, work)).rows[0], create, work);
     if (made === 'later') return made;
   }
-  const found = known !== undefined && (create?.intents ?? 0) < 2 ? [] : await madeBy(rotation, work);
-  const ids = new Set([...(known === undefined ? [] : [known]), ...found.map(({ id }) => id)]);
+  const twice = (create?.intents ?? 0) > 1;
+  const { rows, sure } = known !== undefined && !twice ? { rows: [], sure: true } : await madeBy(rotation, work);
+  // What is likely to have been made may be delivered, but not deleted.
+  const found = sure ? rows.map(({ id }) => id) : [];
+  const ids = new Set([...(known === undefined ? [] : [known]), ...found]);
+  if (!sure && known === undefined) return { note: unsure(rows) };
   // One that a crash kept from being recorded may have been found, and rotated, by hand.
   await refuseWhenReplaced(ids, work);
   if (ids.size > 0 || record) await intend();
   for (const id of ids) await deleteTelephonyCredential(work.http, id).catch(unlessGone);
   return ids.size > 0 ? {} : { note: 'No successor had been made.' };
 }
+
+const unsure = (rows: readonly TelephonyCredential[]): string =>
+  `Telnyx takes no notice of tags, so it cannot be told whether a successor was made${rows.map(({ id }) => `; it may be ${id}`).join('')}. Nothing was deleted.`;
 
 /** The error of a rollback that comes after the end of the old credential; `is` says which end that was. */
 export function tooLate(is: string): ToolError {

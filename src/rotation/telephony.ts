@@ -1,6 +1,8 @@
 import { ToolError } from '../errors.ts';
+import { isKept } from '../telnyx/dates.ts';
+import { unreadable } from '../telnyx/http.ts';
 import {
-  createLoginToken,
+  canLogIn,
   createTelephonyCredential,
   deleteTelephonyCredential,
   findMade,
@@ -27,16 +29,19 @@ export const markOf = ({ id }: { id: string }): string => `mcp_rotation_${id}`;
 // A request may wait for its turn, and for a 429 to pass, for as long as this before it is sent.
 const SENT_WITHIN_MS = 180_000;
 
-/** What the creates of a rotation have made: one successor, and another one when a create was sent twice and ran twice. */
+/**
+ * What the creates of a rotation have made, and whether that is sure: one successor, and another one when a create was sent
+ * twice and ran twice.
+ */
 export async function madeBy(
   rotation: TelephonyRotation,
   { http, now }: Telephony['work'],
-): Promise<TelephonyCredential[]> {
+): Promise<{ rows: TelephonyCredential[]; sure: boolean }> {
   const { firstIntendedAt: first, intendedAt: last } = rotation.steps.get('create') ?? {};
-  const { connection_id } = rotation.old;
-  if (first === undefined || last === undefined || connection_id === null) return [];
+  const { id: old, connection_id } = rotation.old;
+  if (first === undefined || last === undefined || connection_id === null) return { rows: [], sure: true };
   const between = [new Date(first), new Date(Date.parse(last) + SENT_WITHIN_MS)] as const;
-  return findMade(http, { mark: markOf(rotation), connection_id, name: nameOf(rotation), between }, now);
+  return findMade(http, { mark: markOf(rotation), connection_id, name: nameOf(rotation), between, old }, now);
 }
 
 const nameOf = ({ old, wish }: TelephonyRotation): string | undefined => wish.name ?? old.name ?? undefined;
@@ -47,11 +52,11 @@ async function create({ rotation, work, hands, record, intend }: Telephony) {
   if (connection_id === null) throw withoutConnection();
   // Proved before there is a secret that needs it.
   hands.slot ??= await work.destinations(wish.deliver_to, wish.prefix).reserve();
-  const before = await madeBefore(async () => (await madeBy(rotation, work))[0], record, work);
+  const before = await madeBefore(async () => (await madeBy(rotation, work)).rows[0], record, work);
   if (before === 'later') return before;
   if (!before) await intend();
   const wanted = { connection_id, name: nameOf(rotation), expires_at: wish.expires_at };
-  hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now));
+  hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now, old.id));
   const { id, name, sip_username, expires_at } = hands.created;
   return { id, name, sip_username, expires_at };
 }
@@ -86,21 +91,13 @@ async function verify(doing: Telephony) {
   // A try may have failed before it came to this.
   if (record?.intendedAt === undefined) await intend();
   for (let tries = 0; ; tries += 1) {
-    const failure = await createLoginToken(work.http, id).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (failure === undefined) return {};
-    // By its status the token was minted, and a successor that is there is all that its text could prove.
-    if (
-      failure instanceof ToolError &&
-      failure.code === 'UNEXPECTED_RESPONSE' &&
-      failure.details.httpStatus === undefined
-    ) {
-      const successor = await lookUp(work.http, id);
-      if (successor && !successor.expired)
-        return { note: 'Telnyx made a login token of the successor, and did not show it.' };
-    }
+    const outcome = await canLogIn(work.http, id).catch((error: unknown) => ({ failure: error }));
+    if (outcome === true) return {};
+    // By its status a token was made; that the successor is there is as much as can be seen of it then.
+    const successor = outcome === false ? await lookUp(work.http, id) : undefined;
+    if (successor && !successor.expired)
+      return { note: 'Telnyx made a login token of the successor, and did not show it.' };
+    const failure = outcome === false ? unreadable('the login token') : outcome.failure;
     if (!(failure instanceof ToolError && MAY_PASS.includes(failure.code))) throw failure;
     const pause = TRY_AGAIN_MS[Math.min(tries, TRY_AGAIN_MS.length - 1)] ?? 0;
     if (work.now().getTime() + pause - since.getTime() > PROPAGATES_MS) throw failure;
@@ -112,7 +109,8 @@ async function verify(doing: Telephony) {
 /** A create that was sent again may have been carried out twice; nobody ever had the password of the other one. */
 async function onlyOne({ rotation, work }: Telephony, id: string): Promise<void> {
   if ((rotation.steps.get('create')?.intents ?? 0) < 2) return;
-  for (const other of await madeBy(rotation, work)) {
+  const { rows, sure } = await madeBy(rotation, work);
+  for (const other of sure ? rows : []) {
     if (other.id !== id) await deleteTelephonyCredential(work.http, other.id).catch(unlessGone);
   }
 }
@@ -134,7 +132,8 @@ async function retire({ rotation, work, hands, record, intend }: Telephony) {
   const now = await lookUp(work.http, old.id);
   if (!now) return { expires_at: null, gone: true, note: 'The old credential was deleted by someone else.' };
   if (now.expired) return { expires_at: now.expires_at, note: 'The old credential has expired meanwhile.' };
-  if (record?.intent?.expires_at && now.expires_at === record.intent.expires_at) return record.intent;
+  const intended = record?.intent?.expires_at;
+  if (intended && now.stored_expiry && isKept(intended, now.stored_expiry)) return { expires_at: now.expires_at };
   const changed = changedMeanwhile(rotation, now);
   if (changed) {
     throw new ToolError(
@@ -158,14 +157,8 @@ async function retire({ rotation, work, hands, record, intend }: Telephony) {
     throw error;
   });
   if (!after) return { expires_at: null, note: 'The old credential has expired meanwhile.' };
-  if (isOther(after, expires_at)) {
-    throw new ToolError(
-      'UNEXPECTED_RESPONSE',
-      'Telnyx accepted the new expiry of the old credential, and shows another one.',
-      'Look at it with get_telephony_credential.',
-    );
-  }
-  return { expires_at };
+  if (after.expires_at) return { expires_at: after.expires_at };
+  return { expires_at, note: 'Telnyx does not show when the old one expires now; it accepted the change.' };
 }
 
 async function end({ rotation, work, hands, intend }: Telephony) {
@@ -179,10 +172,6 @@ async function end({ rotation, work, hands, intend }: Telephony) {
 /** Whether Telnyx refused a change of a credential for having expired (api.md §1, "Error body (telephony)"). */
 const saysExpired = (error: unknown): boolean =>
   error instanceof ToolError && error.code === 'VALIDATION' && /\bexpired\b/.test(error.details.telnyx?.detail ?? '');
-
-/** Whether a credential shows an expiry, and not this one. */
-const isOther = ({ stored_expiry }: TelephonyCredential, expires_at: string): boolean =>
-  stored_expiry !== null && Math.abs(Date.parse(stored_expiry) - Date.parse(expires_at)) >= 1000;
 
 // Telnyx keeps whole seconds in some of its dates, and this one is recognised by its value.
 const inWholeSeconds = (ms: number): string => new Date(Math.ceil(ms / 1000) * 1000).toISOString();

@@ -102,7 +102,7 @@ class LineSlot implements Slot {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#file.close();
+    return this.#file.close().catch(() => undefined);
   }
 }
 

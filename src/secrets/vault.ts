@@ -87,7 +87,8 @@ class VaultSlot implements Slot {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close();
-    await rm(this.#temporary, { force: true });
+    // Neither may take the place of what came of the delivery.
+    await this.#file.close().catch(() => undefined);
+    await rm(this.#temporary, { force: true }).catch(() => undefined);
   }
 }

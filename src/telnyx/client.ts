@@ -43,6 +43,7 @@ const JSON_TYPE = 'application/json';
 const MOST_BYTES = 8 * 1024 * 1024;
 // Nothing documents it (api.md §1), and it goes on to a model and a log.
 const REQUEST_ID = /^[\w-]{1,64}$/;
+const LEAST_OF_A_REQUEST = 3;
 const UNSENT_PHASES = new Set(['lookup', 'connect', 'secureConnect']);
 const UNSENT_CODES = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|.*(CERT|TLS|SSL).*)$/;
 
@@ -94,6 +95,10 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
       let underWay = false;
 
       const attempt = (ticket: Ticket) => async (stop: AbortSignal) => {
+        // A create that would be cut off before most answers come has an unknown outcome: better not to begin it.
+        if (method === 'POST' && sending.body && time.patience() < limits.requestMs / LEAST_OF_A_REQUEST) {
+          throw explain(method, { kind: 'stopped', sent: false, cancelled: false });
+        }
         underWay = true;
         const outcome = await once(method, path, sending, stop, ticket);
         if (!('text' in outcome) && stop.aborted) throw stop.reason;

@@ -85,7 +85,11 @@ export async function connectionsUsing(
 ): Promise<Connection[]> {
   let pages = 0;
   const lists = await Promise.all(
-    CONNECTION_KINDS.map((kind) => getAll(http, { path: path(kind) }, using(kind), () => progress(++pages))),
+    CONNECTION_KINDS.map((kind) =>
+      getAll(http, { path: path(kind) }, using(kind), () => progress(++pages)).catch((error: unknown) => {
+        throw error instanceof ToolError ? unlisted(kind, error) : error;
+      }),
+    ),
   );
   const partial = CONNECTION_KINDS.filter((_, index) => !lists[index] || !sawAll(lists[index].scanned));
   const paths = lists.flatMap(({ scanned }) => scanned.unreadable.paths);
@@ -107,6 +111,13 @@ const using =
     ...row(kind)(fields, at),
     unclear: PUSH_FIELDS.some((field) => (fields[field] ?? '') !== '' && typeof fields[field] !== 'string'),
   });
+
+/** The refusal of a list as one of the list: what was asked about is not what Telnyx has none of, or takes amiss. */
+function unlisted(kind: ConnectionKind, { code, message, next, details }: ToolError): ToolError {
+  const about = `The list of ${kind} connections cannot be read, so it is not known which use this push credential, and nothing was changed: ${message}`;
+  if (code !== 'NOT_FOUND' && code !== 'VALIDATION') return new ToolError(code, about, next, details);
+  return new ToolError('UNEXPECTED_RESPONSE', about, 'Tell the person: the base URL or a proxy may be wrong.', details);
+}
 
 function unseen(what: string, where: readonly string[]): ToolError {
   const such = where.length > 0 ? ` (${where.join(', ')})` : '';

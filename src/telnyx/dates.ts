@@ -62,6 +62,15 @@ export function expiryFromTelnyx(expiresAt: unknown, createdAt: string | null): 
   return { at: null, stored: null, unreadable: said || 'nothing visible' };
 }
 
+// What a date may be kept to: a second, a minute, an hour, a day. Nothing says which (api.md §1, "Date-times").
+const KEPT_TO_MS = [1000, 60_000, 3_600_000, 86_400_000];
+
+/** Whether a date that Telnyx shows is the one that was sent, both ISO 8601 UTC: the same, or cut to what it keeps. */
+export function isKept(sent: string, shown: string): boolean {
+  const [at, kept] = [Date.parse(sent), Date.parse(shown)];
+  return Math.abs(at - kept) < 1000 || KEPT_TO_MS.some((ms) => at - (at % ms) === kept);
+}
+
 /** A date of ours as a person reads it, to the minute. */
 export function forPerson(iso: string | null): string {
   return iso === null ? 'unknown' : `${iso.slice(0, 16).replace('T', ' ')} UTC`;

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { ToolError } from '../errors.ts';
 import { Secret } from '../secrets/secret.ts';
 import { oneLine } from '../untrusted.ts';
-import { expiryFromTelnyx, fromTelnyx } from './dates.ts';
+import { expiryFromTelnyx, fromTelnyx, isKept } from './dates.ts';
 import type { Http, Query } from './http.ts';
 import { changed, createOnce } from './lost-answer.ts';
 import { getWindow } from './pages.ts';
@@ -117,6 +118,8 @@ export interface Made {
   name?: string | undefined;
   /** When the create was sent, at the earliest and at the latest, by the clock of this machine. */
   between: readonly [Date, Date];
+  /** The credential that it is to replace, which is never what was made. */
+  old?: string | undefined;
 }
 
 /** What a create asks for: of the changes, a connection at least. */
@@ -127,37 +130,59 @@ const LOOKED_AT = 50;
 // Telnyx tells when a credential was made in whole seconds, and its own clock by them too.
 const WHOLE_SECONDS_MS = 2000;
 
+/** Whether Telnyx takes notice of a tag: if so, nothing comes for one that was made up just now. */
+export async function filtersByTag(http: Http): Promise<boolean> {
+  const { passed } = await listTelephonyCredentials(http, { tag: `none_${randomUUID()}` }, { offset: 0, limit: 1 });
+  return passed === 0;
+}
+
+/** Throws `UNEXPECTED_RESPONSE` when Telnyx gives credentials for a tag whether they have it or not. */
+export async function refuseUnheededTag(http: Http): Promise<void> {
+  if (await filtersByTag(http)) return;
+  throw new ToolError(
+    'UNEXPECTED_RESPONSE',
+    'Telnyx takes no notice of tags here: it gives credentials for a tag that none has. Which ones have the given tag is not known.',
+    'Ask by connection_id, name or sip_username instead.',
+  );
+}
+
 /**
- * The credentials that a create made: those that Telnyx finds by the mark, and that are on its connection, have its name,
- * and were made when it was sent. A filter alone proves nothing (api.md §10): what it lets through is delivered, or
- * deleted. `now` is the clock that `between` is told by.
+ * The credentials that a create made, and whether that is sure. A filter alone proves nothing (api.md §10): what it lets
+ * through is delivered, or deleted. Where it is seen to filter, its mark is proof. Else the one credential counts, if there
+ * is but one, that is on the connection, has the name, and was made when the create was sent, by the clock of Telnyx.
+ * `now` is the clock that `between` is told by.
  */
-export async function findMade(http: Http, { mark, connection_id, name, between }: Made, now: () => Date) {
-  const filters = { tag: mark, connection_id, name };
+export async function findMade(
+  http: Http,
+  { mark, connection_id, name, between, old }: Made,
+  now: () => Date,
+): Promise<{ rows: TelephonyCredential[]; sure: boolean }> {
   const { rows, at } = await listTelephonyCredentials(http, { tag: mark }, { offset: 0, limit: LOOKED_AT });
+  const likely = rows.filter(
+    (row) => row.id !== old && fits(row, { connection_id, name: row.name === null ? undefined : name }),
+  );
+  if (likely.length === 0) return { rows: [], sure: rows.length === 0 };
+  if (await filtersByTag(http)) return { rows: likely, sure: true };
   const ahead = at - now().getTime();
   const [from, until] = between.map((moment) => moment.getTime() + ahead);
-  const candidates = rows.filter((row) => {
-    const made = row.created_at === null ? undefined : Date.parse(row.created_at);
-    const inTime =
-      made === undefined || (made >= Number(from) - WHOLE_SECONDS_MS && made <= Number(until) + WHOLE_SECONDS_MS);
-    return inTime && fits(row, { ...filters, name: row.name === null ? undefined : name });
+  const inTime = likely.filter(({ created_at }) => {
+    const made = Date.parse(`${created_at}`);
+    return made >= Number(from) - WHOLE_SECONDS_MS && made <= Number(until) + WHOLE_SECONDS_MS;
   });
-  // What does not tell when it was made is known by the filter alone, if that does filter: nothing has a mark made up now.
-  if (candidates.every(({ created_at }) => created_at !== null)) return candidates;
-  const nothing = await listTelephonyCredentials(http, { tag: `${mark}_none` }, { offset: 0, limit: 1 });
-  return nothing.passed === 0 ? candidates : [];
+  return { rows: inTime.length === 1 ? inTime : [], sure: false };
 }
 
 /**
  * Creates a credential exactly once (spec operation CreateTelephonyCredential). `mark` is a tag no other credential has: by
- * it the new one is found again when the answer is lost. An answer without the password is made up for by one read.
+ * it the new one is found again when the answer is lost, and not `old`, which it is to replace. An answer without the
+ * password is made up for by one read.
  */
 export async function createTelephonyCredential(
   http: Http,
   wanted: Wanted,
   mark: string,
   now: () => Date,
+  old?: string,
 ): Promise<TelephonyCredential> {
   const from = now();
   const { connection_id, name } = wanted;
@@ -165,7 +190,10 @@ export async function createTelephonyCredential(
     http,
     row: telephonyRow,
     send: () => http.post(PATH, { ...wanted, tag: mark }),
-    find: async (recovery) => (await findMade(recovery, { mark, connection_id, name, between: [from, now()] }, now))[0],
+    find: async (recovery) => {
+      const made = { mark, connection_id, name, between: [from, now()], old } as const;
+      return (await findMade(recovery, made, now)).rows[0];
+    },
     lookup: `list_telephony_credentials with tag "${mark}"`,
   });
   if (created.sip_password) return created;
@@ -174,14 +202,33 @@ export async function createTelephonyCredential(
 
 /**
  * Changes the given fields and no others (spec operation UpdateTelephonyCredential), and gives what it is then. An expired
- * one cannot be changed.
+ * one cannot be changed. Throws `UNEXPECTED_RESPONSE` when the change was accepted and another expiry or connection is
+ * shown: what was agreed to did not come about.
  */
 export async function updateTelephonyCredential(
   http: Http,
   id: string,
   changes: TelephonyChanges,
 ): Promise<TelephonyCredential> {
-  return changed(await http.patch(at(id), changes), telephonyRow, id, () => getTelephonyCredential(http, id));
+  const get = () => getTelephonyCredential(http, id);
+  const shows = (row: TelephonyCredential): boolean => differences(row, changes).length === 0;
+  const after = await changed(await http.patch(at(id), changes), telephonyRow, id, get, shows);
+  const others = differences(after, changes);
+  if (others.length === 0) return after;
+  throw new ToolError(
+    'UNEXPECTED_RESPONSE',
+    `Telnyx accepted the change, and shows another value: ${others.join(', ')}.`,
+    'Look at it with get_telephony_credential, and tell the person what it is.',
+  );
+}
+
+/** The changed fields that a row shows with another value. What it does not show may well be changed. */
+function differences(row: TelephonyCredential, { connection_id, expires_at }: TelephonyChanges): string[] {
+  const { stored_expiry: kept } = row;
+  const moved = connection_id === undefined || row.connection_id === null || row.connection_id === connection_id;
+  // A date without end may be kept as another one.
+  const ends = expires_at === undefined || kept === null || isKept(expires_at, kept) || expires_at.startsWith('9999');
+  return [...(moved ? [] : ['connection_id']), ...(ends ? [] : ['expires_at'])];
 }
 
 /** Deletes a credential (spec operation DeleteTelephonyCredential); one found gone on a retry counts as deleted. */
@@ -195,12 +242,26 @@ export function deleteTelephonyCredential(http: Http, id: string): Promise<void>
  * Throws `UNEXPECTED_RESPONSE` for an answer that is no token (RFC 7519), though by its status one was minted.
  */
 export async function createLoginToken(http: Http, id: string): Promise<{ token: Secret; expires_at: string | null }> {
-  const answer = await http.postForText(`${at(id)}/token`).catch(explainLostToken);
-  const text = String(answer.body ?? '').trim();
-  const claims = JWT.test(text) ? claimsOf(text) : undefined;
+  const { text, claims, answer } = await mint(http, id);
   if (!claims) throw answer.unreadable('the login token');
   const { exp } = claims;
   return { token: new Secret(text), expires_at: typeof exp === 'number' ? dateOf(exp) : null };
+}
+
+/**
+ * Has Telnyx mint a token, to see that a credential can log in, and drops it. False when the answer says that it was made
+ * and holds none. Throws what `createLoginToken` does, for a page too: that is of somebody who stands in between.
+ */
+export async function canLogIn(http: Http, id: string): Promise<boolean> {
+  const { text, claims, answer } = await mint(http, id);
+  if (!claims && text.startsWith('<')) throw answer.unreadable('the login token');
+  return claims !== undefined;
+}
+
+async function mint(http: Http, id: string) {
+  const answer = await http.postForText(`${at(id)}/token`).catch(explainLostToken);
+  const text = String(answer.body ?? '').trim();
+  return { text, claims: JWT.test(text) ? claimsOf(text) : undefined, answer };
 }
 
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;

@@ -3,7 +3,12 @@ import { badInput, ToolError } from '../errors.ts';
 import { rotationFrom } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
 import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
-import { fits, listTelephonyCredentials, type TelephonyFilters } from '../telnyx/telephony-credentials.ts';
+import {
+  fits,
+  listTelephonyCredentials,
+  refuseUnheededTag,
+  type TelephonyFilters,
+} from '../telnyx/telephony-credentials.ts';
 import type { Deps } from '../tool.ts';
 
 /** The credentials an order for many is about, soonest end first. */
@@ -46,6 +51,7 @@ export const digestOf = (ids: readonly string[]): string =>
 /** Reads the list and picks from it, leaving out what is being rotated already. */
 async function pick(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
   const now = deps.now();
+  if (filters.tag !== undefined) await refuseUnheededTag(deps.http);
   const { fitting, unreadable } = await read(filters, (row) => fits(row, filters) && isAged(row, aged, now), deps);
   const records = await deps.ledger.read();
   const isBusy = ({ id }: Candidate): boolean =>
@@ -59,16 +65,23 @@ async function pick(filters: TelephonyFilters, aged: Aged, limit: number, deps: 
   if (sorted.length === 0) throw badInput('No credential fits.', 'Look with list_telephony_credentials.');
   const chosen = sorted.slice(0, limit);
   const ids = chosen.map(({ id }) => id);
-  const cautions = cautionsOf(chosen, unreadable);
+  const cautions = [...leftOut(unreadable), ...(filters.status === 'expired' ? [] : cautionsOf(chosen))];
   return { ids, more: sorted.length - ids.length, cautions, digest: digestOf(ids) };
 }
 
-function cautionsOf(chosen: readonly Candidate[], unreadable: number): string[] {
+const leftOut = (unreadable: number): string[] =>
+  unreadable > 0 ? [`${unreadable} rows of the list have no id that can be read and are left out.`] : [];
+
+/** What is different with some of those that are to be rotated. */
+function cautionsOf(chosen: readonly Candidate[]): string[] {
   const unclear = chosen.filter((row) => row.unclear).length;
   const ageless = chosen.filter(({ created, expires }) => created === null && expires !== null).length;
   return [
-    ...(unreadable > 0 ? [`${unreadable} rows of the list have no id that can be read and are left out.`] : []),
-    ...(unclear > 0 ? [`${unclear} have an expiry that cannot be read, which is not written over.`] : []),
+    ...(unclear > 0
+      ? [
+          `But ${unclear} have an expiry that cannot be read: it is not written over, so they live until they are deleted.`,
+        ]
+      : []),
     ...(ageless > 0
       ? [`Of ${ageless} it is not known how long they were to live: without expires_in their successors never expire.`]
       : []),

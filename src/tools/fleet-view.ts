@@ -1,5 +1,6 @@
 import { type Fleet, isAtRest, standings } from '../fleet/fleet.ts';
 import type { Records } from '../rotation/records.ts';
+import { factsOf, type Rotation } from '../rotation/rotation.ts';
 import type { Deps } from '../tool.ts';
 
 const MINUTE = 60_000;
@@ -52,7 +53,7 @@ export function viewFleet(fleet: Fleet, records: Records, { now, fleets }: Pick<
     retires_at: null,
     done: [],
     left: waiting === 0 ? [] : [`${waiting} of ${fleet.expected} credentials`],
-    warnings: warningsOf(fleet),
+    warnings: [...warningsOf(fleet), ...unended([...all.values()])],
     next: nextOf(fleet, state),
   };
 }
@@ -75,6 +76,15 @@ function warningsOf(fleet: Fleet): string[] {
     ...told,
     'Each SIP username changes: tell whoever dials them. Login tokens made from the old ones die with them.',
   ];
+}
+
+/** Says how many old ones keep the expiry they had, since nobody can read it. */
+function unended(standings: { rotation?: Rotation }[]): string[] {
+  const retired = standings.flatMap(({ rotation }) => (rotation && factsOf(rotation, 'retire')) ?? []);
+  const kept = retired.filter(({ expires_at, gone }) => expires_at === undefined && !gone).length;
+  return kept === 0
+    ? []
+    : [`${kept} old ones live until they are deleted: their expiry cannot be read, and was left so.`];
 }
 
 function leftAlone({ skipped }: Fleet): string[] {

@@ -5,6 +5,7 @@ import {
   deleteTelephonyCredential,
   getTelephonyCredential,
   listTelephonyCredentials,
+  refuseUnheededTag,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import { defineChange, defineRead } from '../tool.ts';
@@ -31,6 +32,8 @@ export const listTelephony = defineRead({
     const { rows, beside } = await readPage('telephony', args, deps, (filters, window) =>
       listTelephonyCredentials(deps.http, filters, window),
     );
+    // No answer holds a tag, so that a list by one can be held against nothing else.
+    if (args.tag !== undefined && rows.length > 0) await refuseUnheededTag(deps.http);
     return { telephony_credentials: rows.map((row) => viewTelephony(row, deps)), ...beside };
   },
 });
