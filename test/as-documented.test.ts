@@ -263,6 +263,13 @@ test.concurrent('of two that may have been made, and no tag to tell them by, nei
   const created_at = new Date(Date.now()).toISOString().slice(0, 19);
   app.sandbox.fault({ method: 'POST', path: LIST, reset: 'after', when: () => Boolean(app.living({ created_at })) });
   expect(errorOf(await app.call('rotate_telephony_credential', { id: old.id })).code).toBe('OUTCOME_UNKNOWN');
+  app.advance(60_000);
+  const [open] = dataOf<{ rotations: Rotation[] }>(await app.call('get_rotation')).rotations;
+  const again = errorOf(await app.call('continue_rotation', { id: open?.id }));
+  expect(again).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('each may be the one') });
+  expect(writes(app)).toHaveLength(1);
+  await app.change('roll_back_rotation', { id: open?.id });
+  expect(deletions(app)).toEqual([]);
 });
 
 test.concurrent.each([-20_000, 4000, 20_000, 5 * 3_600_000])(

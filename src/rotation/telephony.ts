@@ -5,9 +5,10 @@ import {
   canLogIn,
   createTelephonyCredential,
   deleteTelephonyCredential,
+  type Found,
   findMade,
   getTelephonyCredential,
-  type TelephonyCredential,
+  theOne,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
@@ -33,10 +34,7 @@ const SENT_WITHIN_MS = 180_000;
  * What the creates of a rotation have made, and whether that is sure: one successor, and another one when a create was sent
  * twice and ran twice.
  */
-export async function madeBy(
-  rotation: TelephonyRotation,
-  { http, now }: Telephony['work'],
-): Promise<{ rows: TelephonyCredential[]; sure: boolean }> {
+export async function madeBy(rotation: TelephonyRotation, { http, now }: Telephony['work']): Promise<Found> {
   const { firstIntendedAt: first, intendedAt: last } = rotation.steps.get('create') ?? {};
   const { id: old, connection_id } = rotation.old;
   if (first === undefined || last === undefined || connection_id === null) return { rows: [], sure: true };
@@ -52,7 +50,7 @@ async function create({ rotation, work, hands, record, intend }: Telephony) {
   if (connection_id === null) throw withoutConnection();
   // Proved before there is a secret that needs it.
   hands.slot ??= await work.destinations(wish.deliver_to, wish.prefix).reserve();
-  const before = await madeBefore(async () => (await madeBy(rotation, work)).rows[0], record, work);
+  const before = await madeBefore(async () => theOne(await madeBy(rotation, work)), record, work);
   if (before === 'later') return before;
   if (!before) await intend();
   const wanted = { connection_id, name: nameOf(rotation), expires_at: wish.expires_at };

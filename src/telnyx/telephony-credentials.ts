@@ -146,17 +146,23 @@ export async function refuseUnheededTag(http: Http): Promise<void> {
   );
 }
 
+/** What a create may have made; `sure` when the mark proves it. */
+export interface Found {
+  rows: TelephonyCredential[];
+  sure: boolean;
+}
+
 /**
  * The credentials that a create made, and whether that is sure. A filter alone proves nothing (api.md §10): what it lets
- * through is delivered, or deleted. Where it is seen to filter, its mark is proof. Else the one credential counts, if there
- * is but one, that is on the connection, has the name, and was made when the create was sent, by the clock of Telnyx.
+ * through is delivered, or deleted. Where it is seen to filter, its mark is proof. Else those may be it that are on the
+ * connection, have the name, and were made when the create was sent, by the clock of Telnyx.
  * `now` is the clock that `between` is told by.
  */
 export async function findMade(
   http: Http,
   { mark, connection_id, name, between, old }: Made,
   now: () => Date,
-): Promise<{ rows: TelephonyCredential[]; sure: boolean }> {
+): Promise<Found> {
   const { rows, at } = await listTelephonyCredentials(http, { tag: mark }, { offset: 0, limit: LOOKED_AT });
   const likely = rows.filter(
     (row) => row.id !== old && fits(row, { connection_id, name: row.name === null ? undefined : name }),
@@ -169,7 +175,17 @@ export async function findMade(
     const made = Date.parse(`${created_at}`);
     return made >= Number(from) - WHOLE_SECONDS_MS && made <= Number(until) + WHOLE_SECONDS_MS;
   });
-  return { rows: inTime.length === 1 ? inTime : [], sure: false };
+  return { rows: inTime, sure: false };
+}
+
+/** What was made, if anything was. Throws `CONFLICT` when that cannot be told: to make another would be blind. */
+export function theOne({ rows, sure }: Found): TelephonyCredential | undefined {
+  if (sure || rows.length < 2) return rows[0];
+  throw new ToolError(
+    'CONFLICT',
+    `Telnyx takes no notice of tags, and of ${rows.length} credentials each may be the one that was made: ${rows.map(({ id }) => id).join(', ')}.`,
+    'Have the person look at them in the Telnyx portal.',
+  );
 }
 
 /**
@@ -192,7 +208,7 @@ export async function createTelephonyCredential(
     send: () => http.post(PATH, { ...wanted, tag: mark }),
     find: async (recovery) => {
       const made = { mark, connection_id, name, between: [from, now()], old } as const;
-      return (await findMade(recovery, made, now)).rows[0];
+      return theOne(await findMade(recovery, made, now));
     },
     lookup: `list_telephony_credentials with tag "${mark}"`,
   });
