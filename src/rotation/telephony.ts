@@ -1,8 +1,8 @@
 import { ToolError } from '../errors.ts';
 import { isKept } from '../telnyx/dates.ts';
 import { unreadable } from '../telnyx/http.ts';
+import { canLogIn } from '../telnyx/login-token.ts';
 import {
-  canLogIn,
   createTelephonyCredential,
   deleteTelephonyCredential,
   type Found,

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Delivery } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
+import { createLoginToken } from '../telnyx/login-token.ts';
 import {
-  createLoginToken,
   createTelephonyCredential,
   getTelephonyCredential,
   type TelephonyCredential,
