@@ -620,6 +620,41 @@ test.concurrent('an expiry that Telnyx accepts and drops is not called done', as
   ).toMatchObject({ code: 'UNEXPECTED_RESPONSE', message: expect.stringContaining('expires_at') });
 });
 
+test.concurrent('a PATCH whose answer leaves the change out is held against a read', async () => {
+  await using app = await stage();
+  const old = app.living();
+  const was = old.expires_at;
+  const { rotation } = await app.change('rotate_telephony_credential', { id: old.id, overlap: '30m' });
+  const shortened = `${app.sandbox.world.telephony.get(old.id)?.expires_at}`;
+  const kept = onWire(({ expires_at: _, ...row }) => row);
+  // Accepted, and not carried out.
+  app.sandbox.fault({
+    method: 'PATCH',
+    path: `${LIST}/${old.id}`,
+    rewrite: (body) => {
+      Object.assign(app.sandbox.world.telephony.get(old.id) ?? {}, { expires_at: shortened });
+      return kept(body);
+    },
+  });
+  expect(errorOf(await app.call('roll_back_rotation', { id: rotation.id })).code).toBe('UNEXPECTED_RESPONSE');
+  expect(app.sandbox.world.telephony.has(`${rotation.successor?.id}`)).toBe(true);
+  expect((await app.change('continue_rotation', { id: rotation.id })).rotation.state).toBe('rolled_back');
+  expect(`${app.sandbox.world.telephony.get(old.id)?.expires_at}`.slice(0, 19)).toBe(was);
+});
+
+test.concurrent('a rollback that only a refusal shows to be too late ends, and keeps the successor', async () => {
+  await using app = await stage();
+  const old = app.living();
+  app.sandbox.fault(TELLS_NO_EXPIRY);
+  const { rotation } = await app.change('rotate_telephony_credential', { id: old.id, overlap: '30m' });
+  Object.assign(app.sandbox.world.telephony.get(old.id) ?? {}, { expired: true });
+  const error = errorOf(await app.call('roll_back_rotation', { id: rotation.id }));
+  expect(error).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('too late') });
+  const [after] = dataOf<{ rotations: Rotation[] }>(await app.call('get_rotation', { id: rotation.id })).rotations;
+  expect(after?.state).toBe('given_up');
+  expect(app.sandbox.world.telephony.has(`${rotation.successor?.id}`)).toBe(true);
+});
+
 test.concurrent('a list of connections that is refused is not called a wrong id', async () => {
   await using app = await stage();
   app.sandbox.fault({ path: '/fqdn_connections', respond: { status: 404 } });

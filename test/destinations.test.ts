@@ -405,6 +405,17 @@ test('a login token goes to its place, and the result knows its own expiry', asy
   expect(textOf(result)).not.toContain(token);
 });
 
+test('a file in a folder that is a file is refused, and nothing is made', async () => {
+  await using t = await start();
+  writeFileSync(at('sub'), 'no folder');
+  const before = t.sandbox.requests.length;
+  const error = errorOf(
+    await t.call('create_telephony_token', { id: living(t), deliver_to: `file:${at('sub/.env')}` }),
+  );
+  expect(error.code).toBe('BAD_INPUT');
+  expect(t.sandbox.requests.slice(before).filter(({ method }) => method !== 'GET')).toEqual([]);
+});
+
 const JWT = 'eyJhbGciOiJIUzUxMiJ9.e30.c2lnbmF0dXJl';
 const mint = (body: unknown) => ({
   method: 'POST',

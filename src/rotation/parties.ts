@@ -57,6 +57,10 @@ export function shortenedTo({ steps }: TelephonyRotation): string[] {
   return [intent?.expires_at, done?.facts.expires_at].filter((expires_at) => typeof expires_at === 'string');
 }
 
+/** Whether Telnyx refused a change of a credential for having expired (api.md §1, "Error body (telephony)"). */
+export const saysExpired = (error: unknown): boolean =>
+  error instanceof ToolError && error.code === 'VALIDATION' && /\bexpired\b/.test(error.details.telnyx?.detail ?? '');
+
 /** What changed of the old credential since its rotation began, in words; undefined when it matters to no step. */
 export function changedMeanwhile({ old }: TelephonyRotation, now: TelephonyCredential): string | undefined {
   if (now.connection_id !== old.connection_id)

@@ -7,7 +7,7 @@ import {
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
-import { hasEnded, lookUp, shortenedTo, successorLives, unlessGone } from './parties.ts';
+import { hasEnded, lookUp, saysExpired, shortenedTo, successorLives, unlessGone } from './parties.ts';
 import { refuseWhenReplaced } from './rotated-on.ts';
 import type { TelephonyRotation } from './rotation.ts';
 import { madeBy } from './telephony.ts';
@@ -40,7 +40,9 @@ async function restore({ rotation, work, intend }: Telephony) {
   await intend();
   // Telnyx has no way known to clear an expiry (api.md §10): never is the last day there is.
   const expires_at = old.stored_expiry ?? NEVER;
-  await updateTelephonyCredential(work.http, old.id, { expires_at });
+  await updateTelephonyCredential(work.http, old.id, { expires_at }).catch((error: unknown) => {
+    throw saysExpired(error) ? tooLate('has expired') : error;
+  });
   if (old.stored_expiry !== null || shows) return { expires_at: old.expires_at };
   return { expires_at: null, note: 'Telnyx never said when the old one was to expire: it never expires now.' };
 }

@@ -13,7 +13,14 @@ import {
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
-import { changedMeanwhile, lookUp, refuseWithoutSuccessor, unlessGone, withoutConnection } from './parties.ts';
+import {
+  changedMeanwhile,
+  lookUp,
+  refuseWithoutSuccessor,
+  saysExpired,
+  unlessGone,
+  withoutConnection,
+} from './parties.ts';
 import { factsOf, type TelephonyRotation } from './rotation.ts';
 import { type Doing, ENOUGH_MS, type Handler } from './work.ts';
 
@@ -34,12 +41,20 @@ const SENT_WITHIN_MS = 180_000;
  * What the creates of a rotation have made, and whether that is sure: one successor, and another one when a create was sent
  * twice and ran twice.
  */
-export async function madeBy(rotation: TelephonyRotation, { http, now }: Telephony['work']): Promise<Found> {
+export async function madeBy(rotation: TelephonyRotation, work: Telephony['work']): Promise<Found> {
   const { firstIntendedAt: first, intendedAt: last } = rotation.steps.get('create') ?? {};
-  const { id: old, connection_id } = rotation.old;
+  const { connection_id } = rotation.old;
   if (first === undefined || last === undefined || connection_id === null) return { rows: [], sure: true };
   const between = [new Date(first), new Date(Date.parse(last) + SENT_WITHIN_MS)] as const;
-  return findMade(http, { mark: markOf(rotation), connection_id, name: nameOf(rotation), between, old }, now);
+  const isOther = await others(rotation, work);
+  const made = { mark: markOf(rotation), connection_id, name: nameOf(rotation), between, isOther };
+  return findMade(work.http, made, work.now);
+}
+
+/** What this rotation cannot have made: its own old credential, and what others have made. */
+async function others({ id: own, old }: TelephonyRotation, { ledger }: Telephony['work']) {
+  const records = await ledger.read();
+  return (id: string): boolean => id === old.id || (records.makerOf(id) ?? own) !== own;
 }
 
 const nameOf = ({ old, wish }: TelephonyRotation): string | undefined => wish.name ?? old.name ?? undefined;
@@ -54,7 +69,8 @@ async function create({ rotation, work, hands, record, intend }: Telephony) {
   if (before === 'later') return before;
   if (!before) await intend();
   const wanted = { connection_id, name: nameOf(rotation), expires_at: wish.expires_at };
-  hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now, old.id));
+  const isOther = await others(rotation, work);
+  hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now, isOther));
   const { id, name, sip_username, expires_at } = hands.created;
   return { id, name, sip_username, expires_at };
 }
@@ -166,10 +182,6 @@ async function end({ rotation, work, hands, intend }: Telephony) {
   await deleteTelephonyCredential(work.http, rotation.old.id).catch(unlessGone);
   return {};
 }
-
-/** Whether Telnyx refused a change of a credential for having expired (api.md §1, "Error body (telephony)"). */
-const saysExpired = (error: unknown): boolean =>
-  error instanceof ToolError && error.code === 'VALIDATION' && /\bexpired\b/.test(error.details.telnyx?.detail ?? '');
 
 // Telnyx keeps whole seconds in some of its dates, and this one is recognised by its value.
 const inWholeSeconds = (ms: number): string => new Date(Math.ceil(ms / 1000) * 1000).toISOString();

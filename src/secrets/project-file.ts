@@ -51,7 +51,7 @@ export function projectFile(path: string, prefix: string, { allowDirs, childEnv 
       try {
         await writeWhole(temporary, ' '.repeat(Buffer.byteLength(text) + RESERVED_BYTES), mode);
       } catch (error) {
-        await rm(temporary, { force: true });
+        await rm(temporary, { force: true }).catch(() => undefined);
         throw badInput(
           `${path} cannot be written (${reason(error)}). Nothing was created.`,
           'Choose another destination, such as the vault.',

@@ -118,8 +118,8 @@ export interface Made {
   name?: string | undefined;
   /** When the create was sent, at the earliest and at the latest, by the clock of this machine. */
   between: readonly [Date, Date];
-  /** The credential that it is to replace, which is never what was made. */
-  old?: string | undefined;
+  /** Tells which credentials are known to be something else: what a create is to replace, or what another one made. */
+  isOther?: ((id: string) => boolean) | undefined;
 }
 
 /** What a create asks for: of the changes, a connection at least. */
@@ -131,7 +131,7 @@ const LOOKED_AT = 50;
 const WHOLE_SECONDS_MS = 2000;
 
 /** Whether Telnyx takes notice of a tag: if so, nothing comes for one that was made up just now. */
-export async function filtersByTag(http: Http): Promise<boolean> {
+async function filtersByTag(http: Http): Promise<boolean> {
   const { passed } = await listTelephonyCredentials(http, { tag: `none_${randomUUID()}` }, { offset: 0, limit: 1 });
   return passed === 0;
 }
@@ -160,12 +160,12 @@ export interface Found {
  */
 export async function findMade(
   http: Http,
-  { mark, connection_id, name, between, old }: Made,
+  { mark, connection_id, name, between, isOther = () => false }: Made,
   now: () => Date,
 ): Promise<Found> {
   const { rows, at } = await listTelephonyCredentials(http, { tag: mark }, { offset: 0, limit: LOOKED_AT });
   const likely = rows.filter(
-    (row) => row.id !== old && fits(row, { connection_id, name: row.name === null ? undefined : name }),
+    (row) => !isOther(row.id) && fits(row, { connection_id, name: row.name === null ? undefined : name }),
   );
   if (likely.length === 0) return { rows: [], sure: rows.length === 0 };
   if (await filtersByTag(http)) return { rows: likely, sure: true };
@@ -190,15 +190,15 @@ export function theOne({ rows, sure }: Found): TelephonyCredential | undefined {
 
 /**
  * Creates a credential exactly once (spec operation CreateTelephonyCredential). `mark` is a tag no other credential has: by
- * it the new one is found again when the answer is lost, and not `old`, which it is to replace. An answer without the
- * password is made up for by one read.
+ * it the new one is found again when the answer is lost, and `isOther` tells what it is not. An answer without the password
+ * is made up for by one read.
  */
 export async function createTelephonyCredential(
   http: Http,
   wanted: Wanted,
   mark: string,
   now: () => Date,
-  old?: string,
+  isOther?: (id: string) => boolean,
 ): Promise<TelephonyCredential> {
   const from = now();
   const { connection_id, name } = wanted;
@@ -207,7 +207,7 @@ export async function createTelephonyCredential(
     row: telephonyRow,
     send: () => http.post(PATH, { ...wanted, tag: mark }),
     find: async (recovery) => {
-      const made = { mark, connection_id, name, between: [from, now()], old } as const;
+      const made = { mark, connection_id, name, between: [from, now()], isOther } as const;
       return theOne(await findMade(recovery, made, now));
     },
     lookup: `list_telephony_credentials with tag "${mark}"`,
@@ -227,7 +227,10 @@ export async function updateTelephonyCredential(
   changes: TelephonyChanges,
 ): Promise<TelephonyCredential> {
   const get = () => getTelephonyCredential(http, id);
-  const shows = (row: TelephonyCredential): boolean => differences(row, changes).length === 0;
+  const shows = (row: TelephonyCredential): boolean =>
+    (changes.expires_at === undefined || row.stored_expiry !== null) &&
+    (changes.connection_id === undefined || row.connection_id !== null) &&
+    differences(row, changes).length === 0;
   const after = await changed(await http.patch(at(id), changes), telephonyRow, id, get, shows);
   const others = differences(after, changes);
   if (others.length === 0) return after;

@@ -79,7 +79,12 @@ export async function rollBackQuestion(rotation: Rotation, deps: Deps): Promise<
   // An unfinished one with neither of them left has nothing to lose: it can be ended.
   if (ended && (state === 'done' || (await successorLives(rotation, deps.http)))) throw tooLate(ended);
   const called = describe(old ?? rotation.old);
-  const again = rotation.old.expired ? 'stays expired' : `expires ${whenItExpires(rotation.old)} again`;
+  const { stored_expiry, expires_at_unreadable: unclear } = rotation.old;
+  const endless = stored_expiry === null && unclear === undefined;
+  const life = endless
+    ? 'is given no end, since Telnyx showed none before'
+    : `expires ${whenItExpires(rotation.old)} again`;
+  const again = rotation.old.expired ? 'stays expired' : life;
   return { text: `Undo the rotation of ${called}? It ${ended ?? again}, and ${successor}.` };
 }
 
