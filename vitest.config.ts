@@ -1,10 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     setupFiles: ['test/loopback-only.mjs'],
-    // Most tests wait for a server or a process: every core can have a file.
-    maxWorkers: '100%',
+    // Most tests wait for a server or a process: two cores have time for a third file.
+    maxWorkers: Math.max(3, availableParallelism()),
     // Files share their process: libraries load once, and the sandbox makes its RSA keys once. No test replaces a module.
     isolate: false,
     testTimeout: 60_000,
