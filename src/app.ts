@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Asking, call, needsApproval, type Outcome } from './call.ts';
+import { type Asking, call, needsApproval, type Outcome, type Ways } from './call.ts';
 import type { Config } from './config.ts';
 import { connect, startSandbox } from './connect.ts';
+import { createConsent } from './consent.ts';
 import { createCursors } from './cursor.ts';
 import { ToolError } from './errors.ts';
 import { createFleets } from './fleet/runner.ts';
 import { createLog, type Log } from './log.ts';
 import { everything, type Offers, offered } from './offers.ts';
 import { once } from './once.ts';
-import { createApprovals } from './people/approvals.ts';
-import { createHeldResults } from './people/held-results.ts';
 import type { Answer, ShownPage } from './people/question.ts';
+import { createSealed } from './people/sealed.ts';
 import { createRecent, type Recent } from './recent.ts';
 import { openLedger } from './rotation/ledger-files.ts';
 import { createDestinations } from './secrets/destinations.ts';
@@ -23,7 +23,8 @@ import type { Deps, Tool } from './tool.ts';
 /** What an engine brings along to a call. */
 export interface CallContext {
   signal: AbortSignal;
-  progress(done: number, total?: number): void;
+  /** Without a number it says that the call goes on. */
+  progress(done?: number, total?: number): void;
   answer?: Answer | undefined;
   /** True when the client can bring a person to a page (URL elicitation). */
   showsPages: boolean;
@@ -39,12 +40,14 @@ export interface App {
   readonly recent: Recent;
   call(tool: Tool, args: unknown, context: CallContext): Promise<Outcome>;
   /** Puts a question on a local page, for a client that cannot ask. Throws `CANNOT_ASK` without a browser. */
-  askOnPage(tool: Tool, asked: Outcome & { kind: 'ask' }): Promise<Record<string, unknown>>;
+  askOnPage(tool: Tool, asked: Asking): Promise<Record<string, unknown>>;
   /** Keeps a result while its client shows a page; gives the sealed state by which `release` hands it out, once. */
   hold(result: Record<string, unknown>): string;
   release(state: string): Record<string, unknown> | undefined;
   /** Whether the state of an answer was sealed here; a forged one must be refused, not just ignored. */
   genuine(state: string): boolean;
+  /** Whether a no came sooner than a person reads: then the client gave it by itself, and nobody was asked. */
+  isClientsOwn(answer: Answer): boolean;
   /** What a resource or a completion may use, for one request. */
   deps(context: Omit<CallContext, 'answer'>): Promise<Deps>;
   close(): Promise<void>;
@@ -56,6 +59,8 @@ type Show = (page: ShownPage) => void;
 export interface Surroundings {
   offers?: Offers;
   now?: () => Date;
+  /** Monotonic, in milliseconds: how long approvals and pages last. */
+  clock?: () => number;
   limits?: HttpLimits;
   writeLog?: (line: string) => void;
   keychain?: () => Promise<Keychain>;
@@ -63,12 +68,16 @@ export interface Surroundings {
   launch?: ((url: string, used: AbortSignal) => Promise<void>) | undefined;
 }
 
+/** Clients without anyone at them decline or cancel within 1 to 16 ms. */
+const READS_WITHIN_MS = 300;
+
 const LIMITS: HttpLimits = { requestMs: 15_000, callMs: 20_000, recoveryMs: 5_000 };
 
 /** The composition root: a Config becomes calls. Nothing is connected, read or written until a call needs it. */
 export function createApp(config: Config, around: Surroundings = {}): App {
   const {
     now = () => new Date(),
+    clock = () => performance.now(),
     limits = LIMITS,
     keychain = systemKeychain,
     writeLog = (line) => process.stderr.write(line),
@@ -80,15 +89,16 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   // Loaded when the first question or secret needs a page.
   const pages = once(async () => {
     const { openLocalPages } = await import('./people/local-pages.ts');
-    return openLocalPages({ env: config.childEnv, account: accountOf(config), vault, now, launch: around.launch });
+    return openLocalPages({ env: config.childEnv, account: accountOf(config), vault, clock, launch: around.launch });
   });
-  const asking: Asking = {
+  const consent = createConsent(clock);
+  const ways: Ways = {
     confirm: config.confirm,
     preamble: config.sandbox === undefined ? '' : '[Sandbox: nothing real is touched] ',
-    approvals: createApprovals(now),
+    consent,
     pages: async () => (await pages()).approvals,
   };
-  const held = createHeldResults(asking.approvals);
+  const held = createSealed<Record<string, unknown>>(clock);
   const recent = createRecent();
   const key = once(() => keepKey(config.stateDir, log));
   const sandbox = once(() => startSandbox(config, now));
@@ -130,23 +140,29 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     recent,
     deps,
     async askOnPage(tool, { key, state, question }) {
-      const waiting = await (await asking.pages()).ask({ key, state, question, title: tool.title }).catch(() => {
+      const waiting = await (await ways.pages()).ask({ key, state, question, title: tool.title }).catch(() => {
         throw cannotAsk();
       });
       return needsApproval(tool, waiting).result;
     },
-    genuine: asking.approvals.genuine,
+    genuine: (state) => consent.genuine(state) || held.genuine(state),
+    isClientsOwn: ({ action, state }) =>
+      action !== 'accept' && (consent.age(state) ?? Number.POSITIVE_INFINITY) < READS_WITHIN_MS,
     async call(tool, args, context) {
       let shown: ShownPage | undefined;
       const show: Show = (page) => {
         shown = page;
       };
-      const outcome = await call(tool, args, context.answer, await deps(context, show), asking);
-      if (outcome.kind === 'result') recent.see(args, outcome.result);
-      return outcome.kind === 'result' && shown ? { ...outcome, shown } : outcome;
+      const finish = (outcome: Outcome): Outcome => {
+        if (outcome.kind === 'ask')
+          return { ...outcome, resume: async (answer) => finish(await outcome.resume(answer)) };
+        recent.see(args, outcome.result);
+        return shown ? { ...outcome, shown } : outcome;
+      };
+      return finish(await call(tool, args, context.answer, () => deps(context, show), ways));
     },
-    hold: held.hold,
-    release: held.release,
+    hold: held.seal,
+    release: held.open,
     async close() {
       await fleets.close();
       if (pages.made()) await (await pages()).close();

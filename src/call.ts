@@ -1,59 +1,102 @@
 import { parseArguments } from './arguments.ts';
+import { type Consent, differences, digest } from './consent.ts';
 import { badInput } from './errors.ts';
-import type { Approvals } from './people/approvals.ts';
 import type { PageApprovals, Waiting } from './people/page-approvals.ts';
-import { type Answer, digestCall, digestQuestion, type Question, type ShownPage, saysYes } from './people/question.ts';
+import { type Answer, type Question, type ShownPage, saysYes } from './people/question.ts';
 import { readOnly } from './telnyx/http.ts';
-import type { Deps, Tool } from './tool.ts';
+import type { ChangeTool, Deps, Proposal, Step, Tool } from './tool.ts';
 
 export type Outcome =
   /** `shown` is a page the client should bring the person to before it passes the result on. */
-  | { kind: 'result'; result: Record<string, unknown>; shown?: ShownPage }
-  | { kind: 'ask'; key: string; state: string; question: Question };
+  { kind: 'result'; result: Record<string, unknown>; shown?: ShownPage } | Asking;
 
+/** A question to a person. Who can wait for the answer resumes with it; who cannot calls again with it and the state. */
 export interface Asking {
-  /** `never` skips the question, an operator's choice for sandboxes and CI; refusals in `confirm` still hold. */
+  kind: 'ask';
+  /** The same for the same question about the same thing. */
+  key: string;
+  state: string;
+  question: Question;
+  resume(answer: Answer): Promise<Outcome>;
+}
+
+/** How a person is asked. */
+export interface Ways {
+  /** `never` skips the question, an operator's choice for sandboxes and CI; what `propose` refuses stays refused. */
   confirm: 'ask' | 'never';
   /** Put before every question, so that a person can tell a sandbox from the real account. */
   preamble: string;
-  approvals: Approvals;
+  consent: Consent;
   /** Where a person is asked whose client cannot. */
   pages(): Promise<PageApprovals>;
 }
 
 /**
- * The one path every call takes: parse, question, run, project. It keeps nothing between rounds: without an answer to
- * the question as it reads now, the outcome is that question, and the engine calls again with what a person said.
+ * The one path every call takes: parse, propose, ask, run, project. What a person agrees to is the digest of the tool, its
+ * arguments and the binding of a proposal; what runs is that proposal, or one with the same digest. `means` gives what a
+ * tool may use, anew for each round: a person may have taken their time.
  */
 export async function call(
   tool: Tool,
   rawArgs: unknown,
   given: Answer | undefined,
-  deps: Deps,
-  asking: Asking,
+  means: () => Promise<Deps>,
+  ways: Ways,
 ): Promise<Outcome> {
   const { dry_run: dry, approval_id: approvalId, ...args } = parseArguments(tool, rawArgs);
-  if (dry === true) return plan(tool, args, { ...deps, http: readOnly(deps.http) }, asking);
-  const answer = typeof approvalId === 'string' ? await pageAnswer(approvalId, asking) : given;
+  const deps = await means();
+  if (tool.effect === 'read') return resultOf(tool, await tool.run(args, deps));
+  if (dry === true) return plan(tool, args, deps, ways);
+  const answer = typeof approvalId === 'string' ? await pageAnswer(approvalId, ways) : given;
   if (answer && 'approval_id' in answer) return needsApproval(tool, answer);
-  const callDigest = digestCall(tool.name, args);
-  const answered = answer && asking.approvals.redeem(answer.state, callDigest);
-  // A no needs no fresh read: it is a no to whatever the question would be by now.
-  if (answered && answer.action !== 'accept') return notDone(tool, answer);
-  const raised = await tool.confirm?.(args, deps);
-  const question = asQuestion(raised, asking);
-  if (question) {
-    // A question that reads differently by now was never answered.
-    const now = digestQuestion(question);
-    const key = `${callDigest}.${now}`;
-    if (!answer || answered !== now)
-      return { kind: 'ask', key, state: asking.approvals.seal(callDigest, now), question };
-    if (!saysYes(question, answer)) return notDone(tool, answer);
-  }
-  return { kind: 'result', result: tool.output.parse(await tool.run(args, deps, raised)) };
+  const name = digest(tool.name, args);
+  const opened = answer && ways.consent.open(answer.state);
+  const agreed = opened?.call === name ? opened : undefined;
+  // A no needs no reading: it is a no to whatever the question would be by now.
+  if (answer && agreed && !saysYes(agreed.question, answer)) return notDone(tool, answer);
+  const proposal = await tool.propose(args, deps);
+  if ('instead' in proposal) return resultOf(tool, await proposal.instead());
+  const bound = digest(tool.name, args, proposal.binding);
+  if (!proposal.question || ways.confirm === 'never' || agreed?.bound === bound) return run(tool, proposal, deps);
+  return ask(tool, proposal, { name, bound }, means, ways);
 }
 
-async function pageAnswer(approvalId: string, { pages }: Asking): Promise<Answer | Waiting> {
+async function ask(
+  tool: ChangeTool,
+  proposal: Proposal,
+  { name, bound }: { name: string; bound: string },
+  means: () => Promise<Deps>,
+  { consent, preamble }: Ways,
+): Promise<Asking> {
+  const { text, ...rest } = (await proposal.question?.()) ?? { text: '' };
+  const before = consent.last(name, proposal.binding);
+  const changed = before ? differences(before, proposal.binding) : [];
+  const since = changed.length > 0 ? `Changed since the last question: ${changed.join('; ')}. ` : '';
+  const question = { ...rest, text: preamble + since + text };
+  const state = consent.seal({ call: name, bound, question });
+  return {
+    kind: 'ask',
+    key: bound,
+    state,
+    question,
+    async resume(answer) {
+      if (!consent.open(state) || !saysYes(question, answer)) return notDone(tool, answer);
+      // What was read before the person thought about it is read again by whoever acts on it.
+      return run(tool, { ...proposal, seen: undefined }, await means());
+    },
+  };
+}
+
+async function run(tool: ChangeTool, proposal: Proposal, deps: Deps): Promise<Outcome> {
+  return resultOf(tool, await tool.run(proposal, deps));
+}
+
+const resultOf = (tool: Tool, result: Record<string, unknown>): Outcome & { kind: 'result' } => ({
+  kind: 'result',
+  result: tool.output.parse(result),
+});
+
+async function pageAnswer(approvalId: string, { pages }: Ways): Promise<Answer | Waiting> {
   const found = await (await pages()).answerTo(approvalId);
   if (found) return found;
   throw badInput(
@@ -65,27 +108,24 @@ async function pageAnswer(approvalId: string, { pages }: Asking): Promise<Answer
 /** The result of a call that waits for a person at a page. */
 export function needsApproval(tool: Tool, { approval_id, code, secondsLeft }: Waiting): Outcome & { kind: 'result' } {
   const message = `A page with the code ${code} is open in the person's browser and waits for their decision, for ${secondsLeft} more seconds. Tell them, then call again with approval_id and the same arguments.`;
-  return { kind: 'result', result: tool.output.parse({ status: 'needs_approval', approval_id, message }) };
+  return resultOf(tool, { status: 'needs_approval', approval_id, message });
 }
 
 /** What the call would do, who would be asked, and where secrets would go; nothing but reads is sent. */
-async function plan(tool: Tool, args: Record<string, unknown>, deps: Deps, asking: Asking): Promise<Outcome> {
-  const question = asQuestion(await tool.confirm?.(args, deps), asking);
-  const asks =
-    question && [question.text, question.phrase && `(to type: ${question.phrase})`].filter(Boolean).join(' ');
-  const { requests = [], ...rest } = (await tool.plan?.(args, deps)) ?? {};
-  const lines = requests.map((request) =>
-    typeof request === 'string'
-      ? request
-      : [request.method, request.path, request.body && JSON.stringify(request.body)].filter(Boolean).join(' '),
-  );
-  const planned = { ...rest, requests: lines, ...(asks && { asks }) };
-  return { kind: 'result', result: tool.output.parse({ status: 'planned', plan: planned }) };
+async function plan(tool: ChangeTool, args: Record<string, unknown>, deps: Deps, ways: Ways): Promise<Outcome> {
+  const proposal = await tool.propose(args, { ...deps, http: readOnly(deps.http) });
+  if ('instead' in proposal) return resultOf(tool, { status: 'planned', plan: { steps: proposal.steps } });
+  const { secret_to } = proposal;
+  const { text, phrase } = (ways.confirm === 'ask' && (await proposal.question?.())) || {};
+  const asks = text && [ways.preamble + text, phrase && `(to type: ${phrase})`].filter(Boolean).join(' ');
+  const planned = { steps: proposal.steps.map(inWords), ...(asks && { asks }), ...(secret_to && { secret_to }) };
+  return resultOf(tool, { status: 'planned', plan: planned });
 }
 
-/** A question as a person is asked it; undefined when nobody is. */
-function asQuestion(raised: Question | undefined, { confirm, preamble }: Asking): Question | undefined {
-  return raised && confirm === 'ask' ? { ...raised, text: preamble + raised.text } : undefined;
+function inWords(step: Step): string {
+  if (typeof step === 'string') return step;
+  const { method, path, body } = step;
+  return [method, `/${path}`, body && JSON.stringify(body)].filter(Boolean).join(' ');
 }
 
 function notDone(tool: Tool, { action }: Answer): Outcome {
@@ -99,5 +139,5 @@ function notDone(tool: Tool, { action }: Answer): Outcome {
           status: 'unanswered',
           message: 'The person gave no clear yes. Nothing was changed; find out what they want.',
         };
-  return { kind: 'result', result: tool.output.parse(said) };
+  return resultOf(tool, said);
 }

@@ -47,10 +47,7 @@ function whenOpen(open: () => Promise<Http>): Http {
   const http = once(open);
   return {
     get: async (path, query) => (await http()).get(path, query),
-    post: async (path, body) => (await http()).post(path, body),
-    postForText: async (path) => (await http()).postForText(path),
-    patch: async (path, body) => (await http()).patch(path, body),
-    delete: async (path) => (await http()).delete(path),
+    send: async (change) => (await http()).send(change),
     recovery: () => whenOpen(async () => (await http()).recovery()),
   };
 }

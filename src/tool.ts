@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Binding } from './consent.ts';
 import type { Cursors } from './cursor.ts';
 import type { Fleets } from './fleet/runner.ts';
 import type { PageUploads } from './people/page-uploads.ts';
@@ -7,7 +8,7 @@ import type { Ledger } from './rotation/ledger.ts';
 import type { Destinations } from './secrets/destinations.ts';
 import type { Secret } from './secrets/secret.ts';
 import type { Vault } from './secrets/vault.ts';
-import type { Http } from './telnyx/http.ts';
+import type { Change, Http } from './telnyx/http.ts';
 import type { Toolset } from './toolsets.ts';
 
 /** What a tool does to the account; its MCP hints follow from it. */
@@ -30,14 +31,36 @@ export interface Deps {
   progress(done: number, total?: number): void;
 }
 
-/** What a change would do: requests in their order, secrets withheld, and where a new secret would go. */
-interface Plan {
-  requests: (
-    | string
-    | { method: 'POST' | 'PATCH' | 'DELETE'; path: string; body?: Record<string, unknown> | undefined }
-  )[];
+/** Something that will be done: a request, or what a longer job does, in words. */
+export type Step = Change | string;
+
+/**
+ * What a call would do, of one reading, with nothing changed yet. A tool adds to it what it holds in memory: material whose
+ * fingerprint is bound, for example.
+ */
+export interface Proposal {
+  /** What the change rests on: who, on what connection, until when, which material, where to. A yes is given to its digest. */
+  binding: Binding;
+  /** Words for a person, made of the binding; absent when nobody needs to be asked. Only names are looked up for it. */
+  question?: (() => Question | Promise<Question>) | undefined;
+  /** What will be done, in this order: a dry run shows it, a run does it. */
+  steps: Step[];
+  /** Where a new secret will go. */
   secret_to?: string;
+  /** What was read this very moment and need not be read again; left out once a person has been waited for. */
+  seen?: unknown;
 }
+
+/** What is given when there is nothing to do: it is under way already, or waits for a person. */
+export interface Instead {
+  steps: string[];
+  instead(): Promise<Result> | Result;
+}
+
+type Result = Record<string, unknown>;
+
+/** Whether a tool asks a person: for everything it changes, or only for what takes something away. */
+export type Asks = 'never' | 'maybe' | 'always';
 
 interface Definition<I extends z.ZodObject, O extends z.ZodObject> {
   name: string;
@@ -52,78 +75,89 @@ interface Definition<I extends z.ZodObject, O extends z.ZodObject> {
   selects?: readonly Extract<keyof I['shape'], string>[];
   /** The allow-list of what leaves: a field that is not declared here is dropped. */
   output: O;
-  /** Does it. Throws ToolError, formats no text, catches nothing. */
+}
+
+interface Read<I extends z.ZodObject, O extends z.ZodObject> extends Definition<I, O> {
+  /** Throws ToolError, formats no text, catches nothing. */
   run(args: z.output<I>, deps: Deps): Promise<z.input<O>>;
 }
 
-interface Change<I extends z.ZodObject, O extends z.ZodObject> extends Omit<Definition<I, O>, 'run'> {
+interface Changing<I extends z.ZodObject, O extends z.ZodObject, P extends Proposal> extends Definition<I, O> {
   effect: Exclude<Effect, 'read'>;
+  asks: Asks;
   /** True when it may have to wait for files a person drops at a page. */
   uploads?: true;
   /** True when its work may outlast the call. */
   lasts?: true;
+  /** The only place that takes the arguments, and that reads files; changes nothing. Throws when it must not be done. */
+  propose(args: z.output<I>, deps: Deps): Promise<P | Instead>;
   /**
-   * The question a person must answer first, from a fresh read; undefined when these arguments need none. Required for
-   * `destroy`. Throws when the thing must not be done at all.
+   * Does what was proposed. It looks before it acts, and acts only while the world is as the binding says; throws
+   * `CONFLICT` with what it found otherwise.
    */
-  confirm?(args: z.output<I>, deps: Deps): Promise<Question | undefined>;
-  /** What `run` would send, after the same checks; it may read. */
-  plan(args: z.output<I>, deps: Deps): Promise<Plan>;
-  /** `agreed` is the question that `confirm` gave for this very call: what is done must be what it says. */
-  run(args: z.output<I>, deps: Deps, agreed?: Question): Promise<z.input<O> | NeedsUpload>;
-}
-
-interface NeedsUpload {
-  status: 'needs_upload';
-  upload_id: string;
-  message: string;
+  run(proposal: P, deps: Deps): Promise<z.input<O>>;
 }
 
 /** A tool as the catalogue holds it, whatever its arguments and results. */
-export interface Tool extends Omit<Definition<z.ZodObject, z.ZodObject>, 'run'> {
-  effect: Effect;
-  run(args: Record<string, unknown>, deps: Deps, agreed?: Question): Promise<Record<string, unknown>>;
-  confirm?(args: Record<string, unknown>, deps: Deps): Promise<Question | undefined>;
-  plan?(args: Record<string, unknown>, deps: Deps): Promise<Plan>;
+export type Tool = ReadTool | ChangeTool;
+
+interface ReadTool extends Definition<z.ZodObject, z.ZodObject> {
+  effect: 'read';
+  run(args: Record<string, unknown>, deps: Deps): Promise<Result>;
+}
+
+export interface ChangeTool extends Definition<z.ZodObject, z.ZodObject> {
+  effect: Exclude<Effect, 'read'>;
+  asks: Asks;
+  propose(args: Record<string, unknown>, deps: Deps): Promise<Proposal | Instead>;
+  run(proposal: Proposal, deps: Deps): Promise<Result>;
 }
 
 /** A tool that changes nothing. Its input is strict: an argument a person never saw declared is refused. */
-export function defineRead<I extends z.ZodObject, O extends z.ZodObject>(tool: Definition<I, O>): Tool {
-  return { ...tool, effect: 'read', input: tool.input.strict() } as Tool;
+export function defineRead<I extends z.ZodObject, O extends z.ZodObject>(tool: Read<I, O>): ReadTool {
+  return { ...tool, effect: 'read', input: tool.input.strict() } as unknown as ReadTool;
 }
 
 /**
  * A tool that changes something: it takes `dry_run`, and its results say what came of it by `status`; its own fields are
- * there when that is `done`.
+ * there when that is `done`. A proposal that asks otherwise than the tool says it does is a mistake of ours.
  */
-export function defineChange<I extends z.ZodObject, O extends z.ZodObject>(tool: Change<I, O>): Tool {
+export function defineChange<I extends z.ZodObject, O extends z.ZodObject, P extends Proposal>(
+  tool: Changing<I, O, P>,
+): ChangeTool {
+  const asks = tool.asks !== 'never';
   return {
     ...tool,
-    input: tool.input.extend({ dry_run: z.boolean().optional(), ...(tool.confirm && approval) }).strict(),
+    input: tool.input.extend({ dry_run: z.boolean().optional(), ...(asks && approval) }).strict(),
     output: z.object({
       ...outcome,
       status: z.enum([
         'done',
         'planned',
         ...(tool.lasts ? (['in_progress'] as const) : []),
-        ...(tool.confirm ? (['declined', 'unanswered', 'needs_approval'] as const) : []),
+        ...(asks ? (['declined', 'unanswered', 'needs_approval'] as const) : []),
         ...(tool.uploads ? (['needs_upload'] as const) : []),
       ]),
-      ...(tool.confirm && asked),
+      ...(asks && asked),
       ...(tool.uploads && uploading),
       ...tool.output.partial().shape,
     }),
-    run: async (args: z.output<I>, deps: Deps, agreed?: Question) => ({
-      status: 'done',
-      ...(await tool.run(args, deps, agreed)),
-    }),
-  } as unknown as Tool;
+    propose: async (args: z.output<I>, deps: Deps) => {
+      const proposal = await tool.propose(args, deps);
+      if ('instead' in proposal)
+        return { ...proposal, instead: async () => ({ status: 'done', ...(await proposal.instead()) }) };
+      if (tool.asks !== 'maybe' && asks !== (proposal.question !== undefined))
+        throw new Error(`${tool.name} ${tool.asks} asks`);
+      return proposal;
+    },
+    run: async (proposal: P, deps: Deps) => ({ status: 'done', ...(await tool.run(proposal, deps)) }),
+  } as unknown as ChangeTool;
 }
 
 const outcome = {
   plan: z
     .object({
-      requests: z.array(z.string()),
+      steps: z.array(z.string()),
       asks: z.string().optional(),
       secret_to: z.string().optional(),
     })
@@ -142,12 +176,12 @@ const asked = {
   approval_id: z.string().optional(),
 };
 
-/** The four MCP hints of an effect. Creates only add; an update may overwrite; deleting or setting twice is once. */
-export function hintsFor(effect: Effect) {
+/** The four MCP hints of a tool. Creates only add; what asks takes away or overwrites; deleting or setting twice is once. */
+export function hintsFor(tool: Tool) {
   return {
-    readOnlyHint: effect === 'read',
-    destructiveHint: effect === 'update' || effect === 'destroy',
-    idempotentHint: effect !== 'create',
+    readOnlyHint: tool.effect === 'read',
+    destructiveHint: tool.effect !== 'read' && tool.asks !== 'never',
+    idempotentHint: tool.effect !== 'create',
     openWorldHint: true,
   };
 }

@@ -22,6 +22,8 @@ export type Person = (asked: Asked) => ElicitResult | Promise<ElicitResult>;
 
 export interface Options extends Surroundings {
   person?: Person | undefined;
+  /** How long the person takes, in milliseconds by the clock of approvals: a client answers sooner than anyone reads. */
+  takes?: number;
   config?: Partial<Config>;
   sandbox?: SandboxOptions;
   /** An account that is there already, and stays. */
@@ -60,6 +62,8 @@ const noBrowser = () => Promise.reject(new Error('no browser'));
 /** Sandbox, server and a real SDK client, joined in memory. */
 export async function startApp({
   person,
+  takes = 2000,
+  clock = () => performance.now(),
   config = {},
   sandbox: options = {},
   account,
@@ -76,9 +80,10 @@ export async function startApp({
     TELNYX_BASE_URL: (reshaper ?? sandbox).baseUrl,
     TELNYX_MCP_STATE_DIR: stateDir,
   };
+  let read = 0;
   const app = createApp(
     { ...loadConfig(['--log-level', 'debug'], env).config, ...config },
-    { writeLog: (line) => log.push(line), launch: noBrowser, ...around },
+    { writeLog: (line) => log.push(line), launch: noBrowser, clock: () => clock() + read, ...around },
   );
   const [here, there] = InMemoryTransport.createLinkedPair();
   const engine = await serveHandshake(app, async () => app, there);
@@ -90,6 +95,7 @@ export async function startApp({
   if (person) {
     client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
       asked.push(params as Asked);
+      read += takes;
       return person(params as Asked);
     });
   }

@@ -46,7 +46,7 @@ test.each(listings.map(({ tool, listing }) => ({ name: tool.name, tool, listing 
     }
     expect(listing.annotations.readOnlyHint && listing.annotations.destructiveHint).toBe(false);
     // Nothing is destroyed, and no call rerouted, without a question.
-    if (tool.effect === 'destroy' || tool.effect === 'update') expect(tool.confirm).toBeTypeOf('function');
+    if (tool.effect === 'destroy' || tool.effect === 'update') expect(tool.asks).not.toBe('never');
 
     for (const schema of [listing.inputSchema, listing.outputSchema]) {
       // Strict: an unknown keyword is a mistake, not an extension.

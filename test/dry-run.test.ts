@@ -8,7 +8,7 @@ import { dataOf, errorOf, type Started, startApp } from './app.ts';
 
 interface Planned {
   status: string;
-  plan: { requests: string[]; asks?: string; secret_to?: string };
+  plan: { steps: string[]; asks?: string; secret_to?: string };
 }
 
 const living = (t: Started): string =>
@@ -61,7 +61,13 @@ const plans: [
     /to type: delete acme-dialer-ios in use by 2 connections/,
     undefined,
   ],
-  ['hand_off_secret', (t) => ({ id: living(t), kind: 'telephony' }), [], /Hand the secret of/, /^the vault$/],
+  [
+    'hand_off_secret',
+    (t) => ({ id: living(t), kind: 'telephony' }),
+    [/^hand it to the vault$/],
+    /Hand the secret of/,
+    /^the vault$/,
+  ],
 ];
 
 test.each(plans)('%s only plans, and sends nothing but reads', async (name, args, requests, asks, secretTo) => {
@@ -69,7 +75,7 @@ test.each(plans)('%s only plans, and sends nothing but reads', async (name, args
   await t.sandbox.world.ready;
   const { status, plan } = dataOf<Planned>(await t.call(name, { ...args(t), dry_run: true }));
   expect(status).toBe('planned');
-  expect(plan.requests).toEqual(requests.map((request) => expect.stringMatching(request)));
+  expect(plan.steps).toEqual(requests.map((request) => expect.stringMatching(request)));
   expect(plan.asks ?? '').toMatch(asks ?? /^$/);
   expect(plan.secret_to ?? '').toMatch(secretTo ?? /^$/);
   expect(t.asked).toEqual([]);
@@ -82,9 +88,7 @@ test('a plan for material yet to be dropped opens no page', async () => {
   await using t = await startApp({ launch: async (url) => void launched.push(url) });
   const args = { type: 'android', alias: 'new', upload: true, dry_run: true };
   const { plan } = dataOf<Planned>(await t.call('create_mobile_push_credential', args));
-  expect(plan.requests).toEqual([
-    'POST /mobile_push_credentials {"type":"android","alias":"new","project_account_json_file":"(withheld)"}',
-  ]);
+  expect(plan.steps).toEqual(['open a page where the person drops the files']);
   expect(launched).toEqual([]);
 });
 
@@ -108,11 +112,12 @@ test('a plan that tried to send something is stopped', async () => {
     description: 'A fixture',
     toolset: 'telephony',
     effect: 'create',
+    asks: 'never',
     input: z.object({}),
     output: z.object({}),
-    plan: async (_, { http }) => {
-      await http.post('telephony_credentials', { connection_id: '1' });
-      return { requests: [] };
+    propose: async (_, { http }) => {
+      await http.send({ method: 'POST', path: 'telephony_credentials', body: { connection_id: '1' } });
+      return { binding: {}, steps: [] };
     },
     run: async () => ({}),
   });
@@ -124,6 +129,6 @@ test('a plan that tried to send something is stopped', async () => {
 test('every tool that changes something can plan, and no tool that only reads takes dry_run', () => {
   for (const tool of catalogue) {
     expect('dry_run' in tool.input.shape, tool.name).toBe(tool.effect !== 'read');
-    expect(tool.plan !== undefined, tool.name).toBe(tool.effect !== 'read');
+    expect('propose' in tool, tool.name).toBe(tool.effect !== 'read');
   }
 });

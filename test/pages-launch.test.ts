@@ -73,7 +73,7 @@ describe('the file that a browser is launched at', () => {
       file = readFileSync(path, 'utf8');
       return { exitCode: 0, once: () => undefined };
     });
-    const host = createPageHost({ now: () => new Date(), launch: open });
+    const host = createPageHost({ clock: () => performance.now(), launch: open });
     const page = await host.open(approvalPage({ title: 'x', account: 'y', text: 'z' }, () => {}, 'K7QX'));
     expect(file).not.toContain(page.url);
     expect(readdirSync(folder)).toHaveLength(1);
@@ -85,7 +85,7 @@ describe('the file that a browser is launched at', () => {
 
   test('is gone when the page ends before a browser came', async () => {
     const host = createPageHost({
-      now: () => new Date(),
+      clock: () => performance.now(),
       launch: launcher(async () => ({ exitCode: 0, once: () => undefined })),
     });
     await host.open(approvalPage({ title: 'x', account: 'y', text: 'z' }, () => {}, 'K7QX'));
@@ -115,7 +115,7 @@ test('a page that nobody answers does not keep the process alive', async () => {
   const code = `
     const { createPageHost } = await import('./.build/src/people/pages/host.js');
     const { approvalPage } = await import('./.build/src/people/pages/approval.js');
-    const host = createPageHost({ now: () => new Date(), launch: async () => {} });
+    const host = createPageHost({ clock: () => performance.now(), launch: async () => {} });
     const page = await host.offer(approvalPage({ title: 'x', account: 'y', text: 'z' }, () => {}, 'K7QX'));
     const { port, host: Host } = new URL(page.url);
     const socket = (await import('node:net')).connect(port, '127.0.0.1').unref();

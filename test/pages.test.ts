@@ -23,7 +23,7 @@ beforeEach(() => {
   clock = Date.parse('2026-11-22T09:00:00Z');
   launched = [];
   answers = [];
-  host = createPageHost({ now: () => new Date(clock), launch: async (url) => void launched.push(url) });
+  host = createPageHost({ clock: () => clock, launch: async (url) => void launched.push(url) });
 });
 
 afterEach(() => host.close());
@@ -602,6 +602,6 @@ test('a code has four letters or digits that are not mistaken for one another', 
 });
 
 function hostWith(launch: (url: string, used: AbortSignal) => Promise<void>): PageHost & AsyncDisposable {
-  const made = createPageHost({ now: () => new Date(clock), launch });
+  const made = createPageHost({ clock: () => clock, launch });
   return { ...made, [Symbol.asyncDispose]: () => made.close() };
 }

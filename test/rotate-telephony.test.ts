@@ -382,21 +382,3 @@ test.each(bad)('%s is refused, and nothing is made', async (_, args) => {
   expect(errorOf(await app.call('rotate_telephony_credential', { id: old.id, ...args })).code).toBe('BAD_INPUT');
   expect(app.sandbox.world.telephony.size).toBe(before);
 });
-
-test.each([undefined, { text: 'Delete something else?' }])(
-  'a yes to another question (%j) deletes nothing',
-  async (agreed) => {
-    await using app = await stage();
-    const old = await app.old();
-    const { rotation } = await app.rotate({ id: old.id, overlap: '30m' });
-    app.advance(31 * MINUTE);
-    const { signal } = new AbortController();
-    const deps = await app.app.deps({ signal, progress: () => undefined, showsPages: false });
-    for (const name of ['continue_rotation', 'roll_back_rotation']) {
-      const tool = app.app.catalogue.find((offered) => offered.name === name);
-      await tool?.run({ id: rotation.id }, deps, agreed).catch(() => undefined);
-    }
-    expect(app.sandbox.world.telephony.has(old.id)).toBe(true);
-    expect(app.sandbox.world.telephony.has(rotation.successor.id)).toBe(true);
-  },
-);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { type Asking, call, type Outcome } from '../src/call.ts';
+import { call, type Outcome, type Ways } from '../src/call.ts';
 import { ToolError } from '../src/errors.ts';
 import type { Answer, Question } from '../src/people/question.ts';
-import type { Tool } from '../src/tool.ts';
+import type { ChangeTool, Tool } from '../src/tool.ts';
 import { type Fault, faults, shown } from './rotation-faults.ts';
 import { Crash, Process, type Universe } from './rotation-model.ts';
 
@@ -19,13 +19,15 @@ export type Outside = Command & { happen(universe: Universe): void };
 export interface Manner {
   faults: readonly Fault[];
   yes: boolean;
+  /** Whether the question is put inside the call, or the call comes again with the answer. */
+  inside: boolean;
   thinks: number;
   meanwhile: Outside | undefined;
   /** What happens right after so many of the call's steps. */
   amid: readonly [after: number, change: Outside] | undefined;
 }
 
-const SMOOTH: Manner = { faults: [], yes: true, thinks: 0, meanwhile: undefined, amid: undefined };
+const SMOOTH: Manner = { faults: [], yes: true, inside: true, thinks: 0, meanwhile: undefined, amid: undefined };
 
 /** How a call ended; `crashed` when its process died over it. */
 export type Ending = { result?: Record<string, unknown>; error?: ToolError; crashed?: true };
@@ -38,14 +40,16 @@ export const manner = (outside: fc.Arbitrary<Outside>, changes: fc.Arbitrary<Out
   fc.record({
     faults,
     yes: fc.oneof({ weight: 9, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+    inside: fc.boolean(),
     // An answer counts for ten minutes.
     thinks: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constantFrom(2, 11) }),
     meanwhile: fc.option(outside, { nil: undefined, freq: 10 }),
     amid: fc.option(fc.tuple(fc.nat({ max: 3 }), changes), { nil: undefined, freq: 10 }),
   });
 
-export function describeManner({ faults: planned, yes, thinks, meanwhile, amid }: Manner): string {
+export function describeManner({ faults: planned, yes, inside, thinks, meanwhile, amid }: Manner): string {
   const parts = [
+    inside && 'inside',
     thinks > 0 && `thinks ${thinks}m`,
     meanwhile && `meanwhile [${meanwhile}]`,
     amid && `after step ${amid[0]} [${amid[1]}]`,
@@ -67,24 +71,15 @@ export async function drive(
   process.begin(how.faults);
   const { amid } = how;
   if (amid) process.amid = { after: amid[0], happen: () => amid[1].happen(universe) };
-  const asking: Asking = {
+  const ways: Ways = {
     confirm: 'ask',
     preamble: '',
-    approvals: process.approvals,
+    consent: process.consent,
     pages: () => Promise.reject(new Error('no pages here')),
   };
-  const agreed = new Set<string>();
-  // What `run` is given is what a person must have agreed to, and all that this call may do.
-  const watched: Tool = {
-    ...tool,
-    run: (given, deps, question) => {
-      if (question) universe.demand(agreed.has(question.text), `done without a yes: ${question.text}`);
-      process.agreed = question?.text;
-      return tool.run(given, deps, question);
-    },
-  };
+  const asked = new Asked();
   try {
-    const result = await conversation(process, watched, args, how, asking, agreed);
+    const result = await conversation(process, asked.watch(process, tool), args, how, ways, asked);
     // The process is gone, whoever swallowed its end.
     if (process.dead) return { crashed: true };
     if (['declined', 'unanswered'].includes(String(result?.status)))
@@ -99,28 +94,63 @@ export async function drive(
   }
 }
 
+/** What a person was asked, and which bindings they said yes to. */
+class Asked {
+  readonly #texts = new Map<string, string>();
+  readonly #agreed = new Set<string>();
+  #last = '';
+
+  /** The tool, whose runs are held against what a person agreed to: that is all that the call may do. */
+  watch(process: Process, tool: Tool): Tool {
+    if (tool.effect === 'read') return tool;
+    const propose: ChangeTool['propose'] = async (args, deps) => {
+      const proposal = await tool.propose(args, deps);
+      if ('instead' in proposal || !proposal.question) return proposal;
+      const { question } = proposal;
+      const told = async () => {
+        const asked = await question();
+        this.#last = JSON.stringify(proposal.binding);
+        this.#texts.set(this.#last, asked.text);
+        return asked;
+      };
+      return { ...proposal, question: told };
+    };
+    const run: ChangeTool['run'] = async (proposal, deps) => {
+      const binding = JSON.stringify(proposal.binding);
+      const text = this.#texts.get(binding);
+      if (proposal.question) process.universe.demand(this.#agreed.has(binding), `done without a yes: ${text}`);
+      process.agreed = proposal.question && text;
+      return tool.run(proposal, deps);
+    };
+    return { ...tool, propose, run };
+  }
+
+  yes(universe: Universe): void {
+    this.#agreed.add(this.#last);
+    universe.agreed.push(this.#texts.get(this.#last) ?? '');
+  }
+}
+
 async function conversation(
   process: Process,
   tool: Tool,
   args: object,
-  { yes, thinks, meanwhile }: Manner,
-  asking: Asking,
-  agreed: Set<string>,
+  { yes, thinks, meanwhile, inside }: Manner,
+  ways: Ways,
+  asked: Asked,
 ): Promise<Record<string, unknown> | undefined> {
   const { universe } = process;
-  let answer: Answer | undefined;
+  const means = async () => process.deps();
+  let outcome: Outcome = await call(tool, args, undefined, means, ways);
   for (let round = 0; round < MOST_QUESTIONS; round += 1) {
-    const outcome: Outcome = await call(tool, args, answer, process.deps(), asking);
     if (outcome.kind === 'result') return outcome.result;
     if (round === 0) {
       universe.pass(thinks * MINUTE);
       meanwhile?.happen(universe);
     }
-    if (yes) {
-      agreed.add(outcome.question.text);
-      universe.agreed.push(outcome.question.text);
-    }
-    answer = { state: outcome.state, ...said(outcome.question, yes) };
+    if (yes) asked.yes(universe);
+    const answer: Answer = { state: outcome.state, ...said(outcome.question, yes) };
+    outcome = inside ? await outcome.resume(answer) : await call(tool, args, answer, means, ways);
   }
   throw new Error('asked and asked again');
 }

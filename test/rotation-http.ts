@@ -1,4 +1,5 @@
 import { handle } from '../src/sandbox/routes.ts';
+import { Secret } from '../src/secrets/secret.ts';
 import { explain, type Failure, type Method } from '../src/telnyx/failure.ts';
 import { type Answer, type Http, type Query, unreadable } from '../src/telnyx/http.ts';
 import type { Process } from './rotation-model.ts';
@@ -31,12 +32,18 @@ export function httpOf(process: Process, until: number): Http {
   };
   return {
     get: (path, query = {}) => send({ method: 'GET', path, query }),
-    post: (path, body) => send({ method: 'POST', path, body }),
-    postForText: (path) => send({ method: 'POST', path }),
-    patch: (path, body) => send({ method: 'PATCH', path, body }),
-    delete: async (path) => void (await send({ method: 'DELETE', path })),
+    send: ({ method, path, body }) => send({ method, path, ...(body && { body: revealed(body) }) }),
     recovery: () => httpOf(process, process.universe.time + RECOVERY_MS),
   };
+}
+
+/** A body as telnyx/client.ts sends it. */
+function revealed(body: object): object {
+  const entries = Object.entries(body).map(([key, value]) => [
+    key,
+    value instanceof Secret ? value.reveal() : typeof value === 'object' && value !== null ? revealed(value) : value,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 function noteRefusal({ universe }: Process, { path, body }: Sent): void {

@@ -46,6 +46,7 @@ export function vaultOf(process: Process): Vault {
   const { kept } = process.universe;
   const failure = () => new ToolError('CONFIGURATION', 'The vault cannot be written.', 'Make it writable.');
   return {
+    to: 'vault',
     label: 'the vault',
     find: (name) => (kept.has(name) ? name : undefined),
     forget: async (name) => void kept.delete(name),

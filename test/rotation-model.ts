@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Approvals, createApprovals } from '../src/people/approvals.ts';
+import { type Consent, createConsent } from '../src/consent.ts';
 import type { Entry } from '../src/rotation/ledger.ts';
 import { type Rotation, rotationFrom } from '../src/rotation/rotation.ts';
 import { World } from '../src/sandbox/world.ts';
@@ -80,7 +80,7 @@ export class Universe {
 /** A process of the server: what it remembers between calls, and the faults of the call it is at. */
 export class Process {
   readonly universe: Universe;
-  readonly approvals: Approvals;
+  readonly consent: Consent;
   dead = false;
   /** What a person agreed to in this very call. */
   agreed: string | undefined;
@@ -94,7 +94,7 @@ export class Process {
 
   constructor(universe: Universe) {
     this.universe = universe;
-    this.approvals = createApprovals(() => universe.now());
+    this.consent = createConsent(() => universe.time);
   }
 
   begin(faults: readonly Fault[]): void {

@@ -27,10 +27,7 @@ function serving(row: Fields): Http {
   const one = () => answered({ data: row });
   return {
     get: (_, query) => (query ? answered({ data: Number(query['page[number]']) > 1 ? [] : [row] }) : one()),
-    post: one,
-    patch: one,
-    postForText: () => answered(''),
-    delete: async () => undefined,
+    send: ({ text }) => (text ? answered('') : one()),
     recovery: () => serving(row),
   };
 }

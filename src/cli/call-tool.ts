@@ -1,7 +1,6 @@
 import { type App, createApp } from '../app.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { everything } from '../offers.ts';
-import type { Answer } from '../people/question.ts';
 import type { HttpLimits } from '../telnyx/http.ts';
 import { nearest } from './nearest.ts';
 import { askOnTerminal, type Terminal } from './terminal.ts';
@@ -41,13 +40,12 @@ async function callTool(
 ): Promise<Result> {
   const tool = app.catalogue.find((offered) => offered.name === name);
   if (!tool) throw notOffered(app, name);
-  let answer: Answer | undefined;
-  for (;;) {
-    const outcome = await app.call(tool, args, { signal, progress: () => undefined, showsPages: false, answer });
-    if (outcome.kind === 'result') return outcome.result;
-    // What the question is about may change while a person reads: then it comes again, reading differently.
-    answer = { state: outcome.state, ...(await askOnTerminal(outcome.question, terminal, signal)) };
+  let outcome = await app.call(tool, args, { signal, progress: () => undefined, showsPages: false });
+  while (outcome.kind === 'ask') {
+    const { question, state, resume } = outcome;
+    outcome = await resume({ state, ...(await askOnTerminal(question, terminal, signal)) });
   }
+  return outcome.result;
 }
 
 /** A word that is no tool is not repeated: it may be a key. */

@@ -1,4 +1,4 @@
-import type { FleetWish } from '../rotation/events.ts';
+import type { FleetWish, Member } from '../rotation/events.ts';
 import type { Entry } from '../rotation/ledger.ts';
 import type { Records } from '../rotation/records.ts';
 import { isUndone } from '../rotation/rotated-on.ts';
@@ -10,7 +10,8 @@ interface Common {
   beganAt: string;
   /** How many members it was to have: fewer are known when its beginning was cut short. */
   expected: number;
-  members: readonly string[];
+  /** In their order, as they were when they were chosen. */
+  members: ReadonlyMap<string, Member>;
   /** Why nothing was done for a member, by id. */
   skipped: ReadonlyMap<string, string>;
   /** What became of members that have no rotation of their own. */
@@ -35,7 +36,7 @@ export function fleetFrom(entries: readonly Entry[]): Fleet | undefined {
   const [first] = entries;
   if (first?.event.type !== 'fleet_began') return undefined;
   const { type: _, members: expected, ...what } = first.event;
-  const members: string[] = [];
+  const members = new Map<string, Member>();
   const skipped = new Map<string, string>();
   const deleted = new Set<string>();
   const failed = new Map<string, Failure>();
@@ -51,7 +52,7 @@ export function fleetFrom(entries: readonly Entry[]): Fleet | undefined {
   };
   const fleet: Fleet = { ...common, ...what };
   for (const { event, at } of entries) {
-    if (event.type === 'members') members.push(...event.ids);
+    if (event.type === 'members') for (const member of event.members) members.set(member.id, member);
     else if (event.type === 'skipped') skipped.set(event.of, event.note);
     else if (event.type === 'stopped') fleet.stopped = event.note;
     else if (event.type === 'turned_back') fleet.turnedBackAt = at;
@@ -79,7 +80,7 @@ export function standings(
     if (rotation) rotations.set(rotation.old.id, rotation);
   }
   return new Map(
-    fleet.members.map((member) => {
+    [...fleet.members.keys()].map((member) => {
       const rotation = rotations.get(member);
       return [member, { standing: standingOf(fleet, member, rotation, now), ...(rotation && { rotation }) }];
     }),
@@ -103,6 +104,9 @@ function standingOf(fleet: Fleet, member: string, rotation: Rotation | undefined
   const [next] = left(rotation);
   return (next && rotation.steps.get(next.step)?.failed) ?? 'left';
 }
+
+/** Whether not all members were recorded: then nothing was done for any. */
+export const isCutShort = ({ members, expected }: Fleet): boolean => members.size < expected;
 
 /** Whether a member asks for nothing more. */
 export const isAtRest = (standing: Standing): boolean => standing === 'done' || standing === 'skipped';

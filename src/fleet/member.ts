@@ -1,14 +1,14 @@
 import { ToolError } from '../errors.ts';
 import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
-import type { FleetWish, RotationEvent } from '../rotation/events.ts';
-import { endOf, hasEnded, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
+import type { Member, RotationEvent } from '../rotation/events.ts';
+import { endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
 import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { run } from '../rotation/run.ts';
 import { stateOf } from '../rotation/steps.ts';
 import { turnBack } from '../rotation/turn-back.ts';
 import type { Work } from '../rotation/work.ts';
-import { deleteTelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import { deleteTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Fleet } from './fleet.ts';
 
 /** Records something about the fleet itself. */
@@ -22,15 +22,13 @@ export function serve(
   work: Work,
   note: Note,
 ): Promise<void> {
-  if (fleet.job === 'delete') return remove(member, work, note);
-  const { wish } = fleet;
+  const chosen = fleet.members.get(member);
+  if (fleet.job === 'delete') return remove(member, chosen, work, note);
   return alone(
     work.ledger,
     member,
     () =>
-      fleet.turnedBackAt === undefined
-        ? rotate(fleet.id, wish, member, rotation, work, note)
-        : rollBack(rotation, work, note),
+      fleet.turnedBackAt === undefined ? rotate(fleet, member, rotation, work, note) : rollBack(rotation, work, note),
     async () => {
       throw new ToolError('CONFLICT', 'Another call or process is at this credential.', 'Continue the fleet later.');
     },
@@ -38,8 +36,7 @@ export function serve(
 }
 
 async function rotate(
-  fleet: string,
-  wish: FleetWish,
+  { id: fleet, wish, members }: Fleet & { job: 'rotate' },
   member: string,
   known: Rotation | undefined,
   work: Work,
@@ -56,14 +53,23 @@ async function rotate(
   await refuseHalfMade(work, member);
   const old = await lookUp(work.http, member);
   if (!old || old.expired) return note({ type: 'skipped', of: member, note: old ? 'It has expired.' : 'It is gone.' });
+  const changed = changedSinceChosen(members.get(member), old);
+  if (changed) return note({ type: 'skipped', of: member, note: changed });
   refuseWithoutConnection(old);
   const { canary: _, stop_after_failures: __, expires_in, ...common } = wish;
-  const expires_at = endOf(old, expires_in, work.now());
+  const expires_at = endOf(expires_in ?? lifeOf(old), work.now());
   const wanted = { ...common, ...(expires_at !== undefined && { expires_at }) };
   // Proved before anything is recorded or created.
   await using slot = await work.destinations(wish.deliver_to, wish.prefix).reserve();
   const begun = await begin(work, { type: 'began', kind: 'telephony', fleet, old: oldOf(old), wish: wanted });
   await run(begun, work, { slot, mayDelete });
+}
+
+/** What is different of a member since a person was asked about it, in a sentence; undefined when nothing is. */
+function changedSinceChosen(chosen: Member | undefined, now: TelephonyCredential): string | undefined {
+  if (now.connection_id !== chosen?.connection_id) return 'It was moved to another connection since it was chosen.';
+  const expires = now.expires_at === null ? null : Date.parse(now.expires_at);
+  return expires === chosen.expires ? undefined : 'Its expiry was changed since it was chosen.';
 }
 
 /** Leaves alone what has no way back, or whose successor is the old one of another rotation by now. */
@@ -87,10 +93,12 @@ async function rollBack(rotation: Rotation | undefined, work: Work, note: Note):
 }
 
 /** Looks once more before it deletes: what was expired when the person agreed must be so still. */
-async function remove(member: string, work: Work, note: Note): Promise<void> {
+async function remove(member: string, chosen: Member | undefined, work: Work, note: Note): Promise<void> {
   const found = await lookUp(work.http, member);
   if (!found?.expired)
     return note({ type: 'skipped', of: member, note: found ? 'It has not expired.' : 'It is gone.' });
+  const changed = changedSinceChosen(chosen, found);
+  if (changed) return note({ type: 'skipped', of: member, note: changed });
   await deleteTelephonyCredential(work.http, member).catch(async (error: unknown) => {
     if (!(error instanceof ToolError)) throw error;
     const { code, message } = error;

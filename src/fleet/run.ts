@@ -1,14 +1,15 @@
+import { changedSince } from '../consent.ts';
 import { ToolError } from '../errors.ts';
 import type { RotationEvent } from '../rotation/events.ts';
 import { rotationFrom } from '../rotation/rotation.ts';
 import type { Work } from '../rotation/work.ts';
-import { type Fleet, fleetFrom, isAtRest, standings } from './fleet.ts';
+import { type Fleet, fleetFrom, isAtRest, isCutShort, standings } from './fleet.ts';
 import { serve } from './member.ts';
 
 // Enough to keep the requests that may be under way busy while some members wait.
 const AT_ONCE = 16;
 
-/** Whether a fleet goes on the way it goes, or is undone from here on. */
+/** Whether a fleet goes on, or is undone. */
 export type Way = 'on' | 'back';
 
 /** One run of a fleet: canaries one by one, then the others some at a time. Whoever has it holds the fleet's lock. */
@@ -16,31 +17,36 @@ export class Run {
   readonly #id: string;
   readonly #work: Work;
   readonly #signal: AbortSignal;
+  /** Who is served: all but what a person was asked about stays as it is. */
+  #only: ReadonlySet<string>;
   #next = 0;
   #failures = 0;
   #last = '';
   #turned: Promise<void> | undefined;
   #over = false;
 
-  constructor(id: string, work: Work, signal: AbortSignal) {
+  constructor(id: string, only: ReadonlySet<string>, work: Work, signal: AbortSignal) {
     this.#id = id;
+    this.#only = only;
     this.#work = work;
     this.#signal = signal;
   }
 
-  /** Records that the fleet goes on, or back. Throws when it cannot be recorded. */
+  /** Records that the fleet goes on, or back. Throws when it cannot be recorded, `CONFLICT` when it was turned back meanwhile. */
   async begin(way: Way): Promise<void> {
     const entries = (await this.#work.ledger.read()).of(this.#id);
     this.#next = (entries.at(-1)?.n ?? -1) + 1;
     const turned = fleetFrom(entries)?.turnedBackAt !== undefined;
+    if (turned && way === 'on') throw changedSince(`Fleet ${this.#id}`, ['it was turned back']);
     if (turned) this.#turned = Promise.resolve();
-    if (way === 'back' && !turned) await this.turnBack();
+    if (way === 'back' && !turned) await this.turnBack(this.#only);
     else await this.#note({ type: 'resumed' });
   }
 
   /** Undoes the fleet from here on, and records that; false when the run is over. Throws when it cannot be recorded. */
-  async turnBack(): Promise<boolean> {
+  async turnBack(only: ReadonlySet<string>): Promise<boolean> {
     if (this.#over) return false;
+    this.#only = only;
     this.#turned ??= this.#note({ type: 'turned_back' });
     await this.#turned;
     return true;
@@ -63,15 +69,16 @@ export class Run {
   async #pass(): Promise<boolean> {
     const records = await this.#work.ledger.read();
     const fleet = fleetFrom(records.of(this.#id));
-    if (!fleet || fleet.members.length < fleet.expected) return true;
+    if (!fleet || isCutShort(fleet)) return true;
     const back = fleet.turnedBackAt !== undefined;
     const ends = (): boolean => this.#signal.aborted || (!back && this.#turned !== undefined);
     // Members that are under way then stop before their next step.
     const work = { ...this.#work, timeLeft: () => (ends() ? 0 : this.#work.timeLeft()) };
     const all = standings(fleet, records, this.#work.now());
-    const left = fleet.members.filter((id) => !isAtRest(all.get(id)?.standing ?? 'left'));
+    const members = [...fleet.members.keys()];
+    const left = members.filter((id) => this.#only.has(id) && !isAtRest(all.get(id)?.standing ?? 'left'));
     const most = fleet.job === 'rotate' ? fleet.wish.stop_after_failures : 3;
-    const canaries = fleet.job === 'rotate' && !back ? fleet.members.slice(0, fleet.wish.canary) : [];
+    const canaries = fleet.job === 'rotate' && !back ? members.slice(0, fleet.wish.canary) : [];
     this.#failures = 0;
     for (const canary of canaries.filter((id) => left.includes(id))) {
       await this.#serve(fleet, canary, work);

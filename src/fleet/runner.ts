@@ -8,11 +8,11 @@ import { Run, type Way } from './run.ts';
 /** The fleets that run in this process, beside its calls. */
 export interface Fleets {
   /**
-   * Lets a fleet go on the way it goes, or undoes it from here on: one that runs here goes no step further then, and
-   * turns. Resolves when it has come to rest, or stopped. Throws `CONFLICT` when another process runs it, and what
-   * cannot be recorded.
+   * Lets a fleet go on, or undoes it from here on: one that runs here goes no step further then, and turns. `only` are the
+   * members that are served. Resolves when it has come to rest, or stopped. Throws `CONFLICT` when another process runs it
+   * or has turned it back, and what cannot be recorded.
    */
-  run(id: string, way: Way): Promise<void>;
+  run(id: string, way: Way, only: ReadonlySet<string>): Promise<void>;
   isRunning(id: string): boolean;
   /** Stops where a next process can go on. */
   close(): Promise<void>;
@@ -34,10 +34,10 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
   const running = new Map<string, Running>();
   const ending = new AbortController();
 
-  async function begin(id: string, way: Way): Promise<Begun> {
+  async function begin(id: string, way: Way, only: ReadonlySet<string>): Promise<Begun> {
     const means = await work(ending.signal);
     const lock = await lockOf(id, means.ledger);
-    const run = new Run(id, means, ending.signal);
+    const run = new Run(id, only, means, ending.signal);
     await run.begin(way).catch(async (error: unknown) => {
       await lock[Symbol.asyncDispose]();
       throw error;
@@ -57,8 +57,8 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
     }
   }
 
-  function start(id: string, way: Way): Running {
-    const begun = begin(id, way);
+  function start(id: string, way: Way, only: ReadonlySet<string>): Running {
+    const begun = begin(id, way, only);
     const ended = begun.then((known) => finish(id, known)).finally(() => running.delete(id));
     const known = { begun, ended };
     running.set(id, known);
@@ -67,14 +67,14 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
 
   return {
     isRunning: (id) => running.has(id),
-    async run(id, way) {
+    async run(id, way, only) {
       for (let known = running.get(id); known; known = running.get(id)) {
         const { run } = await known.begun;
-        const joined = way === 'on' || (await run.turnBack());
+        const joined = way === 'on' || (await run.turnBack(only));
         await known.ended;
         if (joined) return;
       }
-      await start(id, way).ended;
+      await start(id, way, only).ended;
     },
     async close() {
       ending.abort();

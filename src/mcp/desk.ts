@@ -1,6 +1,6 @@
 import type { App, CallContext } from '../app.ts';
-import type { Outcome } from '../call.ts';
-import type { ShownPage } from '../people/question.ts';
+import type { Asking, Outcome } from '../call.ts';
+import type { Answer, ShownPage } from '../people/question.ts';
 import { isTemplate, matchUri } from '../resource.ts';
 import type { Tool } from '../tool.ts';
 import { listingOf } from './listing.ts';
@@ -26,8 +26,8 @@ type Completes = () => Promise<string[]>;
 
 /** How an engine reaches a person. */
 interface Ways<R> {
-  /** Puts a question; undefined when the client cannot ask one. */
-  asked(outcome: Outcome & { kind: 'ask' }): Promise<R> | R | undefined;
+  /** Puts a question; undefined when the client has nobody to ask. `go` gives the result of an answer. */
+  asked(asking: Asking, go: (answer: Answer) => Promise<R>): Promise<R | undefined> | R | undefined;
   /** Brings the person to a page, before or with the result. */
   shown(page: ShownPage, result: Record<string, unknown>): Promise<R> | R;
 }
@@ -71,7 +71,7 @@ export function createDesk(load: () => Promise<App>) {
     }),
 
     /** Runs one round of a tool call; the engine's ways turn its outcome into a result. Failures become results too. */
-    call<R>(name: string, args: unknown, context: CallContext, ways: Ways<R>) {
+    call<R>(name: string, args: unknown, context: CallContext, ways: Ways<R | Result>) {
       const round = (async () => {
         const app = await load();
         const tool = findTool(app, name);
@@ -143,9 +143,13 @@ export function createDesk(load: () => Promise<App>) {
   };
 }
 
-async function take<R>(app: App, tool: Tool, outcome: Outcome, { asked, shown }: Ways<R>) {
-  if (outcome.kind === 'ask') return (await asked(outcome)) ?? resultOf(await app.askOnPage(tool, outcome));
-  return outcome.shown ? await shown(outcome.shown, outcome.result) : resultOf(outcome.result);
+type Result = ReturnType<typeof resultOf>;
+
+async function take<R>(app: App, tool: Tool, outcome: Outcome, ways: Ways<R | Result>): Promise<R | Result> {
+  if (outcome.kind === 'result')
+    return outcome.shown ? await ways.shown(outcome.shown, outcome.result) : resultOf(outcome.result);
+  const go = async (answer: Answer) => take(app, tool, await outcome.resume(answer), ways);
+  return (await ways.asked(outcome, go)) ?? resultOf(await app.askOnPage(tool, outcome));
 }
 
 function refuse(message: string): never {

@@ -8,6 +8,8 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+const A_LITTLE = 0.001;
+
 interface Sender<M, O> {
   send(message: M, options?: O): Promise<void>;
 }
@@ -19,7 +21,10 @@ export function redacted<M, O, T extends Sender<M, O>>(transport: T & Sender<M, 
   return transport;
 }
 
-/** Progress of a call as notifications, when its caller sent a token; numbers only ever grow, as the protocol demands. */
+/**
+ * Progress of a call as notifications, when its caller sent a token; numbers only ever grow, as the protocol demands.
+ * Without a number, as while a person is asked, it grows by a little: a client that is told something waits on.
+ */
 export function progressTo(
   progressToken: string | number | undefined,
   notify: (notification: {
@@ -27,10 +32,11 @@ export function progressTo(
     params: { progressToken: string | number; progress: number; total?: number };
   }) => Promise<void>,
 ): CallContext['progress'] {
-  let told = -1;
-  return (progress, total) => {
-    // A call that asked a person reads again from the start.
-    if (progressToken === undefined || progress <= told) return;
+  let told = 0;
+  let begun = false;
+  return (progress = told + A_LITTLE, total) => {
+    if (progressToken === undefined || (begun && progress <= told)) return;
+    begun = true;
     told = progress;
     const params = { progressToken, progress, ...(total !== undefined && { total }) };
     notify({ method: 'notifications/progress', params }).catch(() => undefined);

@@ -6,24 +6,26 @@ import {
   CallToolRequestSchema,
   CompleteRequestSchema,
   type ElicitResult,
+  ErrorCode,
   GetPromptRequestSchema,
   ListPromptsRequestSchema,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
+  McpError,
   ReadResourceRequestSchema,
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { App, CallContext } from '../app.ts';
-import { ToolError } from '../errors.ts';
+import type { Asking } from '../call.ts';
 import { linkedSignal } from '../linked-signal.ts';
-import { type Answer, formFor, type Question } from '../people/question.ts';
+import { type Answer, formFor } from '../people/question.ts';
 import { type About, CAPABILITIES, instructionsFor, serverInfo } from './about.ts';
 import { answersAreCheckedByUs } from './answers.ts';
 import { createDesk } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
-import { errorResult, resultOf } from './result.ts';
+import { resultOf } from './result.ts';
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 type Result = {
@@ -34,8 +36,8 @@ type Result = {
 
 // A person may be away from the desk; clients give up sooner if they must.
 const ANSWER_WITHIN_MS = 10 * 60_000;
-// The world may move while a person reads; asked this often about different things, nobody is deciding any more.
-const ROUNDS = 4;
+// Clients give up on a call that says nothing, some after 10 s.
+const STILL_HERE_MS = 5000;
 const RESOURCE_NOT_FOUND = -32002;
 
 /**
@@ -53,7 +55,7 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
 
   server.setRequestHandler(ListToolsRequestSchema, desk.listTools);
   server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
-    converse(params.name, params.arguments, extra, contextOf(extra), 1),
+    converse(params.name, params.arguments, extra, contextOf(extra)),
   );
   server.setRequestHandler(ListResourcesRequestSchema, desk.listResources);
   server.setRequestHandler(ListResourceTemplatesRequestSchema, desk.listTemplates);
@@ -66,15 +68,12 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
     desk.complete(params.ref, params.argument, contextOf(extra)),
   );
 
-  /** Calls; when that needs a person's answer, asks inside the call and calls again with what they said. */
-  function converse(name: string, args: unknown, extra: Extra, context: CallContext, round: number): Promise<Result> {
+  /** Calls; when that needs a person's answer, asks inside the call. */
+  function converse(name: string, args: unknown, extra: Extra, context: CallContext): Promise<Result> {
     return desk.call<Result>(name, args, context, {
-      asked: ({ question, state }) => {
-        if (round > ROUNDS) return load().then(({ log }) => errorResult(restless(), log));
-        if (!canBeAsked()) return undefined;
-        return ask(question, extra).then((said) =>
-          converse(name, args, extra, { ...context, answer: { state, ...said } }, round + 1),
-        );
+      asked: async (asking, go) => {
+        const answer = canBeAsked() ? await ask(asking, extra, context) : undefined;
+        return answer && go(answer);
       },
       shown: async (page, result) => {
         // Whatever the person does with the page, the call is done.
@@ -90,9 +89,21 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
     return elicitation !== undefined && (elicitation.url === undefined || elicitation.form !== undefined);
   }
 
-  // No answer, an answer that does not fit the form, a client that left: none of them is a yes.
-  const ask = (question: Question, extra: Extra): Promise<Omit<Answer, 'state'>> =>
-    elicit(formFor(question), extra).catch(() => ({ action: 'cancel' as const }));
+  /** What a person said, undefined when the client has nobody to ask. No answer, or none that fits the form, is no yes. */
+  async function ask({ question, state }: Asking, extra: Extra, context: CallContext): Promise<Answer | undefined> {
+    const stillHere = setInterval(context.progress, STILL_HERE_MS);
+    try {
+      const answer = { state, ...(await elicit(formFor(question), extra)) };
+      return (await load()).isClientsOwn(answer) ? undefined : answer;
+    } catch (error) {
+      const answer = { state, action: 'cancel' as const };
+      if (extra.signal.aborted || leaving.signal.aborted) return answer;
+      const cannot = error instanceof McpError && error.code === ErrorCode.MethodNotFound;
+      return cannot || (await load()).isClientsOwn(answer) ? undefined : answer;
+    } finally {
+      clearInterval(stillHere);
+    }
+  }
 
   async function elicit(params: Parameters<Server['elicitInput']>[0], extra: Extra): Promise<ElicitResult> {
     using stop = linkedSignal([extra.signal, leaving.signal]);
@@ -114,12 +125,4 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
     },
     close: () => server.close(),
   };
-}
-
-function restless(): ToolError {
-  return new ToolError(
-    'CONFLICT',
-    'What the person was asked about kept changing.',
-    'Read it again before trying once more.',
-  );
 }

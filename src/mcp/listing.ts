@@ -12,7 +12,7 @@ export function listingOf(tool: Tool) {
     description: tool.description,
     inputSchema: schemaOf(tool.input, 'input'),
     outputSchema: schemaOf(tool.output, 'output', 'next_cursor' in tool.output.shape ? ROWS : TOP),
-    annotations: hintsFor(tool.effect),
+    annotations: hintsFor(tool),
   };
 }
 

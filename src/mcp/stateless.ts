@@ -66,13 +66,15 @@ export function createStatelessServer(app: App, desk: Desk = createDesk(async ()
     const state = context.mcpReq.requestState();
     const done = typeof state === 'string' ? app.release(state) : undefined;
     if (done) return resultOf(done);
+    const { answer, ...around } = contextOf(context);
+    const unasked = answer !== undefined && app.isClientsOwn(answer);
     return desk.call<InputRequiredResult | ReturnType<typeof resultOf>>(
       params.name,
       params.arguments,
-      contextOf(context),
+      unasked ? around : { ...around, answer },
       {
         asked: ({ question, state }) => {
-          if (!elicits(context).forms) return undefined;
+          if (unasked || !elicits(context).forms) return undefined;
           return inputRequired({
             inputRequests: { [QUESTION]: inputRequired.elicit(formFor(question)) },
             requestState: state,

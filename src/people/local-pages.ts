@@ -12,7 +12,8 @@ interface Around {
   /** The account, as a person knows it. */
   account: string;
   vault: Vault;
-  now(): Date;
+  /** Monotonic, in milliseconds. */
+  clock(): number;
   /** Opens a browser; the system's unless told. */
   launch?: ((url: string, used: AbortSignal) => Promise<void>) | undefined;
 }
@@ -27,12 +28,12 @@ interface LocalPages {
 }
 
 /** Pages on the loopback interface; nothing listens until the first one opens. */
-export function openLocalPages({ env, account, vault, now, launch }: Around): LocalPages {
+export function openLocalPages({ env, account, vault, clock, launch }: Around): LocalPages {
   const machine = { platform: process.platform, env };
-  const host = createPageHost({ now, launch: launch ?? createLauncher(machine) });
+  const host = createPageHost({ clock, launch: launch ?? createLauncher(machine) });
   return {
-    approvals: createPageApprovals(host, account, now),
-    uploads: createPageUploads(host, now),
+    approvals: createPageApprovals(host, account, clock),
+    uploads: createPageUploads(host, clock),
     destination: (show) =>
       pageDestination({ host, vault, show, hasBrowser: launch !== undefined || hasBrowser(machine) }),
     close: () => host.close(),

@@ -29,17 +29,18 @@ export interface PageApprovals {
 interface Entry {
   key: string;
   code: string;
-  until: Date;
+  until: number;
   answer: Answer | undefined;
 }
 
-export function createPageApprovals(host: PageHost, account: string, now: () => Date): PageApprovals {
+/** `clock` is monotonic, in milliseconds. */
+export function createPageApprovals(host: PageHost, account: string, clock: () => number): PageApprovals {
   const entries = new Map<string, Entry>();
 
   const waiting = (id: string, { code, until }: Entry): Waiting => ({
     approval_id: id,
     code,
-    secondsLeft: Math.max(0, Math.ceil((until.getTime() - now().getTime()) / 1000)),
+    secondsLeft: Math.max(0, Math.ceil((until - clock()) / 1000)),
   });
 
   return {
@@ -47,7 +48,7 @@ export function createPageApprovals(host: PageHost, account: string, now: () => 
       for (const [id, entry] of entries) if (entry.key === key) return waiting(id, entry);
       const id = randomUUID();
       const content = question.phrase === undefined ? { confirm: true } : { phrase: question.phrase };
-      const entry: Entry = { key, code: newCode(), until: now(), answer: undefined };
+      const entry: Entry = { key, code: newCode(), until: 0, answer: undefined };
       const decide = (action: 'accept' | 'decline'): void => {
         entry.answer = { state, action, ...(action === 'accept' && { content }) };
       };

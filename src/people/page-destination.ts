@@ -25,6 +25,7 @@ interface Ways {
 /** A one-time page for a person. Until it is opened the secret is in the vault; after that nowhere here. */
 export function pageDestination(ways: Ways): Destination {
   return {
+    to: 'browser',
     label: 'a page in the browser',
     async reserve() {
       if (ways.show || ways.hasBrowser) return new PageSlot(ways, await ways.vault.reserve());

@@ -26,17 +26,18 @@ export interface PageUploads {
 
 interface Entry {
   code: string;
-  until: Date;
+  until: number;
   uploaded: Uploaded | undefined;
 }
 
-export function createPageUploads(host: PageHost, now: () => Date): PageUploads {
+/** `clock` is monotonic, in milliseconds. */
+export function createPageUploads(host: PageHost, clock: () => number): PageUploads {
   const entries = new Map<string, Entry>();
-  const secondsLeft = ({ until }: Entry): number => Math.ceil((until.getTime() - now().getTime()) / 1000);
+  const secondsLeft = ({ until }: Entry): number => Math.ceil((until - clock()) / 1000);
   return {
     async open(title, recognise) {
       const id = randomUUID();
-      const entry: Entry = { code: newCode(), until: now(), uploaded: undefined };
+      const entry: Entry = { code: newCode(), until: 0, uploaded: undefined };
       const keep = (files: UploadedFile[], passphrase: Secret | undefined): void => {
         entry.uploaded = { files, passphrase };
       };

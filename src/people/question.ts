@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 /** What a person is asked before something happens, in plain words, about the thing as it is now. */
 export interface Question {
   text: string;
@@ -15,11 +13,14 @@ export interface Answer {
   content?: Record<string, unknown> | undefined;
 }
 
-/** The form that puts a question to a person: one tick, or one phrase to type (MCP form elicitation). */
+/**
+ * The form that puts a question to a person: one tick, or one phrase to type (MCP form elicitation). The tick says that it
+ * is not there, since some clients begin at the first value of a boolean, where one Enter would be a yes.
+ */
 export function formFor({ text, phrase }: Question) {
   const field =
     phrase === undefined
-      ? { confirm: { type: 'boolean' as const, title: 'Yes, do it', description: 'Tick to go ahead' } }
+      ? { confirm: { type: 'boolean' as const, title: 'Yes, do it', description: 'Tick to go ahead', default: false } }
       : { phrase: { type: 'string' as const, title: 'To go ahead', description: `Type: ${phrase}` } };
   return {
     message: text,
@@ -32,12 +33,6 @@ export function saysYes({ phrase }: Question, { action, content }: Answer): bool
   if (action !== 'accept') return false;
   return phrase === undefined ? content?.confirm === true : content?.phrase === phrase;
 }
-
-/** Digests that bind an answer: to the tool and its arguments, and to the question as it was worded. */
-export const digestCall = (tool: string, args: unknown): string => digest([tool, args]);
-export const digestQuestion = ({ text, phrase }: Question): string => digest([text, phrase]);
-
-const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');
 
 /** A page that the client itself shows a person (MCP URL elicitation): the message and the page bear the same code. */
 export interface ShownPage {

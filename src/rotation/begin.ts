@@ -4,7 +4,7 @@ import type { RotationEvent } from './events.ts';
 import type { Ledger } from './ledger.ts';
 import { type Rotation, rotationFrom } from './rotation.ts';
 import { record } from './run.ts';
-import { isOver, stateOf } from './steps.ts';
+import { inWords, isOver, left, stateOf } from './steps.ts';
 import type { Work } from './work.ts';
 
 /** Every rotation there was, the latest first. */
@@ -39,6 +39,12 @@ export async function refuseHalfMade({ ledger, now }: Pick<Work, 'ledger' | 'now
 /** Records that a rotation begins. Throws when it cannot be recorded: then nothing has happened. */
 export function begin(work: Work, beginning: RotationEvent & { type: 'began' }): Promise<Rotation> {
   return record(work, randomBytes(8).toString('hex'), beginning);
+}
+
+/** What a rotation that begins so would do, in words: the steps that it would be run by. */
+export function stepsOf(event: RotationEvent & { type: 'began' }): string[] {
+  const rotation = rotationFrom([{ rotation: '', n: 0, at: '', event }]);
+  return rotation ? left(rotation).map((next) => inWords(rotation, next)) : [];
 }
 
 /**

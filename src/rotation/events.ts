@@ -89,6 +89,9 @@ const fleetWish = telephonyWish.omit({ expires_at: true, name: true }).extend({
   stop_after_failures: z.number(),
 });
 
+/** A credential as it was when it was chosen; `expires` is in milliseconds since 1970, null for never or unreadable. */
+const member = z.object({ id: text, connection_id: nullable, expires: z.number().nullable() });
+
 const fleetBegan = { type: z.literal('fleet_began'), members: z.number() };
 
 /** What a ledger records: that a rotation began, what is about to be done and what came of it. Never a secret. */
@@ -109,7 +112,7 @@ export const rotationEvent = z.discriminatedUnion('type', [
     z.object({ ...fleetBegan, job: z.literal('rotate'), wish: fleetWish }),
     z.object({ ...fleetBegan, job: z.literal('delete') }),
   ]),
-  z.object({ type: z.literal('members'), ids: z.array(text) }),
+  z.object({ type: z.literal('members'), members: z.array(member) }),
   /** A member that nothing was left to do for, and why. */
   z.object({ type: z.literal('skipped'), of: text, note: text }),
   z.object({ type: z.literal('resumed') }),
@@ -126,4 +129,5 @@ export type OldPush = z.infer<typeof oldPush>;
 export type PushUser = z.infer<typeof pushUser>;
 export type TelephonyWish = z.infer<typeof telephonyWish>;
 export type PushWish = z.infer<typeof pushWish>;
+export type Member = z.infer<typeof member>;
 export type FleetWish = z.infer<typeof fleetWish>;

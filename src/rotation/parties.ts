@@ -61,8 +61,11 @@ export function shortenedTo({ steps }: TelephonyRotation): string[] {
 export const saysExpired = (error: unknown): boolean =>
   error instanceof ToolError && error.code === 'VALIDATION' && /\bexpired\b/.test(error.details.telnyx?.detail ?? '');
 
-/** What changed of the old credential since its rotation began, in words; undefined when it matters to no step. */
-export function changedMeanwhile({ old }: TelephonyRotation, now: TelephonyCredential): string | undefined {
+/** What changed of the old credential since a person was told of it, in words; undefined when it matters to no step. */
+export function changedMeanwhile(
+  { old }: { old: OldTelephony },
+  now: Pick<TelephonyCredential, 'connection_id' | 'expires_at' | 'expires_at_unreadable'>,
+): string | undefined {
   if (now.connection_id !== old.connection_id)
     return `it is on ${now.connection_id === null ? 'no connection that Telnyx names' : `connection ${now.connection_id}`} by now`;
   if (now.expires_at === old.expires_at && now.expires_at_unreadable === old.expires_at_unreadable) return undefined;
@@ -96,9 +99,12 @@ export function unlessGone(error: unknown): void {
   if (!(error instanceof ToolError && error.code === 'NOT_FOUND')) throw error;
 }
 
-/** When a successor expires, ISO 8601 UTC: after `seconds`, else after as long a life as the old one had. */
-export function endOf(old: TelephonyCredential, seconds: number | undefined, now: Date): string | undefined {
-  const life = old.expires_at && old.created_at ? Date.parse(old.expires_at) - Date.parse(old.created_at) : undefined;
-  const ms = seconds === undefined ? life : seconds * 1000;
-  return ms === undefined || ms <= 0 ? undefined : new Date(now.getTime() + ms).toISOString();
+/** How many seconds a credential was to live; undefined when it never expires, or that cannot be told. */
+export function lifeOf({ expires_at, created_at }: TelephonyCredential): number | undefined {
+  const ms = expires_at && created_at ? Date.parse(expires_at) - Date.parse(created_at) : 0;
+  return ms > 0 ? ms / 1000 : undefined;
 }
+
+/** When what lives for some seconds from now on expires, ISO 8601 UTC; undefined for ever. */
+export const endOf = (seconds: number | undefined, now: Date): string | undefined =>
+  seconds === undefined ? undefined : new Date(now.getTime() + seconds * 1000).toISOString();

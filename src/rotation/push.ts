@@ -10,6 +10,7 @@ import {
   type PushCredential,
   type PushMaterial,
 } from '../telnyx/push-credentials.ts';
+import { quoted } from '../untrusted.ts';
 import type { PushUser, StepName } from './events.ts';
 import { madeBefore } from './made-before.ts';
 import { unlessGone } from './parties.ts';
@@ -50,12 +51,10 @@ async function create({ rotation, work, hands, record, intend }: Push) {
   if (before === 'later') return before;
   if (before) {
     if (isMadeOf(before, fingerprint)) return { id: before.id, name: before.alias };
-    throw new ToolError(
-      'CONFLICT',
-      'Someone else has meanwhile made a push credential with the alias of the successor, of other material.',
-      'Undo this rotation with roll_back_rotation, and start anew with another alias.',
-    );
+    throw aliasTaken();
   }
+  // Only a free alias tells our own successor from another one when the answer is lost.
+  if (!record?.intendedAt && !hands.free && (await findPushCredential(work.http, alias))) throw aliasTaken();
   const material = await hands.material?.();
   if (!material || fingerprintOfMaterial(material) !== fingerprint) {
     throw new ToolError(
@@ -68,6 +67,13 @@ async function create({ rotation, work, hands, record, intend }: Push) {
   const created = await createPushCredential(work.http, alias, material);
   return { id: created.id, name: created.alias };
 }
+
+const aliasTaken = (): ToolError =>
+  new ToolError(
+    'CONFLICT',
+    'Someone else has meanwhile made a push credential with the alias of the successor.',
+    'Undo this rotation with roll_back_rotation, if it is still open, and start anew with another alias.',
+  );
 
 /** Points one connection to the successor: only the one field, and only while it still points to the old one. */
 async function repoint(doing: Push) {
@@ -86,7 +92,7 @@ async function point({ rotation, work, of, intend }: Push, from: string, to: str
   const user = rotation.old.users.find(({ id, field }) => of === `${id}.${field}`);
   if (!user) return {};
   const found = await lookUp(work.http, user);
-  const named = `Connection "${user.name ?? user.id}"`;
+  const named = `Connection ${quoted(user.name ?? user.id)}`;
   if (!found) return { note: `${named} was deleted by someone else.` };
   if (found[user.field] === to) return {};
   if (found[user.field] !== from) {

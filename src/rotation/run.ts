@@ -103,12 +103,16 @@ async function stopped(
   const { code, message, next, details } = error;
   const failed = { type: 'failed' as const, step, ...(of !== undefined && { of }), code, message };
   // When not even this can be recorded, the error itself still says what happened.
-  await record(work, rotation.id, failed).catch(() => undefined);
-  if (step === 'create' && HOPELESS.includes(code) && (rotation.steps.get('create')?.intents ?? 0) === 0) {
+  const after = await record(work, rotation.id, failed).catch(() => undefined);
+  const tries = ({ steps }: Rotation): number => steps.get('create')?.intents ?? 0;
+  // Nothing was sent when the world was found to be another one than was agreed to.
+  const unsent = code === 'CONFLICT' && after !== undefined && tries(after) === 0;
+  if (step === 'create' && (unsent || (HOPELESS.includes(code) && tries(rotation) === 0))) {
     await record(work, rotation.id, { type: 'given_up', note: 'The successor could not be made.' }).catch(
       () => undefined,
     );
-    return new ToolError(code, `The rotation ended before it changed anything: ${message}`, next, details);
+    const advice = unsent ? 'Call again: the person is asked about it as it is now.' : next;
+    return new ToolError(code, `The rotation ended before it changed anything: ${message}`, advice, details);
   }
   // What cannot be undone any more need not be tried for ever.
   if (step === 'restore' && code === 'CONFLICT') {

@@ -1,3 +1,4 @@
+import { quoted } from '../untrusted.ts';
 import type { StepName } from './events.ts';
 import { factsOf, type Rotation, stepKey } from './rotation.ts';
 
@@ -69,6 +70,13 @@ export function left(rotation: Rotation): Next[] {
       return each ? each(rotation).map((of) => ({ ...whole, of })) : [whole];
     })
     .filter(({ step, of }: Next) => !rotation.steps.get(stepKey(step, of))?.done);
+}
+
+/** A step in words, with the connection it is about by name. */
+export function inWords({ old }: Rotation, { title, of }: Pick<Next, 'title' | 'of'>): string {
+  const user = 'users' in old ? old.users.find(({ id, field }) => `${id}.${field}` === of) : undefined;
+  if (of === undefined) return title;
+  return `${title}: ${user ? `${quoted(user.name ?? user.id)} (${user.kind})` : of}`;
 }
 
 export type State =

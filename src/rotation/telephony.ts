@@ -8,6 +8,7 @@ import {
   type Found,
   findMade,
   getTelephonyCredential,
+  type TelephonyCredential,
   theOne,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
@@ -67,13 +68,31 @@ async function create({ rotation, work, hands, record, intend }: Telephony) {
   hands.slot ??= await work.destinations(wish.deliver_to, wish.prefix).reserve();
   const before = await madeBefore(async () => theOne(await madeBy(rotation, work)), record, work);
   if (before === 'later') return before;
-  if (!before) await intend();
+  if (!before) {
+    refuseMoved(rotation, hands.old ?? (await lookUp(work.http, old.id)));
+    await intend();
+  }
   const wanted = { connection_id, name: nameOf(rotation), expires_at: wish.expires_at };
   const isOther = await others(rotation, work);
   hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now, isOther));
   const { id, name, sip_username, expires_at } = hands.created;
   return { id, name, sip_username, expires_at };
 }
+
+/** A successor is made where the old one is: throws `CONFLICT` when that is not where it was, or what it was. */
+function refuseMoved(rotation: TelephonyRotation, now: TelephonyCredential | undefined): void {
+  if (!now) throw notAsAgreed('it was deleted');
+  if (now.expired && !rotation.old.expired) throw notAsAgreed('it has expired');
+  const changed = changedMeanwhile(rotation, now);
+  if (changed) throw notAsAgreed(changed);
+}
+
+const notAsAgreed = (changed: string): ToolError =>
+  new ToolError(
+    'CONFLICT',
+    `The old credential was changed by someone else: ${changed}. It was left alone.`,
+    'continue_rotation asks the person about it as it is now, where a successor is there; else end this with roll_back_rotation, and start anew.',
+  );
 
 async function deliver({ rotation, work, hands, intend }: Telephony) {
   const id = successorOf(rotation);
@@ -149,13 +168,7 @@ async function retire({ rotation, work, hands, record, intend }: Telephony) {
   const intended = record?.intent?.expires_at;
   if (intended && now.stored_expiry && isKept(intended, now.stored_expiry)) return { expires_at: now.expires_at };
   const changed = changedMeanwhile(rotation, now);
-  if (changed) {
-    throw new ToolError(
-      'CONFLICT',
-      `The old credential was changed by someone else: ${changed}. It was left alone.`,
-      'continue_rotation asks the person whether to retire it all the same; roll_back_rotation deletes the successor.',
-    );
-  }
+  if (changed) throw notAsAgreed(changed);
   if (now.expires_at_unreadable !== undefined) {
     return {
       note: `Its expiry ("${now.expires_at_unreadable}") cannot be read, so it was not written over: the old one lives until it is deleted.`,
@@ -176,8 +189,12 @@ async function retire({ rotation, work, hands, record, intend }: Telephony) {
 }
 
 async function end({ rotation, work, hands, intend }: Telephony) {
-  const old = hands.created ? undefined : await lookUp(work.http, rotation.old.id);
-  if (old && !old.expired) await refuseWithoutSuccessor(rotation, work);
+  const old = await lookUp(work.http, rotation.old.id);
+  if (!old) return { note: 'The old credential was deleted by someone else.' };
+  const changed = changedMeanwhile({ old: hands.agreed ?? rotation.old }, old);
+  if (changed) throw notAsAgreed(changed);
+  // Whoever made it in this same call has just seen it work.
+  if (!old.expired && !hands.created) await refuseWithoutSuccessor(rotation, work);
   await intend();
   await deleteTelephonyCredential(work.http, rotation.old.id).catch(unlessGone);
   return {};

@@ -5,7 +5,7 @@ import type { Vault } from '../secrets/vault.ts';
 import type { Http } from '../telnyx/http.ts';
 import type { PushMaterial } from '../telnyx/push-credentials.ts';
 import type { TelephonyCredential } from '../telnyx/telephony-credentials.ts';
-import type { Facts } from './events.ts';
+import type { Facts, OldTelephony } from './events.ts';
 import type { Ledger } from './ledger.ts';
 import type { Rotation, StepRecord } from './rotation.ts';
 
@@ -26,6 +26,12 @@ export interface Work {
 export interface Hands {
   slot?: Slot;
   created?: TelephonyCredential;
+  /** The old credential as it was seen this very moment. */
+  old?: TelephonyCredential | undefined;
+  /** The old credential as a person was told of it, who agreed to its end just now. */
+  agreed?: OldTelephony | undefined;
+  /** The alias of a new push credential was seen to be free this very moment. */
+  free?: boolean | undefined;
   /** The material of a new push credential; undefined when it cannot be had any more. */
   material?(): Promise<PushMaterial | undefined>;
 }

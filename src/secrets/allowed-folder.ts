@@ -2,6 +2,8 @@ import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
 import { badInput, ToolError } from '../errors.ts';
+import { visible } from '../untrusted.ts';
+import { leadsElsewhere } from './destination.ts';
 
 /**
  * The real path a secret may be written to: `path` with every symlink resolved, when that lies inside an allowed folder.
@@ -21,6 +23,9 @@ export function resolveAllowed(path: string, allowed: readonly string[] | undefi
   if (!folder) throw badInput(`The folder of ${path} does not exist.`);
   // A link in the last place is followed too: the file behind it is the one that would be replaced.
   const target = real(wanted) ?? join(folder, basename(wanted));
+  // A person is shown it, and must see what it is.
+  if (target.length > LONGEST_PATH || visible(target) !== target)
+    throw badInput(`${path} leads to a path that is too long, or has characters that nobody sees.`);
   if (!folders.some((root) => isInside(root, target))) {
     throw badInput(
       `${path} is outside the folders that may hold secrets.`,
@@ -28,6 +33,15 @@ export function resolveAllowed(path: string, allowed: readonly string[] | undefi
     );
   }
   return target;
+}
+
+/** What is shown of a path in a question: all of it, or it is refused. */
+export const LONGEST_PATH = 1000;
+
+/** Throws `CONFLICT` when a path leads elsewhere than to the target it was resolved to before. */
+export function refuseMoved(path: string, target: string, allowed: readonly string[] | undefined): void {
+  const now = resolveAllowed(path, allowed);
+  if (now !== target) throw leadsElsewhere(target, now);
 }
 
 function defaultFolders(): string[] {

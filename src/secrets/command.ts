@@ -22,6 +22,7 @@ interface CommandRules {
 /** A command the operator configured, such as one of Vault, `op` or `gh secret`; it gets the secret as JSON on stdin. */
 export function commandSink(name: string, rules: CommandRules): Destination {
   return {
+    to: `command:${name}`,
     label: `the command ${name}`,
     many: true,
     async reserve() {

@@ -1,3 +1,5 @@
+import { ToolError } from '../errors.ts';
+import { quoted } from '../untrusted.ts';
 import type { Secret } from './secret.ts';
 
 /** A secret on its way out: a name of word characters and hyphens, facts anyone may see, and the secrets themselves. */
@@ -19,13 +21,29 @@ export interface Slot extends AsyncDisposable {
   keep(handover: Handover): Promise<Delivery>;
 }
 
-/** A place secrets can go. `reserve` proves it before anything is created; throws ToolError when it is of no use. */
+/**
+ * A place secrets can go. `reserve` proves it before anything is created; throws ToolError when it is of no use, and
+ * `CONFLICT` when it leads elsewhere by now.
+ */
 export interface Destination {
+  /** The `deliver_to` that leads here whatever the settings and the working folder, with every symlink resolved. */
+  readonly to: string;
   /** In a few words, for plans and questions. */
   readonly label: string;
   /** True when it can take the secrets of many credentials, each beside the others. */
   readonly many?: true;
+  /** Which of these values, by the names of a handover, are there already and would be replaced; as they are called there. */
+  replaces?(names: readonly string[]): Promise<string[]>;
   reserve(): Promise<Slot>;
+}
+
+/** The error of a place that is not where a person was told it is. */
+export function leadsElsewhere(to: string, now: string): ToolError {
+  return new ToolError(
+    'CONFLICT',
+    `The place that was agreed to, ${quoted(to, 1000)}, leads to ${quoted(now, 1000)} by now. Nothing was created.`,
+    'Tell the person, and call again: they are asked about the place as it is now.',
+  );
 }
 
 /** Facts and secrets as the person gets them: the one place a handover is spelled out. */

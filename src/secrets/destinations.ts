@@ -1,6 +1,6 @@
 import { badInput } from '../errors.ts';
 import { commandSink } from './command.ts';
-import type { Delivery, Destination, Handover, Slot } from './destination.ts';
+import { type Delivery, type Destination, type Handover, leadsElsewhere, type Slot } from './destination.ts';
 import { jsonLines } from './json-lines.ts';
 import { type Keychain, keychainEntry } from './keychain.ts';
 import { projectFile } from './project-file.ts';
@@ -23,6 +23,13 @@ interface Places {
 /** The destination a `deliver_to` names; keys in files begin with `prefix`. */
 export type Destinations = (deliverTo: string | undefined, prefix: string) => Destination;
 
+/** The destination that was proposed as `to`. Throws `CONFLICT` when that leads elsewhere by now. */
+export function proposed(destinations: Destinations, to: string, prefix: string): Destination {
+  const destination = destinations(to, prefix);
+  if (destination.to !== to) throw leadsElsewhere(to, destination.to);
+  return destination;
+}
+
 /** The destinations the operator's rules allow. Throws `BAD_INPUT` for a `deliver_to` of no known form. */
 export function createDestinations(rules: Rules, { vault, keychain, browser }: Places): Destinations {
   return (deliverTo = rules.deliverTo, prefix) => {
@@ -30,7 +37,7 @@ export function createDestinations(rules: Rules, { vault, keychain, browser }: P
     const name = rest.join(':');
     if (deliverTo === 'vault') return vault;
     if (deliverTo === 'browser')
-      return { label: 'a page in the browser', reserve: async () => (await browser()).reserve() };
+      return { to: 'browser', label: 'a page in the browser', reserve: async () => (await browser()).reserve() };
     if (kind === 'file' && name.endsWith('.jsonl')) return backedBy(vault, jsonLines(name, rules));
     if (kind === 'file' && name) return backedBy(vault, projectFile(name, prefix, rules));
     if (kind === 'keychain' && /^[\w .@-]{1,64}$/.test(name)) return backedBy(vault, keychainEntry(name, keychain));
@@ -42,8 +49,7 @@ export function createDestinations(rules: Rules, { vault, keychain, browser }: P
 /** A destination with the vault behind it: a secret that exists by now must have a place, should the hand-off fail. */
 function backedBy(vault: Vault, destination: Destination): Destination {
   return {
-    label: destination.label,
-    ...(destination.many && { many: true }),
+    ...destination,
     async reserve() {
       const spare = await vault.reserve();
       try {

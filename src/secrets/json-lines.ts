@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { badInput } from '../errors.ts';
-import { oneLine } from '../untrusted.ts';
-import { resolveAllowed } from './allowed-folder.ts';
+import { quoted } from '../untrusted.ts';
+import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
 import { type Delivery, type Destination, entryOf, type Handover, reason, type Slot } from './destination.ts';
 import { gitStanding } from './git.ts';
 import { syncFolder } from './sync-folder.ts';
@@ -23,11 +23,13 @@ const turns = new Map<string, Promise<unknown>>();
 
 /** A `.jsonl` file that gets one line for each credential, and never two for one; a new file is 0600. */
 export function jsonLines(path: string, { allowDirs, childEnv }: FileRules): Destination {
+  const target = resolveAllowed(path, allowDirs);
   return {
-    label: `the file ${oneLine(path, 400)}`,
+    to: `file:${target}`,
+    label: `the file ${quoted(target, LONGEST_PATH)}`,
     many: true,
     async reserve() {
-      const target = resolveAllowed(path, allowDirs);
+      refuseMoved(path, target, allowDirs);
       if (!target.endsWith('.jsonl')) throw badInput(`${path} leads to a file that is not .jsonl.`);
       const standing = await gitStanding(target, childEnv);
       if (standing === 'tracked') {

@@ -39,7 +39,8 @@ export function probe(keychain: Keychain): void {
 /** An entry `name` of the keychain, which gets the facts and secrets as one JSON text. */
 export function keychainEntry(name: string, open: () => Promise<Keychain>): Destination {
   return {
-    label: `the keychain entry ${name}`,
+    to: `keychain:${name}`,
+    label: `the keychain entry ${name}, in place of what it holds`,
     async reserve() {
       if (name.trim().toLowerCase() === API_KEY_ACCOUNT) {
         throw badInput(`The keychain entry ${API_KEY_ACCOUNT} is that of the API key.`, 'Choose another name.');

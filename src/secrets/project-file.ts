@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { badInput } from '../errors.ts';
-import { oneLine } from '../untrusted.ts';
-import { resolveAllowed } from './allowed-folder.ts';
+import { quoted } from '../untrusted.ts';
+import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
 import { type Delivery, type Destination, type Handover, reason, type Slot } from './destination.ts';
 import { mergeDotenv } from './dotenv.ts';
 import { gitStanding } from './git.ts';
@@ -26,13 +26,19 @@ interface FileRules {
  * The file is replaced whole or not at all; a new one is 0600, an existing one keeps its mode.
  */
 export function projectFile(path: string, prefix: string, { allowDirs, childEnv }: FileRules): Destination {
+  mergeFor(path);
+  const target = resolveAllowed(path, allowDirs);
+  const merge = mergeFor(target);
   return {
-    // A person reads it in a question, and a model chose it.
-    label: `the file ${oneLine(path, 400)}`,
+    to: `file:${target}`,
+    label: `the file ${quoted(target, LONGEST_PATH)}`,
+    async replaces(names) {
+      const { text } = await readPresent(target, path);
+      const keys = names.map((name) => keyOf(prefix, name));
+      return keys.filter((key) => new RegExp(`(^|[\\s"])${key}["\\s]*[=:]`, 'm').test(text));
+    },
     async reserve() {
-      const merge = mergeFor(path);
-      const target = resolveAllowed(path, allowDirs);
-      mergeFor(target);
+      refuseMoved(path, target, allowDirs);
       const standing = await gitStanding(target, childEnv);
       if (standing === 'tracked') {
         throw badInput(
@@ -57,14 +63,17 @@ export function projectFile(path: string, prefix: string, { allowDirs, childEnv 
           'Choose another destination, such as the vault.',
         );
       }
-      return new FileSlot({ path, target, temporary, mode, prefix, merge, ignored: standing === 'ignored' });
+      return new FileSlot({ path, target, allowDirs, temporary, mode, prefix, merge, ignored: standing === 'ignored' });
     },
   };
 }
 
+const keyOf = (prefix: string, name: string): string => `${prefix}_${name.toUpperCase()}`;
+
 interface Place {
   path: string;
   target: string;
+  allowDirs: FileRules['allowDirs'];
   temporary: string;
   mode: number;
   prefix: string;
@@ -80,14 +89,16 @@ class FileSlot implements Slot {
   }
 
   async keep({ secrets, facts }: Handover): Promise<Delivery> {
-    const { path, target, temporary, mode, prefix, merge, ignored } = this.#place;
+    const { path, target, allowDirs, temporary, mode, prefix, merge, ignored } = this.#place;
     const revealed = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()] as const);
     // The SIP username goes along with its password: one is of no use without the other.
     const named = facts.sip_username ? [['sip_username', facts.sip_username] as const] : [];
-    const values = [...named, ...revealed].map(([key, value]) => [`${prefix}_${key.toUpperCase()}`, value] as const);
+    const values = [...named, ...revealed].map(([key, value]) => [keyOf(prefix, key), value] as const);
     // Read again: someone may have saved the file since.
     const { text } = await readPresent(target, path);
     await writeWhole(temporary, merge(text, Object.fromEntries(values)), mode);
+    // A link may have taken the place of a folder meanwhile.
+    refuseMoved(path, target, allowDirs);
     await rename(temporary, target);
     await syncFolder(target);
     return {

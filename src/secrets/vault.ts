@@ -21,6 +21,7 @@ export function openVault(stateDir: string): Vault {
   const folder = join(stateDir, 'vault');
   const pathOf = (name: string): string => join(folder, `${name}.json`);
   return {
+    to: 'vault',
     label: 'the vault',
     many: true,
     find: (name) => (existsSync(pathOf(name)) ? pathOf(name) : undefined),

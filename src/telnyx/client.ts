@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelError, got, HTTPError, RequestError, TimeoutError } from 'got';
 import { ToolError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Secret } from '../secrets/secret.ts';
+import { Secret } from '../secrets/secret.ts';
 import type { Ticket } from './allowance.ts';
 import { explain, type Failure, type Method } from './failure.ts';
 import { type Answer, type Http, type HttpLimits, type Query, type Scope, unreadable } from './http.ts';
@@ -163,13 +163,11 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
         if (answer.body === undefined) throw answer.unreadable();
         return answer;
       },
-      post: (path, body) => sendForJson('POST', path, { body }),
-      async postForText(path) {
-        const done = await send('POST', path, { accept: 'text/plain' });
-        return answerOf(done.text, done, 'POST', path);
+      async send({ method, path, body, text }) {
+        if (!text) return sendForJson(method, path, body ? { body } : {});
+        const done = await send(method, path, { accept: 'text/plain' });
+        return answerOf(done.text, done, method, path);
       },
-      patch: (path, body) => sendForJson('PATCH', path, { body }),
-      delete: async (path) => void (await send('DELETE', path)),
       recovery: () => open({ signal: new AbortController().signal, background }, limits.recoveryMs),
     };
   }
@@ -196,7 +194,7 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
         method,
         searchParams: query,
         headers: { accept },
-        ...(body && { json: body }),
+        ...(body && { json: revealed(body) }),
         signal: stop,
       });
       request.on('response', ({ statusCode, headers }) => pace.answered(ticket, statusCode, headers));
@@ -215,6 +213,13 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
   }
 
   return (scope) => open(scope, limits.callMs);
+}
+
+/** A body as Telnyx is to get it. */
+function revealed(value: unknown): unknown {
+  if (value instanceof Secret) return value.reveal();
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revealed(inner)]));
 }
 
 /** How a request failed that has no answer, or none that ends. */

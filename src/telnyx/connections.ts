@@ -1,6 +1,6 @@
 import { ToolError } from '../errors.ts';
 import { oneLine } from '../untrusted.ts';
-import type { Http } from './http.ts';
+import type { Change, Http } from './http.ts';
 import { changed } from './lost-answer.ts';
 import { getAll, getWindow, type Scanned, sawAll, visitAll, type Watch } from './pages.ts';
 import { type Row, readOne, wireText } from './wire.ts';
@@ -41,16 +41,24 @@ export async function getConnection(http: Http, kind: ConnectionKind, id: string
   return readOne(await http.get(at(kind, id)), row(kind), id);
 }
 
-/**
- * Points one push field of a connection to a credential, and sends nothing else (spec operations Update…Connection). Gives
- * the connection as it is then: the caller looks whether it points there.
- */
-export async function pointConnection(
-  http: Http,
-  { kind, id, field }: { kind: ConnectionKind; id: string; field: PushField },
-  pushId: string,
-): Promise<Connection> {
-  const answer = await http.patch(at(kind, id), { [field]: pushId });
+/** A field of a connection that names a push credential. */
+export interface Pointer {
+  kind: ConnectionKind;
+  id: string;
+  field: PushField;
+}
+
+/** The request that points one push field of a connection to a credential (spec operations Update…Connection). */
+const pointing = ({ kind, id, field }: Pointer, pushId: string): Change => ({
+  method: 'PATCH',
+  path: at(kind, id),
+  body: { [field]: pushId },
+});
+
+/** Points one push field, and nothing else. Gives the connection as it is then: the caller looks whether it points there. */
+export async function pointConnection(http: Http, pointer: Pointer, pushId: string): Promise<Connection> {
+  const { kind, id, field } = pointer;
+  const answer = await http.send(pointing(pointer, pushId));
   return changed(
     answer,
     row(kind),

@@ -15,16 +15,23 @@ export interface Answer {
   unreadable(path?: string): ToolError;
 }
 
+/**
+ * A request that changes something: made in one place, shown by a dry run, sent by a run. A `Secret` in its body shows
+ * itself only while it is sent.
+ */
+export interface Change {
+  method: 'POST' | 'PATCH' | 'DELETE';
+  path: string;
+  body?: object;
+  /** It is answered with plain text. */
+  text?: true;
+}
+
 /** What the functions of this folder need: requests to Telnyx within the time and the cancellation of one tool call. */
 export interface Http {
   get(path: string, query?: Query): Promise<Answer>;
-  /** Sent once. Its body is undefined when the answer holds no JSON: by its 2xx it was carried out. */
-  post(path: string, body: object): Promise<Answer>;
-  /** A POST without a body whose answer is plain text. */
-  postForText(path: string): Promise<Answer>;
-  /** Its body is undefined when the answer holds no JSON: by its 2xx it was carried out. */
-  patch(path: string, body: object): Promise<Answer>;
-  delete(path: string): Promise<void>;
+  /** A POST is sent once. The body is undefined when the answer holds no JSON: by its 2xx it was carried out. */
+  send(change: Change): Promise<Answer>;
   /** The same with a few seconds of its own and deaf to cancellation: to find what a lost answer left behind. */
   recovery(): Http;
 }
@@ -54,15 +61,11 @@ export function unreadable(path?: string, requestId?: string): ToolError {
   );
 }
 
-/** The same requests with those that change something left out: a plan that tried to send one is a mistake of ours. */
+/** The same requests with those that change something left out: a proposal that tried to send one is a mistake of ours. */
 export function readOnly(http: Http): Http {
-  const refuse = () => Promise.reject(new Error('a plan sends nothing'));
   return {
-    ...http,
-    post: refuse,
-    postForText: refuse,
-    patch: refuse,
-    delete: refuse,
+    get: http.get,
+    send: () => Promise.reject(new Error('a proposal sends nothing')),
     recovery: () => readOnly(http.recovery()),
   };
 }

@@ -1,10 +1,17 @@
 import { ToolError } from '../errors.ts';
 import { Secret } from '../secrets/secret.ts';
-import type { Http } from './http.ts';
+import type { Change, Http } from './http.ts';
 import { type Fields, fieldsOf } from './wire.ts';
 
+/** The request that mints a login token (spec operation CreateTelephonyCredentialToken). */
+export const minting = (id: string): Change => ({
+  method: 'POST',
+  path: `telephony_credentials/${encodeURIComponent(id)}/token`,
+  text: true,
+});
+
 /**
- * A login token of a credential (spec operation CreateTelephonyCredentialToken), with its own expiry: the docs say 24
+ * A login token of a credential, with its own expiry: the docs say 24
  * hours and the spec's sample lives 28 days (api.md §4 row 9), so it is read from the token, null when it has none.
  * Throws `UNEXPECTED_RESPONSE` for an answer that is no token (RFC 7519), though by its status one was minted.
  */
@@ -26,9 +33,7 @@ export async function canLogIn(http: Http, id: string): Promise<boolean> {
 }
 
 async function mint(http: Http, id: string) {
-  const answer = await http
-    .postForText(`telephony_credentials/${encodeURIComponent(id)}/token`)
-    .catch(explainLostToken);
+  const answer = await http.send(minting(id)).catch(explainLostToken);
   const text = String(answer.body ?? '').trim();
   return { text, claims: JWT.test(text) ? claimsOf(text) : undefined, answer };
 }

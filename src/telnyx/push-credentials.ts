@@ -1,6 +1,6 @@
 import type { Secret } from '../secrets/secret.ts';
 import { fromTelnyx } from './dates.ts';
-import type { Http, Query } from './http.ts';
+import type { Change, Http, Query } from './http.ts';
 import { createOnce } from './lost-answer.ts';
 import { getAll, getWindow } from './pages.ts';
 import { type Fields, fieldsOf, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
@@ -100,20 +100,28 @@ export async function getPushCredential(http: Http, id: string): Promise<PushCre
   return readOne(await http.get(at(id)), pushRow, id);
 }
 
-/**
- * Creates a push credential exactly once (spec operation CreatePushCredential; the body is flat, api.md §4 row 2). The
- * alias must be free: being unique, it is the mark by which the new one is found again when the answer is lost.
- */
-export function createPushCredential(http: Http, alias: string, material: PushMaterial): Promise<PushCredential> {
-  const private_key = material.privateKey.reveal();
+/** The request that creates a push credential (spec operation CreatePushCredential; the body is flat, api.md §4 row 2). */
+export function creationOfPush(alias: string, material: PushMaterial): Change {
+  const { type, privateKey: private_key } = material;
   const body =
-    material.type === 'ios'
+    type === 'ios'
       ? { certificate: material.certificate, private_key }
       : { project_account_json_file: { ...material.account, private_key } };
+  return { method: 'POST', path: PATH, body: { type, alias, ...body } };
+}
+
+/** The request that deletes a push credential (spec operation DeletePushCredential). */
+export const deletionOfPush = (id: string): Change => ({ method: 'DELETE', path: at(id) });
+
+/**
+ * Creates a push credential exactly once. The alias must be free: being unique, it is the mark by which the new one is
+ * found again when the answer is lost.
+ */
+export function createPushCredential(http: Http, alias: string, material: PushMaterial): Promise<PushCredential> {
   return createOnce({
     http,
     row: pushRow,
-    send: () => http.post(PATH, { type: material.type, alias, ...body }),
+    send: () => http.send(creationOfPush(alias, material)),
     find: (recovery) => findPushCredential(recovery, alias),
     lookup: `list_mobile_push_credentials with alias "${alias}"`,
   });
@@ -125,7 +133,7 @@ export async function findPushCredential(http: Http, alias: string): Promise<Pus
   return rows.find((row) => row.alias === alias);
 }
 
-/** Deletes a push credential (spec operation DeletePushCredential); one found gone on a retry counts as deleted. */
-export function deletePushCredential(http: Http, id: string): Promise<void> {
-  return http.delete(at(id));
+/** Deletes a push credential; one found gone on a retry counts as deleted. Throws `NOT_FOUND`. */
+export async function deletePushCredential(http: Http, id: string): Promise<void> {
+  await http.send(deletionOfPush(id));
 }

@@ -3,7 +3,7 @@ import { ToolError } from '../errors.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { oneLine } from '../untrusted.ts';
 import { expiryFromTelnyx, fromTelnyx, isKept } from './dates.ts';
-import type { Http, Query } from './http.ts';
+import type { Change, Http, Query } from './http.ts';
 import { changed, createOnce } from './lost-answer.ts';
 import { getWindow } from './pages.ts';
 import { type Fields, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
@@ -188,8 +188,25 @@ export function theOne({ rows, sure }: Found): TelephonyCredential | undefined {
   );
 }
 
+/** The request that creates a credential (spec operation CreateTelephonyCredential); `mark` is its tag for now. */
+export const creation = (wanted: Wanted, mark: string): Change => ({
+  method: 'POST',
+  path: PATH,
+  body: { ...wanted, tag: mark },
+});
+
+/** The request that changes the given fields and no others (spec operation UpdateTelephonyCredential). */
+export const update = (id: string, changes: TelephonyChanges): Change => ({
+  method: 'PATCH',
+  path: at(id),
+  body: changes,
+});
+
+/** The request that deletes a credential (spec operation DeleteTelephonyCredential). */
+export const deletion = (id: string): Change => ({ method: 'DELETE', path: at(id) });
+
 /**
- * Creates a credential exactly once (spec operation CreateTelephonyCredential). `mark` is a tag no other credential has: by
+ * Creates a credential exactly once. `mark` is a tag no other credential has: by
  * it the new one is found again when the answer is lost, and `isOther` tells what it is not. An answer without the password
  * is made up for by one read.
  */
@@ -205,7 +222,7 @@ export async function createTelephonyCredential(
   const created = await createOnce({
     http,
     row: telephonyRow,
-    send: () => http.post(PATH, { ...wanted, tag: mark }),
+    send: () => http.send(creation(wanted, mark)),
     find: async (recovery) => {
       const made = { mark, connection_id, name, between: [from, now()], isOther } as const;
       return theOne(await findMade(recovery, made, now));
@@ -217,8 +234,7 @@ export async function createTelephonyCredential(
 }
 
 /**
- * Changes the given fields and no others (spec operation UpdateTelephonyCredential), and gives what it is then. An expired
- * one cannot be changed. Throws `UNEXPECTED_RESPONSE` when the change was accepted and another expiry or connection is
+ * Changes the given fields, and gives what the credential is then. An expired one cannot be changed. Throws `UNEXPECTED_RESPONSE` when the change was accepted and another expiry or connection is
  * shown: what was agreed to did not come about.
  */
 export async function updateTelephonyCredential(
@@ -231,7 +247,7 @@ export async function updateTelephonyCredential(
     (changes.expires_at === undefined || row.stored_expiry !== null) &&
     (changes.connection_id === undefined || row.connection_id !== null) &&
     differences(row, changes).length === 0;
-  const after = await changed(await http.patch(at(id), changes), telephonyRow, id, get, shows);
+  const after = await changed(await http.send(update(id, changes)), telephonyRow, id, get, shows);
   const others = differences(after, changes);
   if (others.length === 0) return after;
   throw new ToolError(
@@ -250,7 +266,7 @@ function differences(row: TelephonyCredential, { connection_id, expires_at }: Te
   return [...(moved ? [] : ['connection_id']), ...(ends ? [] : ['expires_at'])];
 }
 
-/** Deletes a credential (spec operation DeleteTelephonyCredential); one found gone on a retry counts as deleted. */
-export function deleteTelephonyCredential(http: Http, id: string): Promise<void> {
-  return http.delete(at(id));
+/** Deletes a credential; one found gone on a retry counts as deleted. Throws `NOT_FOUND`. */
+export async function deleteTelephonyCredential(http: Http, id: string): Promise<void> {
+  await http.send(deletion(id));
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
+import type { Destination } from '../secrets/destination.ts';
 import { parseInstant } from '../telnyx/dates.ts';
 import type { Unreadable } from '../telnyx/page.ts';
 import type { Window } from '../telnyx/pages.ts';
@@ -52,11 +53,24 @@ export function secondsOf(value: string): number {
   return Number.parseInt(value, 10) * (SECONDS[value.slice(-1)] ?? 0);
 }
 
+/** A length of time in words that `duration` takes, rounded to minutes. */
+export function durationOf(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  if (minutes % 60 > 0 || minutes === 0) return `${minutes}m`;
+  return minutes % 1440 > 0 ? `${minutes / 60}h` : `${minutes / 1440}d`;
+}
+
 /** Where a secret goes: never into the conversation. */
 export const deliverTo = z
   .string()
   .optional()
   .describe('vault (default), browser, file:PATH, keychain:NAME, command:NAME');
+
+/** A place in a question, with what values of these names would replace there. */
+export async function placeInWords(place: Destination, names: readonly string[]): Promise<string> {
+  const replaced = (await place.replaces?.(names)) ?? [];
+  return replaced.length === 0 ? place.label : `${place.label}, in place of its ${replaced.join(' and ')}`;
+}
 
 /** How keys in files begin. */
 export const prefix = z

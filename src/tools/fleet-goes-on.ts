@@ -1,9 +1,10 @@
 import { badInput, ToolError } from '../errors.ts';
-import { type Fleet, fleetFrom, isAtRest, standings } from '../fleet/fleet.ts';
+import { type Fleet, fleetFrom, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
+import type { Way } from '../fleet/run.ts';
 import { refuseRunning } from '../fleet/runner.ts';
 import type { Question } from '../people/question.ts';
 import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
-import type { Deps } from '../tool.ts';
+import type { Deps, Instead, Proposal } from '../tool.ts';
 import { whileItRuns } from './fleet.ts';
 import { digestOf } from './fleet-select.ts';
 import { showFleet } from './fleet-view.ts';
@@ -13,47 +14,56 @@ export async function findFleet(id: string, { ledger }: Deps): Promise<Fleet | u
   return fleetFrom((await ledger.read()).of(id));
 }
 
-/** What going on with a fleet needs a person for: what it deletes. Throws `CONFLICT` while another process runs it. */
-export async function goOnQuestion(fleet: Fleet, deps: Deps): Promise<Question | undefined> {
+/** What is to be done with the members of a fleet, which are named by the digest of their ids. */
+interface FleetProposal extends Proposal {
+  fleet: string;
+  way: Way;
+  ids: readonly string[];
+}
+
+function proposalOf(fleet: Fleet, way: Way, ids: readonly string[], question: Question | undefined): FleetProposal {
+  const steps = [`${way === 'on' ? `${fleet.job} of` : 'undo the rotation of'} ${ids.length} credentials`];
+  const binding = { fleet: fleet.id, way, count: ids.length, selection: digestOf(ids) };
+  return { binding, steps, question: question && (() => question), fleet: fleet.id, way, ids };
+}
+
+/** What is given of a fleet that there is nothing to do for. */
+const asItIs = (fleet: Fleet, deps: Deps): Instead => ({
+  steps: ['nothing: it is shown as it is'],
+  instead: async () => showFleet(fleet, await deps.ledger.read(), deps),
+});
+
+/** Goes on with a fleet the way it goes. Throws `CONFLICT` while another process runs it. */
+export async function goingOnWithFleet(fleet: Fleet, deps: Deps): Promise<FleetProposal | Instead> {
   const waiting = await waitingIn(fleet, deps);
-  if (waiting.length === 0 || deps.fleets.isRunning(fleet.id)) return undefined;
+  if (waiting.length === 0 || deps.fleets.isRunning(fleet.id) || isCutShort(fleet)) return asItIs(fleet, deps);
   await refuseRunning(fleet.id, deps.ledger);
   const selection = `(selection ${digestOf(waiting)})`;
   if (fleet.turnedBackAt !== undefined) {
     const { ids } = await undoable(fleet, deps);
-    return ids.length === 0 ? undefined : undoing(`Go on undoing the rotation of ${ids.length}`, ids, '');
+    const question = ids.length === 0 ? undefined : undoing(`Go on undoing the rotation of ${ids.length}`, ids, '');
+    return proposalOf(fleet, 'back', ids, question);
   }
+  const question = { text: '', phrase: '' };
   if (fleet.job === 'delete') {
-    return {
-      text: `Go on deleting ${waiting.length} expired telephony credentials ${selection}?`,
-      phrase: `delete ${waiting.length} expired credentials`,
-    };
+    question.text = `Go on deleting ${waiting.length} expired telephony credentials ${selection}?`;
+    question.phrase = `delete ${waiting.length} expired credentials`;
+  } else {
+    question.text = `Go on rotating ${waiting.length} telephony credentials ${selection}? Each old one is DELETED AT ONCE, as agreed when it began.`;
+    question.phrase = `rotate ${waiting.length} credentials`;
   }
-  if (fleet.wish.overlap > 0) return undefined;
-  return {
-    text: `Go on rotating ${waiting.length} telephony credentials ${selection}? Each old one is DELETED AT ONCE, as agreed when it began.`,
-    phrase: `rotate ${waiting.length} credentials`,
-  };
-}
-
-/** Goes on with a fleet, if what a person agreed to is still what is left of it. */
-export async function continueFleet(fleet: Fleet, agreed: Question | undefined, deps: Deps) {
-  const question = await goOnQuestion(fleet, deps);
-  const waiting = await waitingIn(fleet, deps);
-  if (question?.text !== agreed?.text || waiting.length === 0 || fleet.members.length < fleet.expected) {
-    return showFleet(fleet, await deps.ledger.read(), deps);
-  }
-  return whileItRuns(fleet.id, deps.fleets.run(fleet.id, 'on'), deps);
+  const harmless = fleet.job === 'rotate' && fleet.wish.overlap > 0;
+  return proposalOf(fleet, 'on', waiting, harmless ? undefined : question);
 }
 
 /**
- * The question of undoing a fleet's rotations; undefined when that is done, or under way. Throws when there is no way
- * back, and `CONFLICT` while another process runs it.
+ * Undoes a fleet's rotations, of all that still runs too; nothing when that is done, or under way. Throws when there is no
+ * way back, and `CONFLICT` while another process runs it.
  */
-export async function rollBackQuestion(fleet: Fleet, deps: Deps): Promise<Question | undefined> {
+export async function rollingFleetBack(fleet: Fleet, deps: Deps): Promise<FleetProposal | Instead> {
   if (fleet.job === 'delete') throw badInput('What is deleted cannot be brought back.', 'Nothing can be done.');
   const running = deps.fleets.isRunning(fleet.id);
-  if (running && fleet.turnedBackAt !== undefined) return undefined;
+  if (running && fleet.turnedBackAt !== undefined) return asItIs(fleet, deps);
   if (!running) await refuseRunning(fleet.id, deps.ledger);
   const { ids, kept, by } = await undoable(fleet, deps);
   if (ids.length === 0 && by !== undefined && fleet.turnedBackAt === undefined) {
@@ -63,18 +73,15 @@ export async function rollBackQuestion(fleet: Fleet, deps: Deps): Promise<Questi
       'Roll that one back first.',
     );
   }
-  if (ids.length === 0) return undefined;
+  if (ids.length === 0) return asItIs(fleet, deps);
   const alone = kept === 0 ? '' : ` Left alone, since their successors were rotated in their turn: ${kept}.`;
   const what = running ? 'Stop this fleet, and undo what it did by then to' : 'Undo the rotation of';
-  return undoing(`${what} ${ids.length}`, ids, alone);
+  return proposalOf(fleet, 'back', ids, undoing(`${what} ${ids.length}`, ids, alone));
 }
 
-/** Turns a fleet back and lets it run, if what a person agreed to is still what there is to undo. */
-export async function rollBackFleet(fleet: Fleet, agreed: Question | undefined, deps: Deps) {
-  const question = await rollBackQuestion(fleet, deps);
-  if (!question || question.text !== agreed?.text) return showFleet(fleet, await deps.ledger.read(), deps);
-  return whileItRuns(fleet.id, deps.fleets.run(fleet.id, 'back'), deps);
-}
+/** Lets a fleet run, for those of its members that were proposed and no others. */
+export const runFleet = ({ fleet, way, ids }: FleetProposal, deps: Deps) =>
+  whileItRuns(fleet, deps.fleets.run(fleet, way, new Set(ids)), deps);
 
 const undoing = (opening: string, ids: readonly string[], ending: string): Question => ({
   text: `${opening} telephony credentials (selection ${digestOf(ids)})? Each old one that still lives gets its former expiry back, and its successor is deleted: whoever uses that by now is cut off.${ending}`,

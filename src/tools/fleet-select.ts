@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { badInput, ToolError } from '../errors.ts';
+import type { Member } from '../rotation/events.ts';
 import { rotationFrom } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
 import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
@@ -11,9 +12,9 @@ import {
 } from '../telnyx/telephony-credentials.ts';
 import type { Deps } from '../tool.ts';
 
-/** The credentials an order for many is about, soonest end first. */
+/** The credentials an order for many is about, soonest end first, and the digest of all that is known of them. */
 export interface Selection {
-  ids: string[];
+  members: Member[];
   /** How many more would fit, but for the limit. */
   more: number;
   /** What a person should know of what was chosen. */
@@ -29,27 +30,20 @@ export interface Aged {
 }
 
 /** What is kept of a row that fits: there may be half a million. */
-type Candidate = Pick<LeanTelephony, 'id' | 'expires' | 'unclear' | 'created'>;
+type Candidate = Pick<LeanTelephony, 'id' | 'connection_id' | 'expires' | 'unclear' | 'created'>;
 
 // What a call still has to do with its selection: sort it, record it, answer.
 const TO_ACT_MS = 2000;
 
-// A call asks and acts on one reading: a second would take as long again, and might differ.
-const made = new WeakMap<Deps, Promise<Selection>>();
-
-/** What fits, read once for each call. Throws `BAD_INPUT` when nothing does, `TIMEOUT` when there is too much to read. */
-export function select(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
-  const selection = made.get(deps) ?? pick(filters, aged, limit, deps);
-  made.set(deps, selection);
-  return selection;
-}
-
-/** The same for the same ids in any order, short enough for a question: a person agrees to these and no others. */
+/** The same for the same ids in any order, short enough for a question: what tells one selection from another. */
 export const digestOf = (ids: readonly string[]): string =>
   createHash('sha256').update(ids.toSorted().join()).digest('hex').slice(0, 8);
 
-/** Reads the list and picks from it, leaving out what is being rotated already. */
-async function pick(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
+/**
+ * Reads the list and picks from it, leaving out what is being rotated already. Throws `BAD_INPUT` when nothing fits,
+ * `TIMEOUT` when there is too much to read.
+ */
+export async function select(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
   const now = deps.now();
   if (filters.tag !== undefined) await refuseUnheededTag(deps.http);
   const { fitting, unreadable } = await read(filters, (row) => fits(row, filters) && isAged(row, aged, now), deps);
@@ -64,9 +58,9 @@ async function pick(filters: TelephonyFilters, aged: Aged, limit: number, deps: 
     .sort((a, b) => end(a) - end(b) || (a.created ?? 0) - (b.created ?? 0) || (a.id < b.id ? -1 : 1));
   if (sorted.length === 0) throw badInput('No credential fits.', 'Look with list_telephony_credentials.');
   const chosen = sorted.slice(0, limit);
-  const ids = chosen.map(({ id }) => id);
+  const members = chosen.map(({ id, connection_id, expires }) => ({ id, connection_id, expires }));
   const cautions = [...leftOut(unreadable), ...(filters.status === 'expired' ? [] : cautionsOf(chosen))];
-  return { ids, more: sorted.length - ids.length, cautions, digest: digestOf(ids) };
+  return { members, more: sorted.length - members.length, cautions, digest: digestOf(members.map(({ id }) => id)) };
 }
 
 const leftOut = (unreadable: number): string[] =>
@@ -99,8 +93,8 @@ async function read(
   let rows: number | undefined;
   const visit = (row: LeanTelephony, again: boolean): void => {
     if (!again) seen += 1;
-    const { id, expires, unclear, created } = row;
-    if (fits(row)) fitting.set(id, { id, expires, unclear, created });
+    const { id, connection_id, expires, unclear, created } = row;
+    if (fits(row)) fitting.set(id, { id, connection_id, expires, unclear, created });
     else fitting.delete(id);
   };
   const watch = {

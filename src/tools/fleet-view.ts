@@ -1,4 +1,4 @@
-import { type Fleet, isAtRest, standings } from '../fleet/fleet.ts';
+import { type Fleet, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
 import type { Records } from '../rotation/records.ts';
 import { factsOf, type Rotation } from '../rotation/rotation.ts';
 import type { Deps } from '../tool.ts';
@@ -65,8 +65,6 @@ function stateOf(fleet: Fleet, waiting: number, running: boolean): string {
   if (waiting > 0) return 'stopped';
   return turnedBackAt === undefined ? 'done' : 'rolled_back';
 }
-
-const isCutShort = ({ members, expected }: Fleet): boolean => members.length < expected;
 
 function warningsOf(fleet: Fleet): string[] {
   if (isCutShort(fleet)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];

@@ -1,16 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { digest } from '../consent.ts';
 import { badInput } from '../errors.ts';
 import { fleetFrom } from '../fleet/fleet.ts';
 import type { Question } from '../people/question.ts';
-import type { FleetWish, RotationEvent } from '../rotation/events.ts';
+import type { FleetWish, Member, RotationEvent } from '../rotation/events.ts';
+import type { Destination } from '../secrets/destination.ts';
+import { proposed } from '../secrets/destinations.ts';
 import { parseInstant } from '../telnyx/dates.ts';
+import { deletion } from '../telnyx/telephony-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
-import { oneLine } from '../untrusted.ts';
+import { quoted } from '../untrusted.ts';
 import { deliverTo, duration, id, prefix, secondsOf, text } from './fields.ts';
 import { refuseFullTag, type Selection, select } from './fleet-select.ts';
 import { showFleet } from './fleet-view.ts';
 import { rotationShape } from './rotation-view.ts';
+import { connectionNamed } from './telephony-view.ts';
 
 const most = z.int().min(1).max(50_000);
 
@@ -43,56 +48,74 @@ export const rotateFleet = defineChange({
   input: order,
   selects: ['connection_id', 'tag', 'name', 'expiring_within', 'older_than'],
   output: z.object({ rotation: rotationShape }),
-  confirm: async (args, deps) => rotateQuestion(args, await selected(args, deps), deps),
-  plan: async (args, deps) => {
-    const { ids, more } = await selected(args, deps);
-    const each = 'each: POST /telephony_credentials, POST its token, then the end of the old one';
+  asks: 'always',
+  propose: async (args, deps) => {
+    const { connection_id, tag, name, expiring_within, older_than, limit, new_tag, deliver_to, prefix } = args;
+    if ([connection_id, tag, name, expiring_within, older_than].every((filter) => filter === undefined)) {
+      throw badInput('Say which ones: give connection_id, tag, name, expiring_within or older_than.');
+    }
+    const place = deps.destinations(deliver_to, prefix);
+    if (!place.many) {
+      throw badInput('That place can hold one secret, not many.', 'Deliver to vault, file:PATH.jsonl or command:NAME.');
+    }
+    const aged = {
+      expiringWithin: expiring_within === undefined ? undefined : secondsOf(expiring_within),
+      olderThan: older_than === undefined ? undefined : secondsOf(older_than),
+    };
+    const selection = await select({ connection_id, tag, name, status: 'active' }, aged, limit, deps);
+    await refuseFullTag(new_tag, selection.members.length, deps);
+    const wish = wishOf(args, place.to);
+    const each =
+      'each: create a successor, hand over its password, see that it can log in, then the end of the old one';
     return {
-      requests: [`${ids.length} credentials, ${more} more would fit`, ...ids.slice(0, 10), each],
-      secret_to: deps.destinations(args.deliver_to, args.prefix).label,
+      ...aboutAll(selection, { wish }),
+      steps: [...inWords(selection, ({ id }) => id), each],
+      secret_to: place.label,
+      question: () => rotateQuestion(args, selection, place, deps),
+      wish,
     };
   },
-  run: async (args, deps, agreed) => {
-    const selection = await selected(args, deps);
-    if (rotateQuestion(args, selection, deps).text !== agreed?.text) throw moved();
-    const { overlap, expires_in, new_tag, deliver_to, prefix, canary, stop_after_failures, reason } = args;
-    const wish = {
-      overlap: secondsOf(overlap),
-      expires_in: expires_in === undefined ? undefined : secondsOf(expires_in),
-      tag: new_tag,
-      ...{ deliver_to, prefix, canary, stop_after_failures, reason },
-    };
-    const given = Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== undefined)) as FleetWish;
+  run: async ({ members, wish }, deps) => {
     // Proved before anything is recorded or created.
-    await using _ = await deps.destinations(deliver_to, prefix).reserve();
-    return begin({ type: 'fleet_began', job: 'rotate', members: selection.ids.length, wish: given }, selection, deps);
+    await using _ = await proposed(deps.destinations, wish.deliver_to, wish.prefix).reserve();
+    return begin({ type: 'fleet_began', job: 'rotate', members: members.length, wish }, members, deps);
   },
 });
 
-async function selected(args: Order, deps: Deps): Promise<Selection> {
-  const { connection_id, tag, name, expiring_within, older_than, limit, new_tag, deliver_to } = args;
-  if ([connection_id, tag, name, expiring_within, older_than].every((filter) => filter === undefined)) {
-    throw badInput('Say which ones: give connection_id, tag, name, expiring_within or older_than.');
-  }
-  const { many } = deps.destinations(deliver_to, args.prefix);
-  if (!many) {
-    throw badInput('That place can hold one secret, not many.', 'Deliver to vault, file:PATH.jsonl or command:NAME.');
-  }
-  const aged = {
-    expiringWithin: expiring_within === undefined ? undefined : secondsOf(expiring_within),
-    olderThan: older_than === undefined ? undefined : secondsOf(older_than),
+function wishOf(args: Order, deliver_to: string): FleetWish & { deliver_to: string } {
+  const { overlap, expires_in, new_tag, prefix, canary, stop_after_failures, reason } = args;
+  return {
+    overlap: secondsOf(overlap),
+    ...(expires_in !== undefined && { expires_in: secondsOf(expires_in) }),
+    ...(new_tag !== undefined && { tag: new_tag }),
+    ...{ deliver_to, prefix, canary, stop_after_failures },
+    ...(reason !== undefined && { reason }),
   };
-  const selection = await select({ connection_id, tag, name, status: 'active' }, aged, limit, deps);
-  await refuseFullTag(new_tag, selection.ids.length, deps);
-  return selection;
 }
 
-function rotateQuestion(args: Order, { ids, digest, cautions }: Selection, deps: Deps): Question {
-  const { connection_id, tag, name, expiring_within, older_than, overlap, deliver_to, prefix, canary } = args;
+/** A selection as it is agreed to: by the digest of its members as they were read. */
+const aboutAll = <B extends object>({ members, digest: selection }: Selection, bound: B) => ({
+  binding: { count: members.length, selection, members: digest(members), ...bound },
+  members,
+});
+
+/** The first of a selection, one line each. */
+const inWords = ({ members, more }: Selection, line: (member: Member) => string): string[] => [
+  `${members.length} credentials, ${more} more would fit`,
+  ...members.slice(0, 10).map(line),
+];
+
+async function rotateQuestion(
+  args: Order,
+  { members: { length }, digest, cautions }: Selection,
+  place: Destination,
+  deps: Deps,
+): Promise<Question> {
+  const { connection_id, tag, name, expiring_within, older_than, overlap, expires_in, new_tag, canary } = args;
   const which = [
-    connection_id && `on connection ${connection_id}`,
-    tag && `with the tag "${oneLine(tag)}"`,
-    name && `with the name "${oneLine(name)}"`,
+    connection_id && `on ${await connectionNamed(connection_id, deps)}`,
+    tag && `with the tag ${quoted(tag)}`,
+    name && `with the name ${quoted(name)}`,
     expiring_within && `that expire within ${expiring_within}`,
     older_than && `older than ${older_than}`,
   ].filter(Boolean);
@@ -101,8 +124,8 @@ function rotateQuestion(args: Order, { ids, digest, cautions }: Selection, deps:
       ? 'each old one is DELETED AT ONCE: whoever still uses it is cut off'
       : `each old one lives ${overlap} more, then it expires for good`;
   return {
-    text: `Rotate ${ids.length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor, its password goes to ${deps.destinations(deliver_to, prefix).label}, and ${fate}. ${canary} are done first, to see that it works. Every SIP username changes.${told(cautions)}`,
-    phrase: `rotate ${ids.length} credentials`,
+    text: `Rotate ${length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor${expires_in === undefined ? '' : ` that lives ${expires_in}`}${new_tag === undefined ? '' : ` with the tag ${quoted(new_tag)}`}, its password goes to ${place.label}, and ${fate}. ${canary} are done first, to see that it works. Every SIP username changes.${told(cautions)}`,
+    phrase: `rotate ${length} credentials`,
   };
 }
 
@@ -123,53 +146,42 @@ export const deleteExpired = defineChange({
   input: cleanUp,
   selects: ['connection_id', 'expired_before'],
   output: z.object({ rotation: rotationShape }),
-  confirm: async (args, deps) => deleteQuestion(await expired(args, deps)),
-  plan: async (args, deps) => {
-    const { ids, more } = await expired(args, deps);
+  asks: 'always',
+  propose: async ({ connection_id, expired_before, limit }, deps) => {
+    const expiredBefore = expired_before === undefined ? undefined : parseInstant(expired_before);
+    if (expired_before !== undefined && !expiredBefore) throw badInput('expired_before is not an ISO 8601 date.');
+    const selection = await select({ connection_id, status: 'expired' }, { expiredBefore }, limit, deps);
     return {
-      requests: [
-        `${ids.length} credentials, ${more} more would fit`,
-        ...ids.slice(0, 10).map((id) => `DELETE /telephony_credentials/${id}`),
-      ],
+      ...aboutAll(selection, {}),
+      steps: inWords(selection, ({ id }) => `DELETE /${deletion(id).path}`),
+      question: () => deleteQuestion(selection),
     };
   },
-  run: async (args, deps, agreed) => {
-    const selection = await expired(args, deps);
-    if (deleteQuestion(selection).text !== agreed?.text) throw moved();
-    return begin({ type: 'fleet_began', job: 'delete', members: selection.ids.length }, selection, deps);
-  },
+  run: ({ members }, deps) => begin({ type: 'fleet_began', job: 'delete', members: members.length }, members, deps),
 });
-
-function expired({ connection_id, expired_before, limit }: z.output<typeof cleanUp>, deps: Deps): Promise<Selection> {
-  const expiredBefore = expired_before === undefined ? undefined : parseInstant(expired_before);
-  if (expired_before !== undefined && !expiredBefore) throw badInput('expired_before is not an ISO 8601 date.');
-  return select({ connection_id, status: 'expired' }, { expiredBefore }, limit, deps);
-}
 
 /** Cautions behind a question. */
 const told = (cautions: readonly string[]): string => cautions.map((caution) => ` ${caution}`).join('');
 
-const deleteQuestion = ({ ids, digest, cautions }: Selection): Question => ({
-  text: `Delete ${ids.length} expired telephony credentials for good (selection ${digest})? Nobody can log in with them any more as it is.${told(cautions)}`,
-  phrase: `delete ${ids.length} expired credentials`,
+const deleteQuestion = ({ members: { length }, digest, cautions }: Selection): Question => ({
+  text: `Delete ${length} expired telephony credentials for good (selection ${digest})? Nobody can log in with them any more as it is.${told(cautions)}`,
+  phrase: `delete ${length} expired credentials`,
 });
-
-const moved = () =>
-  badInput('What fits has changed since the person agreed. Nothing was done.', 'Call again; they are asked anew.');
 
 const CHUNK = 500;
 const ANSWERS_AFTER_MS = 8000;
 
 /** Records who the members are, starts the work, and gives how far it got in a few seconds. */
-async function begin(beginning: RotationEvent & { type: 'fleet_began' }, { ids }: Selection, deps: Deps) {
+async function begin(beginning: RotationEvent & { type: 'fleet_began' }, members: readonly Member[], deps: Deps) {
   const fleet = randomBytes(8).toString('hex');
-  const chunks = Array.from({ length: Math.ceil(ids.length / CHUNK) }, (_, index) =>
-    ids.slice(index * CHUNK, (index + 1) * CHUNK),
-  );
-  const events: RotationEvent[] = [beginning, ...chunks.map((chunk) => ({ type: 'members' as const, ids: chunk }))];
+  const chunks = Array.from({ length: Math.ceil(members.length / CHUNK) }, (_, index) => ({
+    type: 'members' as const,
+    members: members.slice(index * CHUNK, (index + 1) * CHUNK),
+  }));
+  const events: RotationEvent[] = [beginning, ...chunks];
   const at = deps.now().toISOString();
   await Promise.all(events.map((event, n) => deps.ledger.append({ rotation: fleet, n, at, event })));
-  return whileItRuns(fleet, deps.fleets.run(fleet, 'on'), deps);
+  return whileItRuns(fleet, deps.fleets.run(fleet, 'on', new Set(members.map(({ id }) => id))), deps);
 }
 
 /** Gives how a fleet stands when what runs is at its end, or the call has lasted long enough. Throws what `running` does. */

@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import { changedSince, differences } from '../consent.ts';
 import { ToolError } from '../errors.ts';
 import type { Handover } from '../secrets/destination.ts';
+import { proposed } from '../secrets/destinations.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
-import { delivered, deliverTo, id, prefix } from './fields.ts';
+import { delivered, deliverTo, id, placeInWords, prefix } from './fields.ts';
 import { describePush } from './push-view.ts';
 import { viewDelivery } from './telephony-secrets.ts';
 import { describe, factsOf } from './telephony-view.ts';
@@ -21,17 +23,37 @@ export const handOff = defineChange({
   effect: 'update',
   input: z.object({ id, kind, deliver_to: deliverTo, prefix }),
   output: z.object({ credential_id: z.string(), secret: delivered }),
-  confirm: async (args, deps) => {
-    const { thing } = await find(args, deps);
-    return { text: `Hand the secret of ${thing} to ${deps.destinations(args.deliver_to, args.prefix).label}?` };
+  asks: 'always',
+  propose: async (args, deps) => {
+    const seen = await find(args, deps);
+    const { thing, handover } = seen;
+    const place = deps.destinations(args.deliver_to, args.prefix);
+    const { id, kind, prefix } = args;
+    return {
+      binding: { id, kind, facts: handover.facts, to: place.to, prefix },
+      seen,
+      steps: [`hand it to ${place.label}`],
+      secret_to: place.label,
+      question: async () => ({
+        text: `Hand the secret of ${thing} to ${await placeInWords(place, namesIn(handover))}?`,
+      }),
+    };
   },
-  plan: async (args, deps) => ({ requests: [], secret_to: deps.destinations(args.deliver_to, args.prefix).label }),
-  run: async (args, deps) => {
-    const { handover, secret } = await find(args, deps);
-    await using slot = await deps.destinations(args.deliver_to, args.prefix).reserve();
-    return { credential_id: args.id, secret: viewDelivery(await slot.keep(handover), secret, deps) };
+  run: async ({ binding, seen }, deps) => {
+    const { id, facts, to, prefix } = binding;
+    const { thing, handover, secret } = seen ?? (await find(binding, deps));
+    const changed = differences(facts, handover.facts);
+    if (changed.length > 0) throw changedSince(thing, changed);
+    await using slot = await proposed(deps.destinations, to, prefix).reserve();
+    return { credential_id: id, secret: viewDelivery(await slot.keep(handover), secret, deps) };
   },
 });
+
+/** What a place gets of it: the SIP username goes along with its password. */
+const namesIn = ({ facts, secrets }: Handover): string[] => [
+  ...(facts.sip_username ? ['sip_username'] : []),
+  ...Object.keys(secrets),
+];
 
 interface Found {
   thing: string;

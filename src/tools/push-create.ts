@@ -1,16 +1,10 @@
 import { z } from 'zod';
 import { ToolError } from '../errors.ts';
-import { createPushCredential, findPushCredential } from '../telnyx/push-credentials.ts';
-import { type Deps, defineChange, defineRead } from '../tool.ts';
+import { fingerprintOfMaterial } from '../rotation/push.ts';
+import { createPushCredential, creationOfPush, findPushCredential } from '../telnyx/push-credentials.ts';
+import { defineChange, defineRead } from '../tool.ts';
 import { uniqueName } from './fields.ts';
-import {
-  cautions,
-  inspectMaterial,
-  type MaterialArgs,
-  materialArgs,
-  needsUpload,
-  refuseMaterial,
-} from './push-material.ts';
+import { cautions, inspectMaterial, materialArgs, refuseMaterial, untilDropped } from './push-material.ts';
 import { certificate, pushCredential, serviceAccount, viewPush } from './push-view.ts';
 
 export const createPush = defineChange({
@@ -23,39 +17,28 @@ export const createPush = defineChange({
   uploads: true,
   input: z.object({ alias: uniqueName.describe('Unique name'), ...materialArgs }),
   output: z.object({ credential: pushCredential, warnings: z.array(z.string()) }),
-  plan: async (args, deps) => {
-    // A plan opens no page: what the person would drop there is not known yet.
-    const prepared = args.upload && args.upload_id === undefined ? undefined : await prepare(args, deps);
-    const material = prepared && 'material' in prepared ? prepared.material : undefined;
-    const secret = '(withheld)';
-    const body =
-      material?.type === 'ios'
-        ? { certificate: material.certificate, private_key: secret }
-        : { [args.type === 'ios' ? 'certificate, private_key' : 'project_account_json_file']: secret };
-    const { type, alias } = args;
-    return { requests: [{ method: 'POST', path: '/mobile_push_credentials', body: { type, alias, ...body } }] };
+  asks: 'never',
+  propose: async (args, deps) => {
+    const inspected = await inspectMaterial(args, deps);
+    if ('wait' in inspected) return untilDropped(inspected);
+    const { alias } = args;
+    const { material, findings } = inspected;
+    if (!material) throw refuseMaterial(findings);
+    if (await findPushCredential(deps.http, alias)) {
+      throw new ToolError(
+        'CONFLICT',
+        'A push credential with this alias exists already.',
+        'Choose another alias, such as this one with a date.',
+      );
+    }
+    const binding = { alias, fingerprint: fingerprintOfMaterial(material), warnings: cautions(findings) };
+    return { binding, steps: [creationOfPush(alias, material)], material };
   },
-  run: async (args, deps) => {
-    const prepared = await prepare(args, deps);
-    if ('upload_id' in prepared) return needsUpload(prepared);
-    const created = await createPushCredential(deps.http, args.alias, prepared.material);
-    return { credential: await viewPush(created, deps), warnings: cautions(prepared.findings) };
+  run: async ({ binding: { alias, warnings }, material }, deps) => {
+    const created = await createPushCredential(deps.http, alias, material);
+    return { credential: await viewPush(created, deps), warnings };
   },
 });
-
-/** The material of a new credential, checked, once its alias is known to be free. */
-async function prepare(args: MaterialArgs & { alias: string }, deps: Deps) {
-  const inspected = await inspectMaterial(args, deps);
-  if ('upload_id' in inspected) return inspected;
-  const { material, findings } = inspected;
-  if (!material) throw refuseMaterial(findings);
-  if (!(await findPushCredential(deps.http, args.alias))) return { material, findings };
-  throw new ToolError(
-    'CONFLICT',
-    'A push credential with this alias exists already.',
-    'Choose another alias, such as this one with a date.',
-  );
-}
 
 export const checkPush = defineRead({
   name: 'check_push_material',
@@ -76,7 +59,7 @@ export const checkPush = defineRead({
   }),
   run: async (args, deps) => {
     const inspected = await inspectMaterial(args, deps);
-    if ('upload_id' in inspected) return needsUpload(inspected);
+    if ('wait' in inspected) return inspected.wait();
     const { material, ...report } = inspected;
     return { status: material ? ('usable' as const) : ('unusable' as const), ...report };
   },

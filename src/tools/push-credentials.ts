@@ -1,12 +1,21 @@
 import { z } from 'zod';
+import { changedSince, differences } from '../consent.ts';
 import { ToolError } from '../errors.ts';
+import type { Question } from '../people/question.ts';
 import { type Connection, connectionsUsing } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
-import { deletePushCredential, getPushCredential, listPushCredentials } from '../telnyx/push-credentials.ts';
+import {
+  deletePushCredential,
+  deletionOfPush,
+  getPushCredential,
+  listPushCredentials,
+  type PushCredential,
+} from '../telnyx/push-credentials.ts';
 import { defineChange, defineRead } from '../tool.ts';
+import { quoted } from '../untrusted.ts';
 import { cursor, id, limit, page, readPage, text } from './fields.ts';
 import { materialArgs } from './push-material.ts';
-import { describePush, pushCredential, viewPush } from './push-view.ts';
+import { connectionsNamed, countOf, describePush, handleOf, pushCredential, viewPush } from './push-view.ts';
 
 export const listPush = defineRead({
   name: 'list_mobile_push_credentials',
@@ -42,8 +51,9 @@ export const deletePush = defineChange({
   effect: 'destroy',
   input: z.object({ id }),
   output: z.object({ id: z.string() }),
-  confirm: async (args, deps) => {
-    const found = await getPushCredential(deps.http, args.id);
+  asks: 'always',
+  propose: async ({ id }, deps) => {
+    const found = await getPushCredential(deps.http, id);
     if (found.shared_by_telnyx) {
       throw new ToolError(
         'PERMISSION',
@@ -51,24 +61,32 @@ export const deletePush = defineChange({
         'Leave it; it cannot be deleted.',
       );
     }
-    const users = await connectionsUsing(deps.http, args.id, deps.progress);
-    const created = found.created_at === null ? '' : ` (created ${forPerson(found.created_at)})`;
-    const thing = `the ${describePush(found)}${created}`;
-    if (users.length === 0) return { text: `Delete ${thing}? No connection uses it. It cannot be brought back.` };
-    const many = `${users.length} connection${users.length === 1 ? '' : 's'}`;
+    const { alias, type } = found;
+    const seen = await connectionsUsing(deps.http, id, deps.progress);
     return {
-      text: `Delete ${thing}? It is in use by ${many}: ${nameAll(users)}. Their apps get no more calls by push, and it cannot be brought back.`,
-      phrase: `delete ${found.alias ?? found.id} in use by ${many}`,
+      binding: { id, alias, type, users: seen },
+      seen,
+      steps: [deletionOfPush(id)],
+      question: () => deletionQuestion(found, seen),
     };
   },
-  plan: async (args) => ({ requests: [{ method: 'DELETE', path: `/mobile_push_credentials/${args.id}` }] }),
-  run: async (args, deps) => {
-    await deletePushCredential(deps.http, args.id);
-    return { id: args.id };
+  run: async ({ binding: { id, alias, users }, seen }, deps) => {
+    const changed = differences(users, seen ?? (await connectionsUsing(deps.http, id, deps.progress)));
+    if (changed.length > 0) throw changedSince(`What uses push credential ${quoted(alias ?? id)}`, changed);
+    await deletePushCredential(deps.http, id);
+    return { id };
   },
 });
 
-function nameAll(users: Connection[]): string {
-  const shown = users.slice(0, 20).map(({ id, name, kind }) => `"${name ?? id}" (${kind})`);
-  return [...shown, ...(users.length > 20 ? [`and ${users.length - 20} more`] : [])].join(', ');
+const MOST_NAMES = 20;
+
+function deletionQuestion(found: PushCredential, users: Connection[]): Question {
+  const { created_at } = found;
+  const thing = `the ${describePush(found)}${created_at === null ? '' : ` (created ${forPerson(created_at)})`}`;
+  if (users.length === 0) return { text: `Delete ${thing}? No connection uses it. It cannot be brought back.` };
+  const more = users.length > MOST_NAMES ? `, and ${users.length - MOST_NAMES} more` : '';
+  return {
+    text: `Delete ${thing}? It is in use by ${countOf(users)}: ${connectionsNamed(users.slice(0, MOST_NAMES))}${more}. Their apps get no more calls by push, and it cannot be brought back.`,
+    phrase: `delete ${handleOf(found)} in use by ${countOf(users)}`,
+  };
 }

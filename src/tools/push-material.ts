@@ -10,7 +10,7 @@ import type { WaitingUpload } from '../people/page-uploads.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { Secret } from '../secrets/secret.ts';
 import type { PushMaterial, ServiceAccount } from '../telnyx/push-credentials.ts';
-import type { Deps } from '../tool.ts';
+import type { Deps, Instead } from '../tool.ts';
 import { text } from './fields.ts';
 
 const path = z.string().optional();
@@ -46,10 +46,16 @@ interface Given {
   serviceAccount?: Buffer | undefined;
 }
 
+/** The files are still to be dropped: opens the page for them, or tells of the one that is open. */
+interface Waits {
+  wait(): Promise<{ status: 'needs_upload'; upload_id: string; message: string }>;
+}
+
 /** Reads and checks the material; gives what to wait for when the person has yet to drop the files. */
-export async function inspectMaterial(args: MaterialArgs, deps: Deps): Promise<Report | WaitingUpload> {
-  const given = args.upload || args.upload_id ? await fromPage(args, deps) : await fromFiles(args);
-  if ('upload_id' in given) return given;
+export async function inspectMaterial(args: MaterialArgs, deps: Deps): Promise<Report | Waits> {
+  if (args.upload && args.upload_id === undefined) return { wait: async () => needsUpload(await openPage(args, deps)) };
+  const given = args.upload_id === undefined ? await fromFiles(args) : await fromPage(args.upload_id, args, deps);
+  if ('upload_id' in given) return { wait: async () => needsUpload(given) };
   if (args.type === 'android') {
     if (!given.serviceAccount) throw badInput('An android credential takes service_account_file, or upload.');
     const { findings, account, material } = checkGoogle(given.serviceAccount, args.project_id);
@@ -93,21 +99,27 @@ async function fromFiles(args: MaterialArgs): Promise<Given> {
   };
 }
 
-async function fromPage({ type, upload_id }: MaterialArgs, deps: Deps): Promise<Given | WaitingUpload> {
-  const uploads = await deps.uploads();
-  if (upload_id === undefined) {
-    const title = type === 'ios' ? 'VoIP certificate and key for iOS' : 'Firebase service account for Android';
-    const recognise = async (files: { name: string; bytes: Buffer }[]) =>
-      files.map(({ name, bytes }) => ({ name, what: kindOf(bytes), ok: slotOf(type, bytes) !== undefined }));
-    return uploads.open(title, recognise).catch(() => {
-      throw new ToolError(
-        'CONFIGURATION',
-        'No page can be opened on this machine.',
-        'Ask the person for the paths of the files instead.',
-      );
-    });
-  }
-  const taken = uploads.take(upload_id);
+/** What is proposed while the files are still to be dropped. */
+export const untilDropped = ({ wait }: Waits): Instead => ({
+  steps: ['open a page where the person drops the files'],
+  instead: wait,
+});
+
+async function openPage({ type }: MaterialArgs, deps: Deps): Promise<WaitingUpload> {
+  const title = type === 'ios' ? 'VoIP certificate and key for iOS' : 'Firebase service account for Android';
+  const recognise = async (files: { name: string; bytes: Buffer }[]) =>
+    files.map(({ name, bytes }) => ({ name, what: kindOf(bytes), ok: slotOf(type, bytes) !== undefined }));
+  return (await deps.uploads()).open(title, recognise).catch(() => {
+    throw new ToolError(
+      'CONFIGURATION',
+      'No page can be opened on this machine.',
+      'Ask the person for the paths of the files instead.',
+    );
+  });
+}
+
+async function fromPage(uploadId: string, { type }: MaterialArgs, deps: Deps): Promise<Given | WaitingUpload> {
+  const taken = (await deps.uploads()).take(uploadId);
   if (!taken)
     throw badInput(
       'This upload_id is unknown or too old.',
@@ -139,7 +151,7 @@ function slotOf(type: string, bytes: Buffer) {
 }
 
 /** Tells the agent that the person has yet to drop the files. */
-export function needsUpload({ upload_id, code, secondsLeft }: WaitingUpload) {
+function needsUpload({ upload_id, code, secondsLeft }: WaitingUpload) {
   const message = `A page with the code ${code} is open in the person's browser, for ${secondsLeft} more seconds. Tell them to drop the files there, then call again with upload_id in place of upload.`;
   return { status: 'needs_upload' as const, upload_id, message };
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { Connection } from '../telnyx/connections.ts';
 import type { PushCredential } from '../telnyx/push-credentials.ts';
 import type { Deps } from '../tool.ts';
+import { plainly, quoted } from '../untrusted.ts';
 
 export const certificate = z.object({
   subject: z.string().nullable(),
@@ -33,8 +35,19 @@ export const pushCredential = z.object({
 
 /** A push credential as a person would recognise it, by as much of it as is known; an article belongs before it. */
 export function describePush({ id, alias, type }: Pick<PushCredential, 'id' | 'alias' | 'type'>): string {
-  return `${type === null ? '' : `${type} `}push credential ${alias === null ? `with the id ${id}` : `"${alias}"`}`;
+  return `${type === null ? '' : `${plainly(type)} `}push credential ${alias === null ? `with the id ${id}` : quoted(alias)}`;
 }
+
+/** A push credential in a phrase to type: by its alias where that is one plain word. */
+export const handleOf = ({ id, alias }: { id: string; alias: string | null }): string =>
+  alias !== null && plainly(alias) === alias ? alias : id;
+
+/** Connections by name, for a question. */
+export const connectionsNamed = (connections: readonly Pick<Connection, 'id' | 'name' | 'kind'>[]): string =>
+  connections.map(({ id, name, kind }) => `${name === null ? id : quoted(name)} (${kind})`).join(', ');
+
+/** How many connections, in words. */
+export const countOf = ({ length }: readonly unknown[]): string => `${length} connection${length === 1 ? '' : 's'}`;
 
 export async function viewPush(
   { certificate, service_account, private_key, ...shown }: PushCredential,

@@ -1,30 +1,50 @@
 import { alone, busy, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { Rotation } from '../rotation/rotation.ts';
-import type { Deps } from '../tool.ts';
+import { forPerson } from '../telnyx/dates.ts';
+import type { Deps, Instead } from '../tool.ts';
+import { plainly } from '../untrusted.ts';
+import { durationOf } from './fields.ts';
+import { result } from './rotation-view.ts';
 
 /**
- * The rotation that a credential is in; undefined when one can begin. Throws `CONFLICT` when the credential is the
- * successor of one that is not finished.
+ * What is proposed for a credential that is in a rotation already: to show that one. Undefined when one can begin. Throws
+ * `CONFLICT` when the credential is the successor of one that is not finished.
  */
-export async function currentRotation(id: string, deps: Deps): Promise<Rotation | undefined> {
+export async function begunBefore(id: string, deps: Deps): Promise<Instead | undefined> {
+  const open = await current(id, deps);
+  return open && { steps: [`nothing: rotation ${open.id} was begun before`], instead: () => shown(open, deps) };
+}
+
+async function current(id: string, deps: Deps): Promise<Rotation | undefined> {
   const open = await openRotationOf(deps, id);
   if (!open) await refuseHalfMade(deps, id);
   return open;
 }
 
-/**
- * Rotates a credential as the only one at it, or gives the rotation that it is in. Throws `CONFLICT` as
- * `currentRotation` does, and when someone else is about to begin one.
- */
-export function rotateAlone<T>(id: string, deps: Deps, rotate: () => Promise<T>): Promise<Rotation | T> {
-  return alone<Rotation | T>(
+/** Rotates a credential as the only one at it, or shows the rotation that it is in. Throws as `begunBefore` does. */
+export function rotateAlone(id: string, deps: Deps, rotate: () => Promise<Rotation>) {
+  return alone(
     deps.ledger,
     id,
-    async () => (await currentRotation(id, deps)) ?? rotate(),
     async () => {
-      const open = await openRotationOf(deps, id);
-      if (open) return open;
+      const begun = await current(id, deps);
+      return begun ? shown(begun, deps) : result(await rotate(), deps);
+    },
+    async () => {
+      const begun = await current(id, deps);
+      if (begun) return shown(begun, deps);
       throw busy();
     },
   );
 }
+
+function shown(rotation: Rotation, deps: Deps) {
+  const { overlap, fingerprint: _, prefix: __, files = {}, ...rest } = { overlap: undefined, ...rotation.wish } as Wish;
+  const given = Object.entries({ ...rest, ...files }).map(([name, value]) => `${name} ${plainly(`${value}`)}`);
+  const by = [...(overlap === undefined ? [] : [`overlap ${durationOf(overlap)}`]), ...given].join(', ');
+  const message = `A rotation of this credential was begun before, ${forPerson(rotation.beganAt)}, with ${by}. It is shown; the arguments of this call were not used. For another one, finish it with continue_rotation or undo it with roll_back_rotation, and call again.`;
+  return { ...result(rotation, deps), message };
+}
+
+/** What either kind of rotation was begun for. */
+type Wish = { overlap?: number; fingerprint?: string; prefix?: string; files?: Record<string, string> };

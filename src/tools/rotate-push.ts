@@ -1,17 +1,20 @@
 import { z } from 'zod';
 import { badInput, ToolError } from '../errors.ts';
-import { begin } from '../rotation/begin.ts';
+import type { Question } from '../people/question.ts';
+import { begin, stepsOf } from '../rotation/begin.ts';
 import type { OldPush, PushUser } from '../rotation/events.ts';
 import { fingerprintOfMaterial, isMadeOf, usersOf } from '../rotation/push.ts';
 import { run } from '../rotation/run.ts';
 import { connectionsUsing } from '../telnyx/connections.ts';
+import { forPerson } from '../telnyx/dates.ts';
 import { findPushCredential, getPushCredential } from '../telnyx/push-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
+import { plainly, quoted } from '../untrusted.ts';
 import { id, text, uniqueName } from './fields.ts';
-import { inspectMaterial, materialArgs, needsUpload, refuseMaterial } from './push-material.ts';
-import { describePush } from './push-view.ts';
-import { currentRotation, rotateAlone } from './rotate-alone.ts';
-import { result, rotationShape } from './rotation-view.ts';
+import { inspectMaterial, materialArgs, type Report, refuseMaterial, untilDropped } from './push-material.ts';
+import { connectionsNamed, countOf, describePush, handleOf } from './push-view.ts';
+import { begunBefore, rotateAlone } from './rotate-alone.ts';
+import { rotationShape } from './rotation-view.ts';
 
 const { type: _, ...files } = materialArgs;
 
@@ -22,7 +25,6 @@ const input = z.object({
   connections: z.array(id).max(500).optional().describe('Default: all that use it'),
   reason: text.optional(),
 });
-type Args = z.output<typeof input>;
 
 const PATHS = [
   'certificate_file',
@@ -44,85 +46,77 @@ export const rotatePush = defineChange({
   input,
   selects: ['connections'],
   output: z.object({ rotation: rotationShape }),
-  confirm: async (args, deps) => {
-    if (await currentRotation(args.id, deps)) return undefined;
-    const prepared = await prepare(args, deps);
-    if ('upload_id' in prepared) return undefined;
-    const { old, alias } = prepared;
-    const names = old.users.map(({ id, name, kind }) => `"${name ?? id}" (${kind})`).join(', ');
-    const effect =
-      old.users.length === 0
-        ? `${args.connections === undefined ? 'No connection uses it' : 'No connection was named'}, so none changes.`
-        : `${old.users.length} connections point to the new one from then on: ${names}. Their apps get calls by push only if the new material is right.`;
-    return {
-      text: `Rotate the ${describePush(old)}? A successor "${alias}" is made. ${effect} The old one is kept.`,
-      ...(old.users.length > 0 && { phrase: `rotate ${old.alias ?? old.id} on ${old.users.length} connections` }),
-    };
-  },
-  plan: async (args, deps) => {
-    const prepared = await prepare({ ...args, upload: args.upload_id === undefined ? undefined : args.upload }, deps);
-    if ('upload_id' in prepared) return { requests: [] };
-    const { old, alias } = prepared;
-    return {
-      requests: [
-        { method: 'POST', path: '/mobile_push_credentials', body: { type: old.type, alias, material: '(withheld)' } },
-        ...old.users.map(({ kind, id, field }) => ({
-          method: 'PATCH' as const,
-          path: `/${kind}_connections/${id}`,
-          body: { [field]: '(its id)' },
-        })),
-      ],
-    };
-  },
-  run: async (args, deps) => {
-    const rotated = await rotateAlone(args.id, deps, () => rotate(args, deps));
-    return 'upload_id' in rotated ? needsUpload(rotated) : result(rotated, deps);
-  },
-});
-
-async function rotate(args: Args, deps: Deps) {
-  const prepared = await prepare(args, deps);
-  if ('upload_id' in prepared) return prepared;
-  const { old, alias, material } = prepared;
-  const given = PATHS.flatMap((name) => (args[name] === undefined ? [] : [[name, args[name]] as const]));
-  const begun = await begin(deps, {
-    type: 'began',
-    kind: 'push',
-    old,
-    wish: {
-      alias,
-      fingerprint: fingerprintOfMaterial(material),
+  asks: 'always',
+  propose: async (args, deps) => {
+    const begun = await begunBefore(args.id, deps);
+    if (begun) return begun;
+    const found = await getPushCredential(deps.http, args.id);
+    const { alias, type } = found;
+    if (found.shared_by_telnyx) {
+      throw new ToolError(
+        'CONFLICT',
+        'This is a demo credential that Telnyx shares with every account.',
+        'Create one of your own with create_mobile_push_credential.',
+      );
+    }
+    if (type !== 'ios' && type !== 'android') throw badInput('This credential is neither of iOS nor of Android.');
+    const inspected = await inspectMaterial({ ...args, type }, deps);
+    if ('wait' in inspected) return untilDropped(inspected);
+    const { material, findings } = inspected;
+    if (!material) throw refuseMaterial(findings);
+    const fingerprint = fingerprintOfMaterial(material);
+    if (isMadeOf(found, fingerprint))
+      throw badInput(
+        'This is the material of the old credential.',
+        'Have the person give the new material, and call again.',
+      );
+    const users = chosen(usersOf(await connectionsUsing(deps.http, args.id, deps.progress), args.id), args.connections);
+    const old: OldPush = { id: found.id, alias, type, users };
+    const given = PATHS.flatMap((name) => (args[name] === undefined ? [] : [[name, args[name]] as const]));
+    const wish = {
+      alias: await freeAlias(args.alias, alias ?? type, deps),
+      fingerprint,
       ...(given.length > 0 && { files: Object.fromEntries(given) }),
       ...(args.reason !== undefined && { reason: args.reason }),
-    },
-  });
-  return run(begun, deps, { material: async () => material, mayDelete: false });
+    };
+    return {
+      binding: { old, wish },
+      seen: true,
+      steps: stepsOf({ type: 'began', kind: 'push', old, wish }),
+      question: () => questionOf(old, wish.alias, inspected, args.connections !== undefined),
+      material,
+    };
+  },
+  run: ({ binding: { old, wish }, seen, material }, deps) =>
+    rotateAlone(old.id, deps, async () => {
+      const begun = await begin(deps, { type: 'began', kind: 'push', old, wish });
+      return run(begun, deps, { material: async () => material, free: seen, mayDelete: false });
+    }),
+});
+
+function questionOf(old: OldPush, alias: string, made: Report, some: boolean): Question {
+  const { users } = old;
+  const effect =
+    users.length === 0
+      ? `${some ? 'No connection was named' : 'No connection uses it'}, so none changes.`
+      : `${countOf(users)} point to the new one from then on: ${connectionsNamed(users)}. Their apps get calls by push only if the new material is right.`;
+  return {
+    text: `Rotate the ${describePush(old)}? A successor ${quoted(alias)} is made of ${materialInWords(made)}. ${effect} The old one is kept.`,
+    ...(users.length > 0 && { phrase: `rotate ${handleOf(old)} on ${countOf(users)}` }),
+  };
 }
 
-/** The old credential with its users, the new one's material and its alias, all checked. */
-async function prepare(args: Args, deps: Deps) {
-  const found = await getPushCredential(deps.http, args.id);
-  if (found.shared_by_telnyx) {
-    throw new ToolError(
-      'CONFLICT',
-      'This is a demo credential that Telnyx shares with every account.',
-      'Create one of your own with create_mobile_push_credential.',
-    );
+/** Material by what tells it from another: what a person can compare with what they hold. */
+function materialInWords({ certificate, service_account }: Report): string {
+  if (certificate) {
+    const { bundle_id, not_after, fingerprint } = certificate;
+    const app = bundle_id === null ? 'an app that it does not name' : quoted(bundle_id);
+    return `the certificate for ${app} that ends ${forPerson(not_after)} (fingerprint ${fingerprint})`;
   }
-  const { type } = found;
-  if (type !== 'ios' && type !== 'android') throw badInput('This credential is neither of iOS nor of Android.');
-  const inspected = await inspectMaterial({ ...args, type }, deps);
-  if ('upload_id' in inspected) return inspected;
-  const { material, findings } = inspected;
-  if (!material) throw refuseMaterial(findings);
-  if (isMadeOf(found, fingerprintOfMaterial(material)))
-    throw badInput(
-      'This is the material of the old credential.',
-      'Have the person give the new material, and call again.',
-    );
-  const users = chosen(usersOf(await connectionsUsing(deps.http, args.id, deps.progress), args.id), args.connections);
-  const old: OldPush = { id: found.id, alias: found.alias, type, users };
-  return { old, material, alias: await freeAlias(args.alias, found.alias ?? type, deps) };
+  const { project_id, client_email, private_key_id } = service_account ?? {};
+  const told = { project: project_id, account: client_email, 'key id': private_key_id };
+  const facts = Object.entries(told).flatMap(([name, value]) => (value ? [`${name} ${plainly(value)}`] : []));
+  return `the service account with ${facts.join(', ') || 'nothing that names it'}`;
 }
 
 function chosen(users: PushUser[], wanted: string[] | undefined): PushUser[] {

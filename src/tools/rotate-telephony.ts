@@ -1,15 +1,28 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
-import { begin } from '../rotation/begin.ts';
+import { begin, stepsOf } from '../rotation/begin.ts';
 import type { TelephonyWish } from '../rotation/events.ts';
-import { endOf, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
-import type { Rotation } from '../rotation/rotation.ts';
+import { endOf, lifeOf, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
 import { run } from '../rotation/run.ts';
+import { proposed } from '../secrets/destinations.ts';
+import { forPerson } from '../telnyx/dates.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
-import { deliverTo, duration, expiresAt, futureInstant, id, prefix, secondsOf, text } from './fields.ts';
-import { currentRotation, rotateAlone } from './rotate-alone.ts';
-import { result, rotationShape } from './rotation-view.ts';
+import { quoted } from '../untrusted.ts';
+import {
+  deliverTo,
+  duration,
+  durationOf,
+  expiresAt,
+  futureInstant,
+  id,
+  placeInWords,
+  prefix,
+  secondsOf,
+  text,
+} from './fields.ts';
+import { begunBefore, rotateAlone } from './rotate-alone.ts';
+import { rotationShape } from './rotation-view.ts';
 import { describe, onConnection, whenItExpires } from './telephony-view.ts';
 
 const input = z.object({
@@ -35,82 +48,67 @@ export const rotateTelephony = defineChange({
   lasts: true,
   input,
   output: z.object({ rotation: rotationShape }),
-  confirm: async (args, deps) => {
-    const wish = wishOf(args);
-    if (await currentRotation(args.id, deps)) return undefined;
-    const old = await toRotate(args.id, deps);
-    const { label } = deps.destinations(wish.deliver_to, wish.prefix);
-    const life = unknownLife(old, args, deps.now());
+  asks: 'always',
+  propose: async (args, deps) => {
+    const given = wishOf(args, deps);
+    const begun = await begunBefore(args.id, deps);
+    if (begun) return begun;
+    const seen = await getTelephonyCredential(deps.http, args.id);
+    refuseWithoutConnection(seen);
+    const place = deps.destinations(args.deliver_to, args.prefix);
+    // How long it lives, not until when: that would be another time whenever it is asked about.
+    const lives = given.expires_at === undefined ? (given.lives ?? lifeOf(seen)) : undefined;
+    const old = oldOf(seen);
+    const wish = { ...given, deliver_to: place.to };
     return {
-      text: `Rotate ${describe(old)}${onConnection(old)}? A successor is made${life} and its password goes to ${label}. ${fate(old, args)} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
+      binding: { old, wish, lives },
+      seen,
+      steps: stepsOf({ type: 'began', kind: 'telephony', old, wish }),
+      secret_to: place.label,
+      question: async () => {
+        const goes = await placeInWords(place, ['sip_username', 'sip_password']);
+        return {
+          text: `Rotate ${describe(seen)}${await onConnection(seen, deps)}? A successor is made${named(given)}${lifeInWords(given.expires_at, lives, seen)} and its password goes to ${goes}. ${fate(seen, args)} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
+        };
+      },
     };
   },
-  plan: async (args, deps) => {
-    const wish = wishOf(args);
-    const old = await toRotate(args.id, deps);
-    const expires_at = expiryOf(args, old, deps.now());
-    const path = '/telephony_credentials';
-    const successor = `${path}/(its id)`;
-    const post = {
-      connection_id: old.connection_id,
-      name: wish.name ?? old.name,
-      tag: '(a mark of its own)',
-      expires_at,
-    };
-    const retire = { expires_at: `(then + ${args.overlap})` };
-    return {
-      requests: [
-        { method: 'POST', path, body: post },
-        { method: 'POST', path: `${successor}/token` },
-        ...(wish.tag === undefined ? [] : [{ method: 'PATCH' as const, path: successor, body: { tag: wish.tag } }]),
-        ...(old.expired || wish.overlap === 0
-          ? []
-          : [{ method: 'PATCH' as const, path: `${path}/${old.id}`, body: retire }]),
-        ...(!old.expired && wish.overlap === 0 ? [{ method: 'DELETE' as const, path: `${path}/${old.id}` }] : []),
-      ],
-      secret_to: deps.destinations(wish.deliver_to, wish.prefix).label,
-    };
-  },
-  run: async (args, deps) => result(await rotateAlone(args.id, deps, () => rotate(args, deps)), deps),
+  run: ({ binding: { old, wish, lives }, seen }, deps) =>
+    rotateAlone(old.id, deps, async () => {
+      // Proved before anything is recorded or created.
+      await using slot = await proposed(deps.destinations, wish.deliver_to, wish.prefix).reserve();
+      const expires_at = wish.expires_at ?? endOf(lives, deps.now());
+      const asked = { ...wish, ...(expires_at !== undefined && { expires_at }) };
+      const begun = await begin(deps, { type: 'began', kind: 'telephony', old, wish: asked });
+      return await run(begun, deps, { slot, old: seen, mayDelete: wish.overlap === 0 });
+    }),
 });
 
-async function rotate(args: Args, deps: Deps): Promise<Rotation> {
-  const old = await toRotate(args.id, deps);
-  const expires_at = expiryOf(args, old, deps.now());
-  const wish = { ...wishOf(args), ...(expires_at !== undefined && { expires_at }) };
-  // Proved before anything is recorded or created.
-  await using slot = await deps.destinations(wish.deliver_to, wish.prefix).reserve();
-  const begun = await begin(deps, { type: 'began', kind: 'telephony', old: oldOf(old), wish });
-  return await run(begun, deps, { slot, mayDelete: wish.overlap === 0 });
-}
-
-/** The credential, if a successor can be made beside it. */
-async function toRotate(id: string, { http }: Deps): Promise<TelephonyCredential> {
-  const old = await getTelephonyCredential(http, id);
-  refuseWithoutConnection(old);
-  return old;
-}
-
-/** What the arguments ask for, but for the expiry. Throws `BAD_INPUT` for what contradicts itself. */
-function wishOf({ overlap, expires_in, expires_at, name, tag, deliver_to, prefix, reason }: Args): TelephonyWish {
+/** What the arguments ask for; `lives` in seconds. Throws `BAD_INPUT` for what contradicts itself. */
+function wishOf({ overlap, expires_in, expires_at, name, tag, prefix, reason }: Args, { now }: Deps) {
   if (expires_in !== undefined && expires_at !== undefined) throw badInput('Give expires_in or expires_at, not both.');
-  if (expires_in !== undefined && secondsOf(expires_in) === 0) throw badInput('expires_in must be longer than 0.');
-  const wish = { overlap: secondsOf(overlap), name, tag, deliver_to, prefix, reason };
-  return Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== undefined)) as TelephonyWish;
+  const lives = expires_in === undefined ? undefined : secondsOf(expires_in);
+  if (lives === 0) throw badInput('expires_in must be longer than 0.');
+  const until = futureInstant(expires_at, now());
+  const wish = { overlap: secondsOf(overlap), expires_at: until, name, tag, prefix, reason, lives };
+  return Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== undefined)) as Omit<
+    TelephonyWish,
+    'deliver_to'
+  > & { lives?: number };
 }
 
-/** When the successor expires, ISO 8601 UTC: as asked for, else after as long a life as the old one had. */
-function expiryOf({ expires_in, expires_at }: Args, old: TelephonyCredential, now: Date): string | undefined {
-  if (expires_at !== undefined) return futureInstant(expires_at, now);
-  return endOf(old, expires_in === undefined ? undefined : secondsOf(expires_in), now);
-}
+const named = ({ name, tag }: Pick<TelephonyWish, 'name' | 'tag'>): string =>
+  [name !== undefined && ` with the name ${quoted(name)}`, tag !== undefined && ` with the tag ${quoted(tag)}`]
+    .filter(Boolean)
+    .join(' and');
 
-/** Says that the successor gets no expiry although the old one has one, since Telnyx does not tell how long it lives. */
-function unknownLife(old: TelephonyCredential, args: Args, now: Date): string {
-  const ends = old.expires_at !== null || old.expires_at_unreadable !== undefined;
-  return ends && expiryOf(args, old, now) === undefined
-    ? ' that never expires (how long the old one was to live cannot be told; expires_in gives it an end)'
-    : '';
+/** How long the successor lives; that it gets no end although the old one has one, since nobody can tell how long that was. */
+function lifeInWords(expiresAt: string | undefined, lives: number | undefined, old: TelephonyCredential): string {
+  if (expiresAt !== undefined) return ` that expires ${forPerson(expiresAt)}`;
+  if (lives !== undefined) return ` that lives ${durationOf(lives)}`;
+  return old.expires_at === null && old.expires_at_unreadable === undefined
+    ? ''
+    : ' that never expires (how long the old one was to live cannot be told; expires_in gives it an end)';
 }
 
 function fate(old: TelephonyCredential, { overlap }: Args): string {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { StepName } from '../rotation/events.ts';
 import { factsOf, type Rotation } from '../rotation/rotation.ts';
-import { left, retiresAt, type State, stateOf, titleOf } from '../rotation/steps.ts';
+import { inWords, left, retiresAt, type State, stateOf, titleOf } from '../rotation/steps.ts';
 import type { Deps } from '../tool.ts';
 import { delivered } from './fields.ts';
 
@@ -55,9 +55,7 @@ export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): z.
     ...(destination !== undefined && { secret: { destination, place, fingerprint, ...(warning && { warning }) } }),
     retires_at: rotation.turnedBackAt === undefined ? retiresAt(rotation) : null,
     done: history(rotation),
-    left: left(rotation).map(({ title, of }) =>
-      of === undefined ? title : `${title}: ${connectionName(rotation, of)}`,
-    ),
+    left: left(rotation).map((next) => inWords(rotation, next)),
     warnings: warningsOf(rotation, state),
     ...(NEXT[state] !== undefined && { next: NEXT[state] }),
   };
@@ -82,17 +80,11 @@ function oldParty({ old }: Rotation) {
 function history(rotation: Rotation): string[] {
   const lines = [...rotation.steps].flatMap(([key, { done, failed }]) => {
     const [step = '', of] = key.split(':');
-    const title = titleOf(step as StepName);
-    const what = of === undefined ? title : `${title}: ${connectionName(rotation, of)}`;
+    const what = inWords(rotation, { title: titleOf(step as StepName), ...(of !== undefined && { of }) });
     if (done) return [[done.at, what, done.facts.note && `(${done.facts.note})`]];
     return failed ? [[failed.at, 'failed:', what, `(${failed.code}: ${failed.message})`]] : [];
   });
   return lines.map((line) => line.filter(Boolean).join(' ')).sort();
-}
-
-function connectionName({ old }: Rotation, of: string): string {
-  const user = 'users' in old ? old.users.find(({ id, field }) => `${id}.${field}` === of) : undefined;
-  return user ? `"${user.name ?? user.id}" (${user.kind})` : of;
 }
 
 /** What a rotation breaks, for those it concerns. */

@@ -1,24 +1,18 @@
 import { z } from 'zod';
+import { changedSince, differences } from '../consent.ts';
 import { ToolError } from '../errors.ts';
 import { fleetFrom } from '../fleet/fleet.ts';
 import { allRotations, alone } from '../rotation/begin.ts';
-import { oldOf } from '../rotation/parties.ts';
-import type { Rotation } from '../rotation/rotation.ts';
+import { factsOf, type Rotation } from '../rotation/rotation.ts';
 import { load, record, run } from '../rotation/run.ts';
-import { left, type Next } from '../rotation/steps.ts';
+import { inWords, left } from '../rotation/steps.ts';
 import { turnBack } from '../rotation/turn-back.ts';
-import { type Deps, defineChange, defineRead } from '../tool.ts';
+import { type Deps, defineChange, defineRead, type Instead } from '../tool.ts';
 import { cursor, id, page } from './fields.ts';
-import {
-  continueFleet,
-  findFleet,
-  goOnQuestion as goOnFleetQuestion,
-  rollBackFleet,
-  rollBackQuestion as rollBackFleetQuestion,
-} from './fleet-goes-on.ts';
+import { findFleet, goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
 import { viewFleet } from './fleet-view.ts';
 import { reread } from './push-material.ts';
-import { goOnQuestion, rollBackQuestion } from './rotation-questions.ts';
+import { type GoingOn, goingOn, rollingBack } from './rotation-questions.ts';
 import { result, rotationShape, viewRotation } from './rotation-view.ts';
 
 export const getRotation = defineRead({
@@ -67,27 +61,14 @@ export const continueRotation = defineChange({
   description:
     'Go on with a rotation after a crash, an error or a wait. After the overlap it deletes the old credential, asking the person first.',
   ...onRotation,
-  confirm: async (args, deps) => {
+  asks: 'maybe',
+  propose: async (args, deps) => {
     const fleet = await findFleet(args.id, deps);
-    return fleet ? goOnFleetQuestion(fleet, deps) : (await goOnQuestion(await find(args.id, deps), deps)).question;
+    if (fleet) return goingOnWithFleet(fleet, deps);
+    const rotation = await find(args.id, deps);
+    return proposalOf(rotation, await goingOn(rotation, deps));
   },
-  plan: async (args, deps) => {
-    const records = await deps.ledger.read();
-    const fleet = fleetFrom(records.of(args.id));
-    return { requests: fleet ? viewFleet(fleet, records, deps).left : left(await find(args.id, deps)).map(titled) };
-  },
-  run: async (args, deps, agreed) => {
-    const fleet = await findFleet(args.id, deps);
-    if (fleet) return continueFleet(fleet, agreed, deps);
-    return aloneWith(args.id, deps, async (rotation) => {
-      const asked = await goOnQuestion(rotation, deps);
-      // Someone else may have brought it further since the person was asked: then they agreed to something else.
-      if (asked.question?.text !== agreed?.text) return rotation;
-      const { accepts, deletes } = asked;
-      const accepted = accepts && (await record(deps, rotation.id, { type: 'accepted', old: oldOf(accepts) }));
-      return run(accepted ?? rotation, deps, { mayDelete: deletes, material: () => reread(rotation, deps) });
-    });
-  },
+  run: (proposal, deps) => ('fleet' in proposal ? runFleet(proposal, deps) : goOn(proposal, deps)),
 });
 
 export const rollBackRotation = defineChange({
@@ -96,28 +77,53 @@ export const rollBackRotation = defineChange({
   description:
     'Undo a rotation while the old credential lives: its former expiry back, connections back to it, the successor deleted. Asks the person.',
   ...onRotation,
-  confirm: async (args, deps) => {
+  asks: 'always',
+  propose: async (args, deps) => {
     const fleet = await findFleet(args.id, deps);
-    return fleet ? rollBackFleetQuestion(fleet, deps) : rollBackQuestion(await find(args.id, deps), deps);
-  },
-  plan: async (args, deps) => {
-    const fleet = await findFleet(args.id, deps);
-    if (fleet) return { requests: [(await rollBackFleetQuestion(fleet, deps))?.text ?? 'nothing'] };
+    if (fleet) return rollingFleetBack(fleet, deps);
     const rotation = await find(args.id, deps);
-    return { requests: left({ ...rotation, turnedBackAt: deps.now().toISOString() }).map(titled) };
+    const back = await rollingBack(rotation, deps);
+    if (!back) return nothingToUndo(rotation, deps);
+    return proposalOf(rotation, { deletes: false, ...back }, true);
   },
-  run: async (args, deps, agreed) => {
-    const fleet = await findFleet(args.id, deps);
-    if (fleet) return rollBackFleet(fleet, agreed, deps);
-    return aloneWith(args.id, deps, async (rotation) => {
-      const question = await rollBackQuestion(rotation, deps);
-      if (!question || question.text !== agreed?.text) return rotation;
-      return run(await turnBack(rotation, deps), deps, { mayDelete: true });
-    });
-  },
+  run: (proposal, deps) => ('fleet' in proposal ? runFleet(proposal, deps) : goOn(proposal, deps)),
 });
 
-const titled = ({ title, of }: Next): string => (of === undefined ? title : `${title}: ${of}`);
+const nothingToUndo = (rotation: Rotation, deps: Deps): Instead => ({
+  steps: ['nothing: there is nothing to undo'],
+  instead: () => result(rotation, deps),
+});
+
+/** What going on with a rotation, or back, would do to it as it stands. */
+function proposalOf(rotation: Rotation, { question, ...going }: GoingOn, back = rotation.turnedBackAt !== undefined) {
+  const steps = back ? left({ ...rotation, turnedBackAt: rotation.turnedBackAt ?? rotation.beganAt }) : left(rotation);
+  return {
+    binding: { rotation: rotation.id, stands: standing(rotation), back, ...going },
+    question,
+    steps: steps.filter(({ final }) => going.deletes || !final).map((next) => inWords(rotation, next)),
+  };
+}
+
+/** What a rotation has done by now, as far as what is left of it depends on that. */
+const standing = (rotation: Rotation) => ({
+  successor: factsOf(rotation, 'create')?.id ?? null,
+  turned_back: rotation.turnedBackAt !== undefined,
+  left: left(rotation).map((next) => inWords(rotation, next)),
+});
+
+/** Goes on with a rotation, or back, if it still stands as it did; else shows how it stands, or says so to who said yes. */
+function goOn({ binding, question }: ReturnType<typeof proposalOf>, deps: Deps) {
+  const { rotation: id, stands, back, deletes, old, accepts } = binding;
+  return aloneWith(id, deps, async (rotation) => {
+    const changed = differences(stands, standing(rotation));
+    if (changed.length > 0 && question) throw changedSince(`Rotation ${id}`, changed);
+    if (changed.length > 0) return rotation;
+    if (back) return run(await turnBack(rotation, deps), deps, { mayDelete: true });
+    const accepted = accepts && old && (await record(deps, id, { type: 'accepted', old }));
+    const hands = { agreed: old, mayDelete: deletes, material: () => reread(rotation, deps) };
+    return run(accepted ?? rotation, deps, hands);
+  });
+}
 
 async function find(rotationId: string, deps: Deps): Promise<Rotation> {
   const rotation = await load(deps, rotationId);

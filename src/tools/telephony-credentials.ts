@@ -1,16 +1,31 @@
 import { z } from 'zod';
 import { badInput, ToolError } from '../errors.ts';
+import type { Question } from '../people/question.ts';
+import { oldOf } from '../rotation/parties.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import {
   deleteTelephonyCredential,
+  deletion,
   getTelephonyCredential,
   listTelephonyCredentials,
   refuseUnheededTag,
+  type TelephonyChanges,
+  type TelephonyCredential,
+  update,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
-import { defineChange, defineRead } from '../tool.ts';
+import { type Deps, defineChange, defineRead } from '../tool.ts';
+import { quoted } from '../untrusted.ts';
 import { cursor, expiresAt, futureInstant, id, limit, page, readPage, text } from './fields.ts';
-import { describe, onConnection, telephonyCredential, viewTelephony, whenItExpires } from './telephony-view.ts';
+import {
+  connectionNamed,
+  describe,
+  onConnection,
+  refuseChanged,
+  telephonyCredential,
+  viewTelephony,
+  whenItExpires,
+} from './telephony-view.ts';
 
 export const listTelephony = defineRead({
   name: 'list_telephony_credentials',
@@ -64,46 +79,48 @@ export const updateTelephony = defineChange({
   effect: 'update',
   input: z.object({ id, ...changes }),
   output: z.object({ credential: telephonyCredential }),
-  confirm: async ({ id, ...args }, deps) => {
+  asks: 'maybe',
+  propose: async ({ id, ...args }, deps) => {
     if (Object.keys(changes).every((key) => args[key as keyof typeof changes] === undefined)) {
       throw badInput('Nothing to change: give at least one of connection_id, name, tag, expires_at.');
     }
-    const expiry = futureInstant(args.expires_at, deps.now());
-    const now = await getTelephonyCredential(deps.http, id);
-    if (now.expired) {
+    const wanted = { ...args, expires_at: futureInstant(args.expires_at, deps.now()) };
+    const seen = await getTelephonyCredential(deps.http, id);
+    if (seen.expired) {
       throw new ToolError(
         'CONFLICT',
         'This credential has expired, and Telnyx lets an expired one only be deleted.',
         'Create a new credential with create_telephony_credential; delete this one when it is of no more use.',
       );
     }
-    const effects: string[] = [];
-    if (args.connection_id !== undefined && args.connection_id !== now.connection_id) {
-      const from = now.connection_id === null ? '' : ` from connection ${now.connection_id}`;
-      effects.push(`move it${from} to connection ${args.connection_id}`);
-    }
-    if (expiry && (now.expires_at === null || expiry < now.expires_at)) {
-      effects.push(`let it expire for good at ${forPerson(expiry)} instead of ${whenItExpires(now)}`);
-    }
-    return effects.length > 0 ? { text: `Change ${describe(now)}: ${effects.join(', and ')}?` } : undefined;
+    const { connection_id, expires_at } = wanted;
+    const moves = connection_id !== undefined && connection_id !== seen.connection_id;
+    const shortens = expires_at !== undefined && (seen.expires_at === null || expires_at < seen.expires_at);
+    return {
+      binding: { old: oldOf(seen), wanted },
+      seen,
+      steps: [update(id, wanted)],
+      ...((moves || shortens) && { question: () => questionOf(seen, wanted, deps) }),
+    };
   },
-  plan: async (args, deps) => ({
-    requests: [{ method: 'PATCH', path: `/telephony_credentials/${args.id}`, body: changesOf(args, deps.now()) }],
-  }),
-  run: async (args, deps) => {
-    const changed = await updateTelephonyCredential(deps.http, args.id, changesOf(args, deps.now()));
-    return { credential: viewTelephony(changed, deps) };
+  run: async ({ binding: { old, wanted }, seen }, deps) => {
+    await refuseChanged(old, seen, deps);
+    return { credential: viewTelephony(await updateTelephonyCredential(deps.http, old.id, wanted), deps) };
   },
 });
 
-type Changes = z.output<z.ZodObject<typeof changes>>;
-
-const changesOf = ({ connection_id, name, tag, expires_at }: Changes, now: Date) => ({
-  connection_id,
-  name,
-  tag,
-  expires_at: futureInstant(expires_at, now),
-});
+/** All that an update does, once any of it takes something away. */
+async function questionOf(now: TelephonyCredential, wanted: TelephonyChanges, deps: Deps): Promise<Question> {
+  const { connection_id, name, tag, expires_at } = wanted;
+  const effects = [
+    connection_id !== undefined &&
+      `move it${now.connection_id === null ? '' : ` from ${await connectionNamed(now.connection_id, deps)}`} to ${await connectionNamed(connection_id, deps)}`,
+    expires_at !== undefined && `let it expire for good at ${forPerson(expires_at)} instead of ${whenItExpires(now)}`,
+    name !== undefined && `rename it to ${quoted(name)}`,
+    tag !== undefined && `replace its tag, which cannot be read, by ${quoted(tag)}`,
+  ];
+  return { text: `Change ${describe(now)}: ${effects.filter(Boolean).join(', and ')}?` };
+}
 
 export const deleteTelephony = defineChange({
   name: 'delete_telephony_credential',
@@ -113,15 +130,21 @@ export const deleteTelephony = defineChange({
   effect: 'destroy',
   input: z.object({ id }),
   output: z.object({ id: z.string() }),
-  confirm: async (args, deps) => {
-    const found = await getTelephonyCredential(deps.http, args.id);
+  asks: 'always',
+  propose: async ({ id }, deps) => {
+    const seen = await getTelephonyCredential(deps.http, id);
     return {
-      text: `Delete ${describe(found)}${onConnection(found)}? Whoever uses it can no longer log in, tokens made from it stop working, and it cannot be brought back.`,
+      binding: { old: oldOf(seen) },
+      seen,
+      steps: [deletion(id)],
+      question: async () => ({
+        text: `Delete ${describe(seen)}${await onConnection(seen, deps)}? Whoever uses it can no longer log in, tokens made from it stop working, and it cannot be brought back.`,
+      }),
     };
   },
-  plan: async (args) => ({ requests: [{ method: 'DELETE', path: `/telephony_credentials/${args.id}` }] }),
-  run: async (args, deps) => {
-    await deleteTelephonyCredential(deps.http, args.id);
-    return { id: args.id };
+  run: async ({ binding: { old }, seen }, deps) => {
+    await refuseChanged(old, seen, deps);
+    await deleteTelephonyCredential(deps.http, old.id);
+    return { id: old.id };
   },
 });

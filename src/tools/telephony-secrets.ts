@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Delivery } from '../secrets/destination.ts';
+import { proposed } from '../secrets/destinations.ts';
 import type { Secret } from '../secrets/secret.ts';
-import { createLoginToken } from '../telnyx/login-token.ts';
+import { createLoginToken, minting } from '../telnyx/login-token.ts';
 import {
   createTelephonyCredential,
+  creation,
   getTelephonyCredential,
   type TelephonyCredential,
+  update,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import { type Deps, defineChange } from '../tool.ts';
@@ -28,24 +31,18 @@ export const createTelephony = defineChange({
     prefix,
   }),
   output: z.object({ credential: telephonyCredential, secret: delivered.optional(), warning: z.string().optional() }),
-  plan: async ({ deliver_to, prefix, ...args }, deps) => {
-    const body = {
-      ...args,
-      tag: '(a mark of its own)',
-      expires_at: futureInstant(args.expires_at, deps.now()),
-    };
-    const tagging = { method: 'PATCH' as const, path: '/telephony_credentials/(its id)', body: { tag: args.tag } };
+  asks: 'never',
+  propose: async ({ connection_id, name, tag, expires_at, deliver_to, prefix }, deps) => {
+    const wanted = { connection_id, name, expires_at: futureInstant(expires_at, deps.now()) };
+    const { to, label } = deps.destinations(deliver_to, prefix);
     return {
-      requests: [
-        { method: 'POST', path: '/telephony_credentials', body },
-        ...(args.tag === undefined ? [] : [tagging]),
-      ],
-      secret_to: deps.destinations(deliver_to, prefix).label,
+      binding: { wanted, tag, to, prefix },
+      steps: [creation(wanted, '(a mark of its own)'), ...(tag === undefined ? [] : [update('(its id)', { tag })])],
+      secret_to: label,
     };
   },
-  run: async ({ connection_id, name, tag, expires_at, deliver_to, prefix }, deps) => {
-    const wanted = { connection_id, name, expires_at: futureInstant(expires_at, deps.now()) };
-    await using slot = await deps.destinations(deliver_to, prefix).reserve();
+  run: async ({ binding: { wanted, tag, to, prefix } }, deps) => {
+    await using slot = await proposed(deps.destinations, to, prefix).reserve();
     const mark = `mcp_${randomBytes(12).toString('hex')}`;
     // A tag of its own makes the new credential findable should the answer get lost; the caller's replaces it after.
     const created = await createTelephonyCredential(deps.http, wanted, mark, deps.now);
@@ -84,19 +81,21 @@ export const createToken = defineChange({
   effect: 'create',
   input: z.object({ id, deliver_to: deliverTo, prefix }),
   output: z.object({ credential_id: z.string(), expires_at: z.string().nullable(), secret: delivered }),
-  plan: async (args, deps) => ({
-    requests: [{ method: 'POST', path: `/telephony_credentials/${args.id}/token` }],
-    secret_to: deps.destinations(args.deliver_to, args.prefix).label,
-  }),
-  run: async (args, deps) => {
-    const credential = await getTelephonyCredential(deps.http, args.id);
-    await using slot = await deps.destinations(args.deliver_to, args.prefix).reserve();
-    const { token, expires_at } = await createLoginToken(deps.http, args.id);
+  asks: 'never',
+  propose: async ({ id, deliver_to, prefix }, deps) => {
+    const { to, label } = deps.destinations(deliver_to, prefix);
+    const credential = factsOf(await getTelephonyCredential(deps.http, id));
+    return { binding: { credential, to, prefix }, steps: [minting(id)], secret_to: label };
+  },
+  run: async ({ binding: { credential, to, prefix } }, deps) => {
+    const { id } = credential;
+    await using slot = await proposed(deps.destinations, to, prefix).reserve();
+    const { token, expires_at } = await createLoginToken(deps.http, id);
     const delivery = await slot.keep({
-      name: `token-${args.id}`,
-      facts: { ...factsOf(credential), expires_at },
+      name: `token-${id}`,
+      facts: { ...credential, expires_at },
       secrets: { login_token: token },
     });
-    return { credential_id: args.id, expires_at, secret: viewDelivery(delivery, token, deps) };
+    return { credential_id: id, expires_at, secret: viewDelivery(delivery, token, deps) };
   },
 });

@@ -1,7 +1,13 @@
 import { z } from 'zod';
+import { changedSince, differences } from '../consent.ts';
+import { ToolError } from '../errors.ts';
+import type { OldTelephony } from '../rotation/events.ts';
+import { oldOf } from '../rotation/parties.ts';
+import { getConnection } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
-import type { TelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Deps } from '../tool.ts';
+import { plainly, quoted } from '../untrusted.ts';
 
 /** A telephony credential as an agent sees it. */
 export const telephonyCredential = z.object({
@@ -25,24 +31,39 @@ type Party = Pick<TelephonyCredential, 'name' | 'sip_username'> & { id: string; 
 
 /** A credential as a person would recognise it, by as much of it as is known. */
 export function describe({ id, name, sip_username, created_at }: Party): string {
-  const named = name === null ? 'without a name' : `"${name}"`;
+  const named = name === null ? 'without a name' : quoted(name);
   const facts = [
-    sip_username && `SIP username ${sip_username}`,
+    sip_username && `SIP username ${plainly(sip_username)}`,
     created_at && `created ${forPerson(created_at)}`,
     !sip_username && `id ${id}`,
   ];
   return `the telephony credential ${named} (${facts.filter(Boolean).join(', ')})`;
 }
 
-/** The connection of a credential, to be put behind it; nothing when it is not known. */
-export const onConnection = ({ connection_id }: Pick<TelephonyCredential, 'connection_id'>): string =>
-  connection_id === null ? '' : ` on connection ${connection_id}`;
+/** The connection of a credential by name, to be put behind it; nothing when it is not known. */
+export const onConnection = async ({ connection_id }: Pick<TelephonyCredential, 'connection_id'>, deps: Deps) =>
+  connection_id === null ? '' : ` on ${await connectionNamed(connection_id, deps)}`;
+
+/** A connection as a person knows it, by its name where Telnyx gives that. Credentials hang on credential connections. */
+export async function connectionNamed(id: string, { http }: Pick<Deps, 'http'>): Promise<string> {
+  const { name } = await getConnection(http, 'credential', id).catch((error: unknown) => {
+    if (error instanceof ToolError) return { name: null };
+    throw error;
+  });
+  return name === null ? `connection ${id}` : `connection ${quoted(name)} (id ${id})`;
+}
+
+/** The credential as it was proposed to deal with it, or `CONFLICT`: it is looked at again unless that was this moment. */
+export async function refuseChanged(old: OldTelephony, seen: TelephonyCredential | undefined, { http }: Deps) {
+  const changed = differences(old, oldOf(seen ?? (await getTelephonyCredential(http, old.id))));
+  if (changed.length > 0) throw changedSince(`The telephony credential ${quoted(old.name ?? old.id)}`, changed);
+}
 
 type Ending = { expires_at: string | null; expires_at_unreadable?: string | undefined };
 
 /** When a credential expires, as a person reads it. */
 export function whenItExpires({ expires_at, expires_at_unreadable }: Ending): string {
-  if (expires_at_unreadable !== undefined) return `at a time nobody can read ("${expires_at_unreadable}")`;
+  if (expires_at_unreadable !== undefined) return `at a time nobody can read (${quoted(expires_at_unreadable)})`;
   return expires_at === null ? 'never' : forPerson(expires_at);
 }
 

@@ -57,7 +57,10 @@ beforeEach(async () => {
   answers.length = 0;
   handed.length = 0;
   browsing.complaints.length = 0;
-  host = createPageHost({ now: () => new Date(), launch: () => Promise.reject(new Error('not in this test')) });
+  host = createPageHost({
+    clock: () => performance.now(),
+    launch: () => Promise.reject(new Error('not in this test')),
+  });
   tab = await browsing.tab();
 });
 afterEach(async () => {
@@ -433,7 +436,7 @@ describe('a launch', () => {
     Object.assign(process.env, { BROWSER: browser, DISPLAY: ':99', XDG_DATA_DIRS: folder, XDG_DATA_HOME: folder });
     delete process.env.XDG_CURRENT_DESKTOP;
     const own = createPageHost({
-      now: () => new Date(),
+      clock: () => performance.now(),
       launch: createLauncher({ platform: 'linux', env: { DISPLAY: ':99' }, folder }),
     });
     const opening = own.open(approval());

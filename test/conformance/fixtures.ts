@@ -2,36 +2,42 @@ import { z } from 'zod';
 import { ToolError } from '../../src/errors.ts';
 import type { Prompt } from '../../src/prompt.ts';
 import type { Resource } from '../../src/resource.ts';
-import type { Tool } from '../../src/tool.ts';
+import { type Deps, defineChange, defineRead, type Tool } from '../../src/tool.ts';
 import { schemaTool } from './schema-tool.ts';
 
 /** A tool that the suite calls by name, and that does nothing but answer. */
-function answering(name: string, run: Tool['run'] = async () => ({ text: `${name} was called` })): Tool {
-  return {
+function answering(
+  name: string,
+  run: (args: object, deps: Deps) => Promise<{ text: string }> = async () => ({ text: `${name} was called` }),
+): Tool {
+  return defineRead({
     name,
     title: name,
     description: 'A fixture of the conformance suite.',
     toolset: 'telephony',
-    effect: 'read',
-    input: z.strictObject({}),
+    input: z.object({}),
     output: z.object({ text: z.string() }),
     run,
-  };
+  });
 }
 
 /** A tool that asks a person first. The suite's answers fit no question of this server, so what comes back is `unanswered`. */
-function asking(name: string, confirm: NonNullable<Tool['confirm']>, input: z.ZodObject = z.strictObject({})): Tool {
-  return {
+function asking(name: string, text: (args: { message?: string | undefined }) => string): Tool {
+  return defineChange({
     name,
     title: name,
     description: 'A fixture of the conformance suite that asks a person.',
     toolset: 'telephony',
     effect: 'destroy',
-    input,
-    output: z.object({ status: z.string(), message: z.string().optional() }),
-    confirm,
-    run: async () => ({ status: 'done' }),
-  };
+    asks: 'always',
+    input: z.object({ message: z.string().optional() }),
+    output: z.object({}),
+    propose: async (args) => {
+      const said = text(args);
+      return { binding: { said }, steps: [], question: () => ({ text: said }) };
+    },
+    run: async () => ({}),
+  });
 }
 
 /** The fixtures of one run of the suite; one of them changes its question while it is asked. */
@@ -47,21 +53,17 @@ export function createFixtures(): { tools: Tool[]; resources: Resource[]; prompt
       for (const done of [25, 50, 100]) progress(done, 100);
       return { text: 'three steps' };
     }),
-    asking(
-      'test_elicitation',
-      async ({ message }) => ({ text: String(message) }),
-      z.strictObject({ message: z.string() }),
-    ),
-    asking('test_missing_capability', async () => ({ text: 'Go on?' })),
-    asking('test_streaming_elicitation', async () => ({ text: 'Go on?' })),
-    asking('test_input_required_result_elicitation', async () => ({ text: 'What is your name?' })),
-    asking('test_input_required_result_request_state', async () => ({ text: 'Please confirm' })),
-    asking('test_input_required_result_capabilities', async () => ({ text: 'Please confirm' })),
-    asking('test_input_required_result_tampered_state', async () => ({ text: 'Please confirm' })),
+    asking('test_elicitation', ({ message }) => String(message)),
+    asking('test_missing_capability', () => 'Go on?'),
+    asking('test_streaming_elicitation', () => 'Go on?'),
+    asking('test_input_required_result_elicitation', () => 'What is your name?'),
+    asking('test_input_required_result_request_state', () => 'Please confirm'),
+    asking('test_input_required_result_capabilities', () => 'Please confirm'),
+    asking('test_input_required_result_tampered_state', () => 'Please confirm'),
     // As when the thing in question changes while a person reads: the answer to the first wording counts for nothing.
-    asking('test_input_required_result_multi_round', async () => {
+    asking('test_input_required_result_multi_round', () => {
       step += 1;
-      return { text: step === 1 ? 'The thing as it was' : 'The thing as it is by now' };
+      return step === 1 ? 'The thing as it was' : 'The thing as it is by now';
     }),
     schemaTool,
   ];

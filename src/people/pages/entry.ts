@@ -13,7 +13,7 @@ export const sameText = (a: string, b: string): boolean => timingSafeEqual(diges
 /** One page under its address: who may see it, whether it can still be used, and when it ends. */
 export class Entry {
   readonly page: Page;
-  readonly expiresAt: Date;
+  readonly expiresAt: number;
   readonly path = `/${random()}`;
   /** Leads a launched browser to the page, once: what lies on disk for a moment is never the address of the page. */
   readonly ticket = `/${random()}`;
@@ -21,18 +21,18 @@ export class Entry {
   readonly done: Promise<Ending>;
   /** Aborted when a browser used the ticket, or when the page ended before one did. */
   readonly #ticketUsed = new AbortController();
-  readonly #now: () => Date;
+  readonly #clock: () => number;
   readonly #forget: (entry: Entry) => void;
   #settle: (ending: Ending) => void = () => undefined;
   #owner: string | undefined;
   #ending: Ending | undefined;
   #timer: NodeJS.Timeout;
 
-  constructor(page: Page, now: () => Date, forget: (entry: Entry) => void) {
+  constructor(page: Page, clock: () => number, forget: (entry: Entry) => void) {
     this.page = page;
-    this.#now = now;
+    this.#clock = clock;
     this.#forget = forget;
-    this.expiresAt = new Date(now().getTime() + page.lastsMs);
+    this.expiresAt = clock() + page.lastsMs;
     this.done = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -43,9 +43,9 @@ export class Entry {
     return this.#ticketUsed.signal;
   }
 
-  /** False once it is used, closed or over its time. A clock that was asleep is caught up with here. */
+  /** False once it is used, closed or over its time. A timer that is late is caught up with here. */
   get usable(): boolean {
-    if (this.#now() >= this.expiresAt) this.end('expired');
+    if (this.#clock() >= this.expiresAt) this.end('expired');
     return this.#ending === undefined;
   }
 

@@ -15,7 +15,8 @@ export interface PageHost {
 }
 
 export interface PageHostOptions {
-  now(): Date;
+  /** Monotonic, in milliseconds. */
+  clock(): number;
   /** Opens a browser at an address that works once, and leaves no trace of it once `used` is aborted. */
   launch(url: string, used: AbortSignal): Promise<void>;
 }
@@ -24,7 +25,7 @@ export interface PageHostOptions {
 const MOST_OPEN = 8;
 
 /** Serves one-time pages on the loopback interface, from the first page on until a while after the last has ended. */
-export function createPageHost({ now, launch }: PageHostOptions): PageHost {
+export function createPageHost({ clock, launch }: PageHostOptions): PageHost {
   const entries = new Set<Entry>();
   let serving: Promise<{ server: Server; port: number }> | undefined;
   let closed = false;
@@ -50,7 +51,7 @@ export function createPageHost({ now, launch }: PageHostOptions): PageHost {
     if (closed) throw new Error('the page host is closed');
     if ([...entries].filter(({ usable }) => usable).length >= MOST_OPEN) throw new Error('too many pages are open');
     // Before the server is awaited: an older page that is forgotten meanwhile must not stop it.
-    const entry = new Entry(page, now, forget);
+    const entry = new Entry(page, clock, forget);
     entries.add(entry);
     try {
       serving ??= serve(entries);

@@ -33,7 +33,8 @@ export type Ending = 'answered' | 'expired' | 'closed';
 export interface OpenedPage {
   /** For URL elicitation and tests alone: never logged, never in a result. */
   readonly url: string;
-  readonly expiresAt: Date;
+  /** By the monotonic clock of its host, in milliseconds. */
+  readonly expiresAt: number;
   /** Resolves once, after a person's answer has been answered in turn. */
   readonly done: Promise<Ending>;
   close(): void;

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { ToolError } from './errors.ts';
+import type { Question } from './people/question.ts';
+import { createSealed, type Sealed } from './people/sealed.ts';
+import { quoted } from './untrusted.ts';
+
+/** The ids and values that a change rests on, as they were just read; no secret. */
+export type Binding = Record<string, unknown>;
+
+/** A question that waits for a person, and what a yes to it is a yes to. */
+interface Asked {
+  /** The digest of tool and arguments. */
+  call: string;
+  /** The digest of tool, arguments and binding. */
+  bound: string;
+  question: Question;
+}
+
+/** The questions of this process: those that wait, and what each call was last asked about. */
+export interface Consent extends Sealed<Asked> {
+  /** What a call was last asked about; replaced by `binding`, when that is given. */
+  last(call: string, binding?: Binding): Binding | undefined;
+}
+
+const MOST_CALLS = 50;
+
+/** `clock` is monotonic, in milliseconds. */
+export function createConsent(clock: () => number): Consent {
+  const last = new Map<string, Binding>();
+  return {
+    ...createSealed<Asked>(clock),
+    last(call, binding) {
+      const before = last.get(call);
+      if (!binding) return before;
+      last.delete(call);
+      last.set(call, binding);
+      for (const old of last.keys()) if (last.size > MOST_CALLS) last.delete(old);
+      return before;
+    },
+  };
+}
+
+/** The digest of anything that is JSON: of a call by tool and arguments, of a proposal by its binding as well. */
+export const digest = (...values: unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(values)).digest('base64url');
+
+const MOST_DIFFERENCES = 5;
+
+/** What of a binding is different by now, each in words for a person; at most a few. */
+export function differences(before: unknown, now: unknown): string[] {
+  const all = [...differing(before, now, '')];
+  const more = all.length - MOST_DIFFERENCES;
+  return more > 0 ? [...all.slice(0, MOST_DIFFERENCES), `${more} more`] : all;
+}
+
+function* differing(before: unknown, now: unknown, name: string): Generator<string> {
+  if (JSON.stringify(before) === JSON.stringify(now)) return;
+  if (!isObject(before) || !isObject(now)) {
+    yield `${name.replaceAll('_', ' ')} was ${shown(before)}, is ${shown(now)}`;
+    return;
+  }
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    const inner = Array.isArray(now) ? `${name} ${Number(key) + 1}` : key;
+    yield* differing(before[key], now[key], inner);
+  }
+}
+
+/** The error of what is not as it was when it was proposed to deal with it. */
+export function changedSince(what: string, changed: readonly string[]): ToolError {
+  return new ToolError(
+    'CONFLICT',
+    `${what} changed meanwhile: ${changed.join('; ')}. Nothing was done to it.`,
+    'Call again: what is asked and done then is about what it is now.',
+  );
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  return typeof value === 'string' ? quoted(value, 80) : quoted(JSON.stringify(value), 80).slice(1, -1);
+}
