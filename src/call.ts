@@ -1,6 +1,6 @@
 import { parseArguments } from './arguments.ts';
-import { type Consent, differences, digest } from './consent.ts';
-import { badInput } from './errors.ts';
+import { type Agreed, type Consent, differences, digest } from './consent.ts';
+import { badInput, WorldChanged } from './errors.ts';
 import type { PageApprovals, Waiting } from './people/page-approvals.ts';
 import { type Answer, type Question, type ShownPage, saysYes } from './people/question.ts';
 import { readOnly } from './telnyx/http.ts';
@@ -54,21 +54,30 @@ export async function call(
   const agreed = opened?.call === name ? opened : undefined;
   // A no needs no reading: it is a no to whatever the question would be by now.
   if (answer && agreed && !saysYes(agreed.question, answer)) return notDone(tool, answer);
+  return begin({ tool, args, name, means, ways }, agreed, deps);
+}
+
+interface Round {
+  tool: ChangeTool;
+  args: Record<string, unknown>;
+  /** The digest of both. */
+  name: string;
+  means: () => Promise<Deps>;
+  ways: Ways;
+}
+
+async function begin(round: Round, agreed: Agreed | undefined, deps: Deps, again = false): Promise<Outcome> {
+  const { tool, args, ways } = round;
   const proposal = await tool.propose(args, deps);
   if ('instead' in proposal) return resultOf(tool, await proposal.instead());
   const bound = digest(tool.name, args, proposal.binding);
   if (!proposal.question || ways.confirm === 'never' || agreed?.bound === bound) return run(tool, proposal, deps);
-  return ask(tool, proposal, { name, bound }, means, ways);
+  return ask(round, proposal, await proposal.question(), bound, again);
 }
 
-async function ask(
-  tool: ChangeTool,
-  proposal: Proposal,
-  { name, bound }: { name: string; bound: string },
-  means: () => Promise<Deps>,
-  { consent, preamble }: Ways,
-): Promise<Asking> {
-  const { text, ...rest } = (await proposal.question?.()) ?? { text: '' };
+function ask(round: Round, proposal: Proposal, { text, ...rest }: Question, bound: string, again: boolean): Asking {
+  const { tool, name, means, ways } = round;
+  const { consent, preamble } = ways;
   const before = consent.last(name, proposal.binding);
   const changed = before ? differences(before, proposal.binding) : [];
   const since = changed.length > 0 ? `Changed since the last question: ${changed.join('; ')}. ` : '';
@@ -81,8 +90,15 @@ async function ask(
     question,
     async resume(answer) {
       if (!consent.open(state) || !saysYes(question, answer)) return notDone(tool, answer);
-      // What was read before the person thought about it is read again by whoever acts on it.
-      return run(tool, { ...proposal, seen: undefined }, await means());
+      const deps = await means();
+      try {
+        // What was read before the person thought about it is read again by whoever acts on it.
+        return await run(tool, { ...proposal, seen: undefined }, deps);
+      } catch (error) {
+        // Once more about what it is now; what changes again and again is left alone.
+        if (again || !(error instanceof WorldChanged)) throw error;
+        return begin(round, undefined, deps, true);
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ToolError } from './errors.ts';
+import { WorldChanged } from './errors.ts';
 import type { Question } from './people/question.ts';
 import { createSealed, type Sealed } from './people/sealed.ts';
 import { quoted } from './untrusted.ts';
@@ -8,7 +8,7 @@ import { quoted } from './untrusted.ts';
 export type Binding = Record<string, unknown>;
 
 /** A question that waits for a person, and what a yes to it is a yes to. */
-interface Asked {
+export interface Agreed {
   /** The digest of tool and arguments. */
   call: string;
   /** The digest of tool, arguments and binding. */
@@ -17,7 +17,7 @@ interface Asked {
 }
 
 /** The questions of this process: those that wait, and what each call was last asked about. */
-export interface Consent extends Sealed<Asked> {
+export interface Consent extends Sealed<Agreed> {
   /** What a call was last asked about; replaced by `binding`, when that is given. */
   last(call: string, binding?: Binding): Binding | undefined;
 }
@@ -28,7 +28,7 @@ const MOST_CALLS = 50;
 export function createConsent(clock: () => number): Consent {
   const last = new Map<string, Binding>();
   return {
-    ...createSealed<Asked>(clock),
+    ...createSealed<Agreed>(clock),
     last(call, binding) {
       const before = last.get(call);
       if (!binding) return before;
@@ -66,13 +66,8 @@ function* differing(before: unknown, now: unknown, name: string): Generator<stri
 }
 
 /** The error of what is not as it was when it was proposed to deal with it. */
-export function changedSince(what: string, changed: readonly string[]): ToolError {
-  return new ToolError(
-    'CONFLICT',
-    `${what} changed meanwhile: ${changed.join('; ')}. Nothing was done to it.`,
-    'Call again: what is asked and done then is about what it is now.',
-  );
-}
+export const changedSince = (what: string, changed: readonly string[]): WorldChanged =>
+  new WorldChanged(`${what} changed meanwhile: ${changed.join('; ')}. Nothing was done to it.`);
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 

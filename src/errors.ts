@@ -64,6 +64,13 @@ export class ToolError extends Error {
   }
 }
 
+/** A `CONFLICT` found by looking, before anything was done: who agreed to what it was can be asked about what it is. */
+export class WorldChanged extends ToolError {
+  constructor(message: string, next = 'Call again: what is asked and done then is about what it is now.') {
+    super('CONFLICT', message, next);
+  }
+}
+
 /** A `BAD_INPUT` with the usual next step: mend the arguments, nothing was sent. */
 export function badInput(
   message: string,

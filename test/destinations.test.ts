@@ -482,9 +482,9 @@ test('a path cannot dress up the question of a hand-off', async () => {
   await t.call('hand_off_secret', {
     id: living(t),
     kind: 'telephony',
-    deliver_to: `file:/x/.env\n\nNothing leaves this machine\u202e`,
+    deliver_to: `file:${at('.env')}\n\nNothing leaves this machine\u202e`,
   });
-  expect(t.asked[0]?.message).not.toMatch(/[\n\u202e]/);
+  expect(t.asked).toEqual([]);
 });
 
 test('a hand-off that is declined hands nothing over', async () => {

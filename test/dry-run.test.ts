@@ -27,8 +27,8 @@ const plans: [
     'create_telephony_credential',
     () => ({ connection_id: '1', name: 'x', tag: 'y', expires_at: '2099-01-01' }),
     [
-      /^POST \/telephony_credentials \{"connection_id":"1","name":"x","tag":"\(a mark of its own\)","expires_at":"2099-01-01T00:00:00.000Z"\}$/,
-      /^PATCH \/telephony_credentials\/\(its id\) \{"tag":"y"\}$/,
+      /^POST \/telephony_credentials \{"connection_id":"1","name":"x","expires_at":"2099-01-01T00:00:00.000Z","tag":"\(a mark of its own\)"\}$/,
+      /^PATCH \/telephony_credentials\/\(its-id\) \{"tag":"y"\}$/,
     ],
     undefined,
     /^the vault$/,

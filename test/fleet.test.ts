@@ -10,7 +10,7 @@ import { addMembers, CONNECTION, isMember, latest, ROTATE, rest, successorsIn, t
 interface Result {
   status: string;
   rotation: View;
-  plan?: { requests: string[]; asks: string };
+  plan?: { steps: string[]; asks: string };
 }
 
 interface Stage extends Started {
@@ -365,11 +365,10 @@ test('a yes for some members of a fleet is none for as many others', async () =>
   const asked = app.asked.length;
   await app.change('roll_back_rotation', { id: rotation.id });
   await app.rest(rotation.id);
-  const questions = app.asked.slice(asked).map(({ message }) => message.replace(/selection \w+/, 'selection'));
-  expect(questions).toHaveLength(2);
-  expect(questions[0]).toBe(questions[1]);
-  expect(app.members()).toContain(second);
-  expect(app.members()).not.toContain(first);
+  expect(app.asked.slice(asked)).toHaveLength(1);
+  // Nobody agreed to the one that came in, and the one that was taken out has a successor of its own.
+  expect(app.members()).toEqual(expect.arrayContaining([first, second]));
+  expect(app.members()).toHaveLength(7);
 });
 
 test('the question of a fleet names the same members the same, in whatever order', () => {
@@ -408,7 +407,7 @@ test.concurrent.each(slow)(
     expect(app.sandbox.requests.every(({ method }) => method === 'GET')).toBe(true);
     // What Telnyx narrows itself comes in time.
     const { plan } = await app.change(ROTATE, { connection_id: app.connection, dry_run: true });
-    expect(plan?.requests[0]).toContain('3 credentials');
+    expect(plan?.steps[0]).toContain('3 credentials');
   },
 );
 

@@ -19,7 +19,7 @@ interface View {
 interface Result {
   status: string;
   rotation: View;
-  plan?: { requests: string[]; asks: string };
+  plan?: { steps: string[]; asks: string };
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'telnyx-mcp-material-'));
@@ -208,8 +208,8 @@ test('an empty list of connections is none of them, and not all', async () => {
   await using app = await stage();
   const args = { id: app.push('acme-dialer-ios').id, ...files, dry_run: true };
   const changesOf = async (more: object) =>
-    dataOf<{ plan: { requests: string[] } }>(await app.call('rotate_mobile_push_credential', { ...args, ...more })).plan
-      .requests.length;
+    dataOf<{ plan: { steps: string[] } }>(await app.call('rotate_mobile_push_credential', { ...args, ...more })).plan
+      .steps.length;
   expect(await changesOf({})).toBe(3);
   expect(await changesOf({ connections: [] })).toBe(1);
 });
@@ -245,7 +245,12 @@ test('a lost answer to the create makes one successor', async () => {
 test('a dry run names each connection, and sends nothing', async () => {
   await using app = await stage();
   const { plan } = await app.rotate({ id: app.push('acme-dialer-ios').id, ...files, dry_run: true });
-  expect(plan?.requests.map((line) => line.split('/')[0]?.trim())).toEqual(['POST', 'PATCH', 'PATCH']);
+  expect(plan?.steps.map((line) => line.split(':')[0])).toEqual([
+    'create the successor',
+    'point a connection to it',
+    'point a connection to it',
+    'read the connections back',
+  ]);
   expect(app.sandbox.requests.every(({ method }) => method === 'GET')).toBe(true);
 });
 

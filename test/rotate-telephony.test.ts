@@ -21,7 +21,7 @@ interface Result {
   status: string;
   rotation: View;
   message?: string;
-  plan?: { requests: string[]; asks: string; secret_to: string };
+  plan?: { steps: string[]; asks: string; secret_to: string };
 }
 
 /** A clock that stands still until it is told to go on. */
@@ -362,7 +362,13 @@ test('a dry run says what would be sent, and sends nothing', async () => {
   const sent = app.sandbox.requests.length;
   const { status, plan } = await app.rotate({ id: old.id, overlap: '0', tag: 'x', dry_run: true });
   expect(status).toBe('planned');
-  expect(plan?.requests.map((line) => line.split(' ')[0])).toEqual(['POST', 'POST', 'PATCH', 'DELETE']);
+  expect(plan?.steps).toEqual([
+    'create the successor',
+    'hand over its password',
+    'see that it can log in',
+    'give it its tag',
+    'delete the old one',
+  ]);
   expect(plan?.asks).toContain('DELETED AT ONCE');
   expect(app.sandbox.requests.slice(sent).every(({ method }) => method === 'GET')).toBe(true);
 });

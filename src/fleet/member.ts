@@ -14,21 +14,25 @@ import type { Fleet } from './fleet.ts';
 /** Records something about the fleet itself. */
 export type Note = (event: RotationEvent) => Promise<void>;
 
-/** Does what is left for one member of a fleet. Throws the ToolError of what failed. */
+const UNASKED = 'Nobody was asked about it.';
+
+/** Does what is left for one member of a fleet, if it was `agreed` to. Throws the ToolError of what failed. */
 export function serve(
   fleet: Fleet,
   member: string,
   rotation: Rotation | undefined,
+  agreed: boolean,
   work: Work,
   note: Note,
 ): Promise<void> {
   const chosen = fleet.members.get(member);
+  const back = fleet.turnedBackAt !== undefined;
+  if (!back && !agreed) return note({ type: 'skipped', of: member, note: UNASKED });
   if (fleet.job === 'delete') return remove(member, chosen, work, note);
   return alone(
     work.ledger,
     member,
-    () =>
-      fleet.turnedBackAt === undefined ? rotate(fleet, member, rotation, work, note) : rollBack(rotation, work, note),
+    () => (back ? rollBack(rotation, agreed, work, note) : rotate(fleet, member, rotation, work, note)),
     async () => {
       throw new ToolError('CONFLICT', 'Another call or process is at this credential.', 'Continue the fleet later.');
     },
@@ -62,7 +66,7 @@ async function rotate(
   // Proved before anything is recorded or created.
   await using slot = await work.destinations(wish.deliver_to, wish.prefix).reserve();
   const begun = await begin(work, { type: 'began', kind: 'telephony', fleet, old: oldOf(old), wish: wanted });
-  await run(begun, work, { slot, mayDelete });
+  await run(begun, work, { slot, old, mayDelete });
 }
 
 /** What is different of a member since a person was asked about it, in a sentence; undefined when nothing is. */
@@ -73,7 +77,7 @@ function changedSinceChosen(chosen: Member | undefined, now: TelephonyCredential
 }
 
 /** Leaves alone what has no way back, or whose successor is the old one of another rotation by now. */
-async function rollBack(rotation: Rotation | undefined, work: Work, note: Note): Promise<void> {
+async function rollBack(rotation: Rotation | undefined, agreed: boolean, work: Work, note: Note): Promise<void> {
   const now = work.now();
   if (!rotation || isUndone(rotation, now)) return;
   const skip = (why: string) => note({ type: 'skipped', of: rotation.old.id, note: why });
@@ -83,6 +87,7 @@ async function rollBack(rotation: Rotation | undefined, work: Work, note: Note):
       `Its successor was rotated in its turn, by ${later.fleet ?? later.id}: roll that back first, then this again.`,
     );
   }
+  if (!agreed) return skip(UNASKED);
   if (rotation.turnedBackAt === undefined) {
     const old = await lookUp(work.http, rotation.old.id);
     if (!old || (rotation.kind === 'telephony' && hasEnded(rotation, old, now))) {

@@ -76,7 +76,7 @@ export class Run {
     const work = { ...this.#work, timeLeft: () => (ends() ? 0 : this.#work.timeLeft()) };
     const all = standings(fleet, records, this.#work.now());
     const members = [...fleet.members.keys()];
-    const left = members.filter((id) => this.#only.has(id) && !isAtRest(all.get(id)?.standing ?? 'left'));
+    const left = members.filter((id) => !isAtRest(all.get(id)?.standing ?? 'left'));
     const most = fleet.job === 'rotate' ? fleet.wish.stop_after_failures : 3;
     const canaries = fleet.job === 'rotate' && !back ? members.slice(0, fleet.wish.canary) : [];
     this.#failures = 0;
@@ -106,7 +106,7 @@ export class Run {
       const records = await work.ledger.read();
       const rotations = records.ofCredential(member).map((id) => records.of(id));
       const own = rotations.findLast(([first]) => first?.event.type === 'began' && first.event.fleet === fleet.id);
-      await serve(fleet, member, own && rotationFrom(own), work, this.#note);
+      await serve(fleet, member, own && rotationFrom(own), this.#only.has(member), work, this.#note);
     } catch (error) {
       if (this.#signal.aborted) return;
       if (!(error instanceof ToolError)) throw error;

@@ -41,10 +41,12 @@ export function begin(work: Work, beginning: RotationEvent & { type: 'began' }):
   return record(work, randomBytes(8).toString('hex'), beginning);
 }
 
-/** What a rotation that begins so would do, in words: the steps that it would be run by. */
+/** What the call that begins a rotation so would do, in words: the steps that it is run by. */
 export function stepsOf(event: RotationEvent & { type: 'began' }): string[] {
   const rotation = rotationFrom([{ rotation: '', n: 0, at: '', event }]);
-  return rotation ? left(rotation).map((next) => inWords(rotation, next)) : [];
+  const deletes = event.kind === 'telephony' && event.wish.overlap === 0;
+  const steps = rotation ? left(rotation).filter(({ final }) => deletes || !final) : [];
+  return steps.map((next) => (rotation ? inWords(rotation, next) : next.title));
 }
 
 /**

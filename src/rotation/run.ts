@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { ToolError, WorldChanged } from '../errors.ts';
 import type { Facts, RotationEvent, StepName } from './events.ts';
 import { pushSteps } from './push.ts';
 import { type Rotation, rotationFrom, stepKey } from './rotation.ts';
@@ -111,8 +111,8 @@ async function stopped(
     await record(work, rotation.id, { type: 'given_up', note: 'The successor could not be made.' }).catch(
       () => undefined,
     );
-    const advice = unsent ? 'Call again: the person is asked about it as it is now.' : next;
-    return new ToolError(code, `The rotation ended before it changed anything: ${message}`, advice, details);
+    const ended = `The rotation ended before it changed anything: ${message}`;
+    return unsent ? new WorldChanged(ended) : new ToolError(code, ended, next, details);
   }
   // What cannot be undone any more need not be tried for ever.
   if (step === 'restore' && code === 'CONFLICT') {

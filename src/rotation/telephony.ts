@@ -1,3 +1,4 @@
+import { differences } from '../consent.ts';
 import { ToolError } from '../errors.ts';
 import { isKept } from '../telnyx/dates.ts';
 import { unreadable } from '../telnyx/http.ts';
@@ -17,6 +18,7 @@ import { madeBefore } from './made-before.ts';
 import {
   changedMeanwhile,
   lookUp,
+  oldOf,
   refuseWithoutSuccessor,
   saysExpired,
   unlessGone,
@@ -81,10 +83,8 @@ async function create({ rotation, work, hands, record, intend }: Telephony) {
 
 /** A successor is made where the old one is: throws `CONFLICT` when that is not where it was, or what it was. */
 function refuseMoved(rotation: TelephonyRotation, now: TelephonyCredential | undefined): void {
-  if (!now) throw notAsAgreed('it was deleted');
-  if (now.expired && !rotation.old.expired) throw notAsAgreed('it has expired');
-  const changed = changedMeanwhile(rotation, now);
-  if (changed) throw notAsAgreed(changed);
+  const changed = now ? differences(rotation.old, oldOf(now)) : ['it was deleted'];
+  if (changed.length > 0) throw notAsAgreed(changed.join('; '));
 }
 
 const notAsAgreed = (changed: string): ToolError =>

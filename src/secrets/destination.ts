@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { WorldChanged } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import type { Secret } from './secret.ts';
 
@@ -38,13 +38,8 @@ export interface Destination {
 }
 
 /** The error of a place that is not where a person was told it is. */
-export function leadsElsewhere(to: string, now: string): ToolError {
-  return new ToolError(
-    'CONFLICT',
-    `The place that was agreed to, ${quoted(to, 1000)}, leads to ${quoted(now, 1000)} by now. Nothing was created.`,
-    'Tell the person, and call again: they are asked about the place as it is now.',
-  );
-}
+export const leadsElsewhere = (to: string, now: string): WorldChanged =>
+  new WorldChanged(`What was ${quoted(to, 1000)} leads to ${quoted(now, 1000)} by now. Nothing was created.`);
 
 /** Facts and secrets as the person gets them: the one place a handover is spelled out. */
 export function entryOf({ facts, secrets }: Handover): Record<string, string | null> {

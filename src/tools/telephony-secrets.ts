@@ -37,7 +37,7 @@ export const createTelephony = defineChange({
     const { to, label } = deps.destinations(deliver_to, prefix);
     return {
       binding: { wanted, tag, to, prefix },
-      steps: [creation(wanted, '(a mark of its own)'), ...(tag === undefined ? [] : [update('(its id)', { tag })])],
+      steps: [creation(wanted, '(a mark of its own)'), ...(tag === undefined ? [] : [update('(its-id)', { tag })])],
       secret_to: label,
     };
   },
