@@ -1,5 +1,4 @@
 import type { Http } from './http.ts';
-import { KeyTable } from './key-table.ts';
 import { count, getPage, LARGEST, type Page, type Paged, type Unreadable } from './page.ts';
 import type { Row } from './wire.ts';
 
@@ -125,7 +124,7 @@ export async function visitAll<T extends { id: string }>(
   watch: Watch = {},
 ): Promise<Scanned> {
   /** With the number of the scan that saw it last. */
-  const seen = new KeyTable(1);
+  const seen = new Map<string, number>();
   let whole = false;
   let pass: Pass = { through: false, all: false, steady: false, stopped: false, unreadable: { count: 0, paths: [] } };
   for (let scan = 1; scan <= SCANS; scan += 1) {
@@ -155,7 +154,7 @@ async function scanOnce<T extends { id: string }>(
   paged: Paged,
   row: Row<T>,
   scan: number,
-  seen: KeyTable,
+  seen: Map<string, number>,
   visit: (item: T, again: boolean) => void,
   { progress = () => undefined, stopped = () => false }: Watch,
 ): Promise<Pass> {
@@ -191,10 +190,9 @@ async function scanOnce<T extends { id: string }>(
     }
     let fresh = page.unreadable.count;
     for (const item of page.rows) {
-      const place = seen.place(item.id);
-      const before = seen.get(place, 0);
+      const before = seen.get(item.id) ?? 0;
       if (before !== scan) fresh += 1;
-      seen.set(place, 0, scan);
+      seen.set(item.id, scan);
       visit(item, before > 0);
     }
     rows += fresh;
