@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dataOf, type Started, startApp, yes } from './app.ts';
+import { dataOf, type Person, type Started, startApp, yes } from './app.ts';
 import { startStateless } from './by-hand.ts';
 import { serviceAccount } from './material.ts';
 
@@ -48,8 +48,7 @@ test.each(calls)(
     await using s = await startStateless();
     const params = { name: tool, arguments: await argsOf(s.t) };
     const { result: asked } = await s.request('tools/call', params);
-    const { message, requestedSchema } = asked?.inputRequests?.question?.params as never as Parameters<typeof yes>[0];
-    const question = await yes({ message, requestedSchema });
+    const question = await yes(asked?.inputRequests?.question?.params as Parameters<Person>[0]);
     const answered = { ...params, inputResponses: { question }, requestState: asked?.requestState };
     const { result } = await s.request('tools/call', answered);
     expect(result?.structuredContent).toMatchObject({ status: 'done' });

@@ -99,6 +99,7 @@ function proposalOf(rotation: Rotation, { question, ...going }: GoingOn, back = 
   const steps = back ? left({ ...rotation, turnedBackAt: rotation.turnedBackAt ?? rotation.beganAt }) : left(rotation);
   return {
     binding: { rotation: rotation.id, stands: standing(rotation), back, ...going },
+    seen: true,
     question,
     steps: steps.filter(({ final }) => going.deletes || !final).map((next) => inWords(rotation, next)),
   };
@@ -112,13 +113,18 @@ const standing = (rotation: Rotation) => ({
 });
 
 /** Goes on with a rotation, or back, if it still stands as it did; else shows how it stands, or says so to who said yes. */
-function goOn({ binding, question }: ReturnType<typeof proposalOf>, deps: Deps) {
+function goOn({ binding, seen, question }: ReturnType<typeof proposalOf>, deps: Deps) {
   const { rotation: id, stands, back, deletes, old, accepts } = binding;
   return aloneWith(id, deps, async (rotation) => {
     const changed = differences(stands, standing(rotation));
     if (changed.length > 0 && question) throw changedSince(`Rotation ${id}`, changed);
     if (changed.length > 0) return rotation;
-    if (back) return run(await turnBack(rotation, deps), deps, { mayDelete: true });
+    if (back) {
+      const now = seen ? old : (await rollingBack(rotation, deps))?.old;
+      const moved = differences(old, now);
+      if (moved.length > 0) throw changedSince('The old credential', moved);
+      return run(await turnBack(rotation, deps), deps, { mayDelete: true });
+    }
     const accepted = accepts && old && (await record(deps, id, { type: 'accepted', old }));
     const hands = { agreed: old, mayDelete: deletes, material: () => reread(rotation, deps) };
     return run(accepted ?? rotation, deps, hands);
