@@ -98,25 +98,25 @@ const nothingToUndo = (rotation: Rotation, deps: Deps): Instead => ({
 function proposalOf(rotation: Rotation, { question, ...going }: GoingOn, back = rotation.turnedBackAt !== undefined) {
   const steps = back ? left({ ...rotation, turnedBackAt: rotation.turnedBackAt ?? rotation.beganAt }) : left(rotation);
   return {
-    binding: { rotation: rotation.id, stands: standing(rotation), back, ...going },
+    binding: { rotation: rotation.id, stands: standing(rotation, back), back, ...going },
     seen: true,
     question,
     steps: steps.filter(({ final }) => going.deletes || !final).map((next) => inWords(rotation, next)),
   };
 }
 
-/** What a rotation has done by now, as far as what is left of it depends on that. */
-const standing = (rotation: Rotation) => ({
+/** What a rotation has done by now, as far as what is to be done depends on that. */
+const standing = (rotation: Rotation, back: boolean) => ({
   successor: factsOf(rotation, 'create')?.id ?? null,
   turned_back: rotation.turnedBackAt !== undefined,
-  left: left(rotation).map((next) => inWords(rotation, next)),
+  ...(!back && { left: left(rotation).map((next) => inWords(rotation, next)) }),
 });
 
 /** Goes on with a rotation, or back, if it still stands as it did; else shows how it stands, or says so to who said yes. */
 function goOn({ binding, seen, question }: ReturnType<typeof proposalOf>, deps: Deps) {
   const { rotation: id, stands, back, deletes, old, accepts } = binding;
   return aloneWith(id, deps, async (rotation) => {
-    const changed = differences(stands, standing(rotation));
+    const changed = differences(stands, standing(rotation, back));
     if (changed.length > 0 && question) throw changedSince(`Rotation ${id}`, changed);
     if (changed.length > 0) return rotation;
     if (back) {
