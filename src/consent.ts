@@ -73,5 +73,6 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 
 function shown(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
+  if (isObject(value) && typeof value.name === 'string') return quoted(value.name, 80);
   return typeof value === 'string' ? quoted(value, 80) : quoted(JSON.stringify(value), 80).slice(1, -1);
 }

@@ -210,8 +210,8 @@ test('an empty list of connections is none of them, and not all', async () => {
   const changesOf = async (more: object) =>
     dataOf<{ plan: { steps: string[] } }>(await app.call('rotate_mobile_push_credential', { ...args, ...more })).plan
       .steps.length;
-  expect(await changesOf({})).toBe(3);
-  expect(await changesOf({ connections: [] })).toBe(1);
+  expect(await changesOf({})).toBe(4);
+  expect(await changesOf({ connections: [] })).toBe(2);
 });
 
 test('the same material again is refused', async () => {

@@ -121,6 +121,18 @@ test('rotating what is being rotated gives that rotation, and asks nobody', asyn
   expect(app.asked).toHaveLength(1);
 });
 
+test('rotating it again says when and by which arguments it was begun, and what to do for another one', async () => {
+  await using app = await stage();
+  const old = await app.old();
+  await app.rotate({ id: old.id, overlap: '90m', tag: 'team "a"', reason: 'a leak' });
+  const { message } = await app.rotate({ id: old.id, overlap: '0', dry_run: false });
+  expect(message).toMatch(/begun before, \d{4}-\d\d-\d\d \d\d:\d\d UTC, with overlap 90m/);
+  for (const part of [`tag "team 'a'"`, 'deliver_to vault', 'reason "a leak"', 'roll_back_rotation', 'not used'])
+    expect(message).toContain(part);
+  const { plan } = await app.rotate({ id: old.id, overlap: '0', dry_run: true });
+  expect(plan?.steps).toEqual([expect.stringMatching(/^nothing: rotation \w+ was begun before$/)]);
+});
+
 test('two calls at once make one rotation', async () => {
   await using app = await stage();
   const old = await app.old();

@@ -84,7 +84,7 @@ export function listConnections(
 /**
  * Every connection, of all four kinds, that uses a push credential on either platform. Telnyx has no such question to
  * ask (api.md §2), so all four lists are read; throws `UNEXPECTED_RESPONSE` when one of them cannot be read to its end,
- * or has a row that cannot be read: it might be that of a user.
+ * or has a row that cannot be read: it might be that of a user. The same whatever order their pages came in.
  */
 export async function connectionsUsing(
   http: Http,
@@ -109,7 +109,8 @@ export async function connectionsUsing(
     .filter(
       ({ ios_push_credential_id: ios, android_push_credential_id: android }) => ios === pushId || android === pushId,
     )
-    .map(({ unclear: _, ...connection }) => connection);
+    .map(({ unclear: _, ...connection }) => connection)
+    .sort((a, b) => a.kind.localeCompare(b.kind) || a.id.localeCompare(b.id));
 }
 
 /** A connection, and whether it points to something by a field that holds neither text nor nothing. */
