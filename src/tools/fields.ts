@@ -53,9 +53,10 @@ export function secondsOf(value: string): number {
   return Number.parseInt(value, 10) * (SECONDS[value.slice(-1)] ?? 0);
 }
 
-/** A length of time in words that `duration` takes, rounded to minutes. */
+/** A length of time as `duration` takes it, rounded to minutes; to days where it is long and has no round number. */
 export function durationOf(seconds: number): string {
   const minutes = Math.round(seconds / 60);
+  if (minutes > 3 * 1440 && minutes % 60 > 0) return `about ${Math.round(minutes / 1440)}d`;
   if (minutes % 60 > 0 || minutes === 0) return `${minutes}m`;
   return minutes % 1440 > 0 ? `${minutes / 60}h` : `${minutes / 1440}d`;
 }
