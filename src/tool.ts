@@ -4,30 +4,18 @@ import type { Cursors } from './cursor.ts';
 import type { Fleets } from './fleet/runner.ts';
 import type { PageUploads } from './people/page-uploads.ts';
 import type { Question } from './people/question.ts';
-import type { Ledger } from './rotation/ledger.ts';
-import type { Destinations } from './secrets/destinations.ts';
-import type { Secret } from './secrets/secret.ts';
-import type { Vault } from './secrets/vault.ts';
-import type { Change, Http } from './telnyx/http.ts';
+import type { Work } from './rotation/work.ts';
+import type { Change } from './telnyx/http.ts';
 import type { Toolset } from './toolsets.ts';
 
 /** What a tool does to the account; its MCP hints follow from it. */
 export type Effect = 'read' | 'create' | 'update' | 'destroy';
 
 /** What a tool may use, for one call. */
-export interface Deps {
-  http: Http;
-  vault: Vault;
-  destinations: Destinations;
+export interface Deps extends Work {
   uploads(): Promise<PageUploads>;
   cursors: Cursors;
-  ledger: Ledger;
   fleets: Fleets;
-  fingerprint(secret: Secret | null): string | null;
-  now(): Date;
-  pause(ms: number): Promise<void>;
-  /** Milliseconds until this call should have answered. */
-  timeLeft(): number;
   progress(done: number, total?: number): void;
 }
 

@@ -1,5 +1,5 @@
 import { ToolError } from '../errors.ts';
-import type { Delivery, Destination, Handover, Slot } from '../secrets/destination.ts';
+import type { Destination, Handover, Slot } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { newCode } from './pages/code.ts';
@@ -28,7 +28,7 @@ export function pageDestination(ways: Ways): Destination {
     to: 'browser',
     label: 'a page in the browser',
     async reserve() {
-      if (ways.show || ways.hasBrowser) return new PageSlot(ways, await ways.vault.reserve());
+      if (ways.show || ways.hasBrowser) return slotOf(ways, await ways.vault.reserve());
       throw new ToolError(
         'CONFIGURATION',
         'No page can be opened on this machine: it has no display. Nothing was created.',
@@ -38,20 +38,11 @@ export function pageDestination(ways: Ways): Destination {
   };
 }
 
-class PageSlot implements Slot {
-  readonly #ways: Ways;
-  readonly #spare: Slot;
-
-  constructor(ways: Ways, spare: Slot) {
-    this.#ways = ways;
-    this.#spare = spare;
-  }
-
-  async keep(handover: Handover): Promise<Delivery> {
-    const { host, vault, show } = this.#ways;
+const slotOf = ({ host, vault, show }: Ways, spare: Slot): Slot => ({
+  async keep(handover) {
     // An entry the person already had there is theirs to keep.
     const had = vault.find(handover.name) !== undefined;
-    const kept = await this.#spare.keep(handover);
+    const kept = await spare.keep(handover);
     const code = newCode();
     const reveal = revealPage({ title: titleOf(handover), fields: fieldsOf(handover) }, code);
     try {
@@ -63,12 +54,9 @@ class PageSlot implements Slot {
     } catch {
       return { ...kept, warning: 'No page could be opened, so it is in the vault.' };
     }
-  }
-
-  [Symbol.asyncDispose](): PromiseLike<void> {
-    return this.#spare[Symbol.asyncDispose]();
-  }
-}
+  },
+  [Symbol.asyncDispose]: () => spare[Symbol.asyncDispose](),
+});
 
 const titleOf = ({ facts, name }: Handover): string => `the secret of ${facts.name ?? facts.alias ?? name}`;
 

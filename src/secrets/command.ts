@@ -4,7 +4,7 @@ import { access, readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { ToolError } from '../errors.ts';
-import { type Delivery, type Destination, entryOf, type Handover, type Slot } from './destination.ts';
+import { type Destination, entryOf } from './destination.ts';
 
 const WITHIN_MS = 10_000;
 const WRITABLE_BY_OTHERS = 0o022;
@@ -31,7 +31,13 @@ export function commandSink(name: string, rules: CommandRules): Destination {
       const [program = '', ...args] = command;
       const path = await findProgram(program, rules.childEnv);
       if (!path) throw useless(`the program of ${name} is not installed`);
-      return new CommandSlot(name, path, args, rules.childEnv);
+      return {
+        async keep(handover) {
+          await feed(path, args, rules.childEnv, JSON.stringify(entryOf(handover)));
+          return { destination: 'command', place: name };
+        },
+        async [Symbol.asyncDispose]() {},
+      };
     },
   };
 }
@@ -63,45 +69,24 @@ async function findProgram(program: string, { PATH = '' }: Record<string, string
   return undefined;
 }
 
-class CommandSlot implements Slot {
-  readonly #name: string;
-  readonly #program: string;
-  readonly #args: string[];
-  readonly #env: Record<string, string>;
-
-  constructor(name: string, program: string, args: string[], env: Record<string, string>) {
-    this.#name = name;
-    this.#program = program;
-    this.#args = args;
-    this.#env = env;
-  }
-
-  async keep(handover: Handover): Promise<Delivery> {
-    await this.#feed(JSON.stringify(entryOf(handover)));
-    return { destination: 'command', place: this.#name };
-  }
-
-  /** Runs the command to its end. What it prints is never looked at: it may well print the secret. */
-  #feed(input: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(this.#program, this.#args, {
-        env: this.#env,
-        stdio: ['pipe', 'ignore', 'ignore'],
-        timeout: WITHIN_MS,
-        killSignal: 'SIGKILL',
-      });
-      child.once('error', reject);
-      child.once('close', (status, signal) => {
-        if (status === 0) resolve();
-        else reject(new Error(signal ? 'it did not end within 10 seconds' : `it ended with status ${status}`));
-      });
-      // A command that does not read its input is judged by its status alone.
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(input);
+/** Runs the command to its end. What it prints is never looked at: it may well print the secret. */
+function feed(program: string, args: string[], env: Record<string, string>, input: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      env,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      timeout: WITHIN_MS,
+      killSignal: 'SIGKILL',
     });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
+    child.once('error', reject);
+    child.once('close', (status, signal) => {
+      if (status === 0) resolve();
+      else reject(new Error(signal ? 'it did not end within 10 seconds' : `it ended with status ${status}`));
+    });
+    // A command that does not read its input is judged by its status alone.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+  });
 }
 
 function useless(why: string): ToolError {

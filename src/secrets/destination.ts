@@ -47,6 +47,11 @@ export function entryOf({ facts, secrets }: Handover): Record<string, string | n
   return { ...facts, ...Object.fromEntries(revealed) };
 }
 
+/** What goes with a file that git may well commit. */
+export const notIgnored = (path: string) => ({
+  warning: `Git does not ignore ${path}: have the person add it to .gitignore.`,
+});
+
 /** The code of a system error, fit to be shown. */
 export function reason(error: unknown): string {
   return error instanceof Error && 'code' in error && /^[A-Z_]+$/.test(String(error.code))

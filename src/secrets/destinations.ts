@@ -1,6 +1,6 @@
 import { badInput } from '../errors.ts';
 import { commandSink } from './command.ts';
-import { type Delivery, type Destination, type Handover, leadsElsewhere, type Slot } from './destination.ts';
+import { type Destination, leadsElsewhere } from './destination.ts';
 import { jsonLines } from './json-lines.ts';
 import { type Keychain, keychainEntry } from './keychain.ts';
 import { projectFile } from './project-file.ts';
@@ -52,38 +52,24 @@ function backedBy(vault: Vault, destination: Destination): Destination {
     ...destination,
     async reserve() {
       const spare = await vault.reserve();
-      try {
-        return new BackedSlot(destination.label, await destination.reserve(), spare);
-      } catch (error) {
+      const first = await destination.reserve().catch(async (error: unknown) => {
         await spare[Symbol.asyncDispose]();
         throw error;
-      }
+      });
+      return {
+        async keep(handover) {
+          try {
+            return await first.keep(handover);
+          } catch {
+            const warning = `It could not be handed to ${destination.label}, so it is in the vault.`;
+            return { ...(await spare.keep(handover)), warning };
+          }
+        },
+        async [Symbol.asyncDispose]() {
+          await first[Symbol.asyncDispose]();
+          await spare[Symbol.asyncDispose]();
+        },
+      };
     },
   };
-}
-
-class BackedSlot implements Slot {
-  readonly #label: string;
-  readonly #first: Slot;
-  readonly #spare: Slot;
-
-  constructor(label: string, first: Slot, spare: Slot) {
-    this.#label = label;
-    this.#first = first;
-    this.#spare = spare;
-  }
-
-  async keep(handover: Handover): Promise<Delivery> {
-    try {
-      return await this.#first.keep(handover);
-    } catch {
-      const kept = await this.#spare.keep(handover);
-      return { ...kept, warning: `It could not be handed to ${this.#label}, so it is in the vault.` };
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#first[Symbol.asyncDispose]();
-    await this.#spare[Symbol.asyncDispose]();
-  }
 }

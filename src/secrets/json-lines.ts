@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { badInput } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import { type Delivery, type Destination, entryOf, type Handover, reason, type Slot } from './destination.ts';
+import { type Destination, entryOf, type Handover, notIgnored, reason } from './destination.ts';
 import { gitStanding } from './git.ts';
 import { syncFolder } from './sync-folder.ts';
 
@@ -39,7 +39,20 @@ export function jsonLines(path: string, { allowDirs, childEnv }: FileRules): Des
         );
       }
       try {
-        return new LineSlot(path, target, await openToAppend(target), standing === 'ignored');
+        const file = await openToAppend(target);
+        return {
+          async keep(handover) {
+            // One after another: whether a line is there already is looked up before it is written.
+            const turn = (turns.get(target) ?? Promise.resolve()).then(() => append(target, file, handover));
+            turns.set(
+              target,
+              turn.catch(() => undefined),
+            );
+            await turn;
+            return { destination: 'file', place: target, ...(standing !== 'ignored' && notIgnored(path)) };
+          },
+          [Symbol.asyncDispose]: () => file.close().catch(() => undefined),
+        };
       } catch (error) {
         throw badInput(
           `${path} cannot be written (${reason(error)}). Nothing was created.`,
@@ -61,51 +74,19 @@ async function openToAppend(target: string): Promise<FileHandle> {
   throw Object.assign(new Error('not a file'), { code: 'EINVAL' });
 }
 
-class LineSlot implements Slot {
-  readonly #path: string;
-  readonly #target: string;
-  readonly #file: FileHandle;
-  readonly #ignored: boolean;
-
-  constructor(path: string, target: string, file: FileHandle, ignored: boolean) {
-    this.#path = path;
-    this.#target = target;
-    this.#file = file;
-    this.#ignored = ignored;
-  }
-
-  async keep(handover: Handover): Promise<Delivery> {
-    // One after another: whether a line is there already is looked up before it is written.
-    const turn = (turns.get(this.#target) ?? Promise.resolve()).then(() => this.#append(handover));
-    turns.set(
-      this.#target,
-      turn.catch(() => undefined),
-    );
-    await turn;
-    return {
-      destination: 'file',
-      place: this.#target,
-      ...(!this.#ignored && { warning: `Git does not ignore ${this.#path}: have the person add it to .gitignore.` }),
-    };
-  }
-
-  async #append(handover: Handover): Promise<void> {
-    const { size } = await this.#file.stat();
-    const before = known.get(this.#target);
-    const { ids, cut } = before?.size === size ? { ids: before.ids, cut: false } : await readIds(this.#target);
-    const key = `${handover.name} ${Object.keys(handover.secrets)}`;
-    if (ids.has(key)) return;
-    const line = `${JSON.stringify({ ...entryOf(handover), for: key })}\n`;
-    // A line that a crash cut off is ended first, so that it spoils no other.
-    await this.#file.appendFile(cut ? `\n${line}` : line);
-    await this.#file.datasync();
-    if (size === 0) await syncFolder(this.#target);
-    known.set(this.#target, { size: (await this.#file.stat()).size, ids: ids.add(key) });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#file.close().catch(() => undefined);
-  }
+/** Ends the file with a line about a secret, unless it has one. */
+async function append(target: string, file: FileHandle, handover: Handover): Promise<void> {
+  const { size } = await file.stat();
+  const before = known.get(target);
+  const { ids, cut } = before?.size === size ? { ids: before.ids, cut: false } : await readIds(target);
+  const key = `${handover.name} ${Object.keys(handover.secrets)}`;
+  if (ids.has(key)) return;
+  const line = `${JSON.stringify({ ...entryOf(handover), for: key })}\n`;
+  // A line that a crash cut off is ended first, so that it spoils no other.
+  await file.appendFile(cut ? `\n${line}` : line);
+  await file.datasync();
+  if (size === 0) await syncFolder(target);
+  known.set(target, { size: (await file.stat()).size, ids: ids.add(key) });
 }
 
 async function readIds(target: string): Promise<{ ids: Set<string>; cut: boolean }> {

@@ -1,5 +1,5 @@
 import { badInput, ToolError } from '../errors.ts';
-import { type Delivery, type Destination, entryOf, type Handover, type Slot } from './destination.ts';
+import { type Destination, entryOf, type Slot } from './destination.ts';
 
 export const SERVICE = 'telnyx-credentials-mcp';
 /** The entry of the API key: no secret may be delivered there, in whatever case a system compares names. */
@@ -50,7 +50,7 @@ export function keychainEntry(name: string, open: () => Promise<Keychain>): Dest
         const probe = `${name} (probe)`;
         keychain.set(SERVICE, probe, 'probe');
         keychain.remove(SERVICE, probe);
-        return new KeychainSlot(keychain, name);
+        return slotOf(keychain, name);
       } catch {
         throw new ToolError(
           'CONFIGURATION',
@@ -62,19 +62,10 @@ export function keychainEntry(name: string, open: () => Promise<Keychain>): Dest
   };
 }
 
-class KeychainSlot implements Slot {
-  readonly #keychain: Keychain;
-  readonly #name: string;
-
-  constructor(keychain: Keychain, name: string) {
-    this.#keychain = keychain;
-    this.#name = name;
-  }
-
-  async keep(handover: Handover): Promise<Delivery> {
-    this.#keychain.set(SERVICE, this.#name, JSON.stringify(entryOf(handover)));
-    return { destination: 'keychain', place: `${SERVICE}, ${this.#name}` };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
+const slotOf = (keychain: Keychain, name: string): Slot => ({
+  async keep(handover) {
+    keychain.set(SERVICE, name, JSON.stringify(entryOf(handover)));
+    return { destination: 'keychain', place: `${SERVICE}, ${name}` };
+  },
+  async [Symbol.asyncDispose]() {},
+});

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { badInput } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import { type Delivery, type Destination, type Handover, reason, type Slot } from './destination.ts';
+import { type Destination, notIgnored, reason } from './destination.ts';
 import { mergeDotenv } from './dotenv.ts';
 import { gitStanding } from './git.ts';
 import { syncFolder } from './sync-folder.ts';
@@ -63,56 +63,29 @@ export function projectFile(path: string, prefix: string, { allowDirs, childEnv 
           'Choose another destination, such as the vault.',
         );
       }
-      return new FileSlot({ path, target, allowDirs, temporary, mode, prefix, merge, ignored: standing === 'ignored' });
+      return {
+        async keep({ secrets, facts }) {
+          const revealed = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()] as const);
+          // The SIP username goes along with its password: one is of no use without the other.
+          const named = facts.sip_username ? [['sip_username', facts.sip_username] as const] : [];
+          const values = [...named, ...revealed].map(([key, value]) => [keyOf(prefix, key), value] as const);
+          // Read again: someone may have saved the file since.
+          const { text } = await readPresent(target, path);
+          await writeWhole(temporary, merge(text, Object.fromEntries(values)), mode);
+          // A link may have taken the place of a folder meanwhile.
+          refuseMoved(path, target, allowDirs);
+          await rename(temporary, target);
+          await syncFolder(target);
+          return { destination: 'file', place: target, ...(standing !== 'ignored' && notIgnored(path)) };
+        },
+        // What cannot be removed any more must not take the place of what came of the delivery.
+        [Symbol.asyncDispose]: () => rm(temporary, { force: true }).catch(() => undefined),
+      };
     },
   };
 }
 
 const keyOf = (prefix: string, name: string): string => `${prefix}_${name.toUpperCase()}`;
-
-interface Place {
-  path: string;
-  target: string;
-  allowDirs: FileRules['allowDirs'];
-  temporary: string;
-  mode: number;
-  prefix: string;
-  merge: Merge;
-  ignored: boolean;
-}
-
-class FileSlot implements Slot {
-  readonly #place: Place;
-
-  constructor(place: Place) {
-    this.#place = place;
-  }
-
-  async keep({ secrets, facts }: Handover): Promise<Delivery> {
-    const { path, target, allowDirs, temporary, mode, prefix, merge, ignored } = this.#place;
-    const revealed = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()] as const);
-    // The SIP username goes along with its password: one is of no use without the other.
-    const named = facts.sip_username ? [['sip_username', facts.sip_username] as const] : [];
-    const values = [...named, ...revealed].map(([key, value]) => [keyOf(prefix, key), value] as const);
-    // Read again: someone may have saved the file since.
-    const { text } = await readPresent(target, path);
-    await writeWhole(temporary, merge(text, Object.fromEntries(values)), mode);
-    // A link may have taken the place of a folder meanwhile.
-    refuseMoved(path, target, allowDirs);
-    await rename(temporary, target);
-    await syncFolder(target);
-    return {
-      destination: 'file',
-      place: target,
-      ...(!ignored && { warning: `Git does not ignore ${path}: have the person add it to .gitignore.` }),
-    };
-  }
-
-  /** What cannot be removed any more must not take the place of what came of the delivery. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return rm(this.#place.temporary, { force: true }).catch(() => undefined);
-  }
-}
 
 function mergeFor(path: string): Merge {
   const name = basename(path);

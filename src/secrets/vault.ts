@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError } from '../errors.ts';
-import { type Delivery, type Destination, entryOf, type Handover, reason, type Slot } from './destination.ts';
+import { type Destination, entryOf, reason, type Slot } from './destination.ts';
 import { syncFolder } from './sync-folder.ts';
 
 // More than any entry needs: the space is taken on disk before Telnyx is asked to create anything.
@@ -31,7 +31,7 @@ export function openVault(stateDir: string): Vault {
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         await chmod(folder, 0o700);
-        return new VaultSlot(pathOf, temporary, await reserveFile(temporary));
+        return slotOf(pathOf, temporary, await reserveFile(temporary));
       } catch (error) {
         await rm(temporary, { force: true }).catch(() => undefined);
         throw new ToolError(
@@ -56,26 +56,16 @@ async function reserveFile(path: string): Promise<FileHandle> {
   }
 }
 
-class VaultSlot implements Slot {
-  readonly #pathOf: (name: string) => string;
-  readonly #temporary: string;
-  readonly #file: FileHandle;
-
-  constructor(pathOf: (name: string) => string, temporary: string, file: FileHandle) {
-    this.#pathOf = pathOf;
-    this.#temporary = temporary;
-    this.#file = file;
-  }
-
-  async keep(handover: Handover): Promise<Delivery> {
+const slotOf = (pathOf: (name: string) => string, temporary: string, file: FileHandle): Slot => ({
+  async keep(handover) {
     const entry = Buffer.from(`${JSON.stringify(entryOf(handover), null, 2)}\n`);
-    const path = this.#pathOf(handover.name);
+    const path = pathOf(handover.name);
     try {
       // Over the reserved bytes first, cut to length after: a disk that filled up meanwhile cannot stop it.
-      await this.#file.write(entry, 0, entry.length, 0);
-      await this.#file.truncate(entry.length);
-      await this.#file.sync();
-      await rename(this.#temporary, path);
+      await file.write(entry, 0, entry.length, 0);
+      await file.truncate(entry.length);
+      await file.sync();
+      await rename(temporary, path);
       await syncFolder(path);
       return { destination: 'vault', place: path };
     } catch (error) {
@@ -85,11 +75,10 @@ class VaultSlot implements Slot {
         'Do not create it again. The person can read the secret in the Telnyx portal, or you hand it over with hand_off_secret when the folder is writable.',
       );
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
+  },
+  async [Symbol.asyncDispose]() {
     // Neither may take the place of what came of the delivery.
-    await this.#file.close().catch(() => undefined);
-    await rm(this.#temporary, { force: true }).catch(() => undefined);
-  }
-}
+    await file.close().catch(() => undefined);
+    await rm(temporary, { force: true }).catch(() => undefined);
+  },
+});
