@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { instructionsFor } from '../src/mcp/about.ts';
 import { listingOf } from '../src/mcp/listing.ts';
+import { formFor } from '../src/people/question.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { startApp } from './app.ts';
 
@@ -78,6 +79,13 @@ test('what says which of many a change is about may be left out, but is never ta
     expect(Object.keys(listing.inputSchema.properties ?? {})).toEqual(
       expect.arrayContaining([...(selects[listing.name] ?? [])]),
     );
+});
+
+test('a question is a tick that is not there, or a phrase: a client that begins at the first value says no', () => {
+  expect(formFor({ text: 'Do it?' }).requestedSchema.properties).toMatchObject({ confirm: { default: false } });
+  const { phrase } = formFor({ text: 'Do it?', phrase: 'do it' }).requestedSchema.properties;
+  expect(phrase).toMatchObject({ type: 'string', description: 'Type: do it' });
+  expect(phrase).not.toHaveProperty('default');
 });
 
 test('no tool shows a field that holds a secret', () => {
