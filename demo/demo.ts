@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
@@ -26,9 +27,11 @@ let { client, pid } = await connect();
 
 async function connect(): Promise<{ client: Client; pid: number }> {
   const client = new Client({ name: 'demo', version: '1' }, { capabilities: { elicitation: { form: {} } } });
-  client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+  client.setRequestHandler(ElicitRequestSchema, async ({ params }) => {
     const { phrase } = 'requestedSchema' in params ? params.requestedSchema.properties : {};
     screen.question(phrase ? `${params.message}\n    ${phrase.description}` : params.message, person.says);
+    // A person reads first; what comes sooner is taken for a client's own answer.
+    await sleep(400);
     return person.answer;
   });
   const transport = new StdioClientTransport({

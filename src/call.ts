@@ -53,8 +53,8 @@ export async function call(
   const opened = answer && ways.consent.open(answer.state);
   const agreed = opened?.call === name ? opened : undefined;
   // A no needs no reading: it is a no to whatever the question would be by now.
-  if (answer && agreed && !saysYes(agreed.question, answer)) return notDone(tool, answer);
-  return begin({ tool, args, name, means, ways }, agreed, deps);
+  if (answer && agreed && answer.action !== 'accept') return notDone(tool, answer);
+  return begin({ tool, args, name, means, ways }, deps, agreed && answer && { ...agreed, answer });
 }
 
 interface Round {
@@ -66,12 +66,21 @@ interface Round {
   ways: Ways;
 }
 
-async function begin(round: Round, agreed: Agreed | undefined, deps: Deps, again = false): Promise<Outcome> {
+/** `answered` is the question a person has answered, if they have; `again` tells that they were asked in this call before. */
+async function begin(
+  round: Round,
+  deps: Deps,
+  answered?: Agreed & { answer: Answer },
+  again = false,
+): Promise<Outcome> {
   const { tool, args, ways } = round;
-  const proposal = await tool.propose(args, deps);
+  const proposal = await propose(tool, args, deps);
   if ('instead' in proposal) return resultOf(tool, await proposal.instead());
   const bound = digest(tool.name, args, proposal.binding);
-  if (!proposal.question || ways.confirm === 'never' || agreed?.bound === bound) return run(tool, proposal, deps);
+  if (!proposal.question || ways.confirm === 'never') return run(tool, proposal, deps);
+  // An answer to what was another thing then is none.
+  if (answered?.bound === bound)
+    return saysYes(answered.question, answered.answer) ? run(tool, proposal, deps) : notDone(tool, answered.answer);
   return ask(round, proposal, await proposal.question(), bound, again);
 }
 
@@ -97,11 +106,14 @@ function ask(round: Round, proposal: Proposal, { text, ...rest }: Question, boun
       } catch (error) {
         // Once more about what it is now; what changes again and again is left alone.
         if (again || !(error instanceof WorldChanged)) throw error;
-        return begin(round, undefined, deps, true);
+        return begin(round, deps, undefined, true);
       }
     },
   };
 }
+
+const propose = (tool: ChangeTool, args: Record<string, unknown>, deps: Deps) =>
+  tool.propose(args, { ...deps, http: readOnly(deps.http) });
 
 async function run(tool: ChangeTool, proposal: Proposal, deps: Deps): Promise<Outcome> {
   return resultOf(tool, await tool.run(proposal, deps));
@@ -129,7 +141,7 @@ export function needsApproval(tool: Tool, { approval_id, code, secondsLeft }: Wa
 
 /** What the call would do, who would be asked, and where secrets would go; nothing but reads is sent. */
 async function plan(tool: ChangeTool, args: Record<string, unknown>, deps: Deps, ways: Ways): Promise<Outcome> {
-  const proposal = await tool.propose(args, { ...deps, http: readOnly(deps.http) });
+  const proposal = await propose(tool, args, deps);
   if ('instead' in proposal) return resultOf(tool, { status: 'planned', plan: { steps: proposal.steps } });
   const { secret_to } = proposal;
   const { text, phrase } = (ways.confirm === 'ask' && (await proposal.question?.())) || {};

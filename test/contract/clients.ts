@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client as Client2, type ClientOptions } from '@modelcontextprotocol/client';
 import { StdioClientTransport as Stdio2 } from '@modelcontextprotocol/client/stdio';
@@ -17,6 +18,13 @@ export type Elicit = (
   message: string,
   properties: Record<string, { type: string; description?: string | undefined }>,
 ) => { action: 'accept' | 'decline' | 'cancel'; content?: Record<string, string | boolean> };
+
+/** A person takes longer than a client that says no by itself. */
+async function asked(elicit: Elicit, message: string, properties: Parameters<Elicit>[1]): Promise<ReturnType<Elicit>> {
+  const said = elicit(message, properties);
+  if (said.action !== 'accept') await sleep(400);
+  return said;
+}
 
 interface CallOptions {
   signal?: AbortSignal;
@@ -74,7 +82,7 @@ async function connect1(server: Server, elicit: Elicit | undefined): Promise<Ses
   const client = new Client1(INFO, { capabilities: elicit ? { elicitation: {} } : {} });
   if (elicit)
     client.setRequestHandler(ElicitRequestSchema, ({ params }) =>
-      elicit(params.message, 'requestedSchema' in params ? params.requestedSchema.properties : {}),
+      asked(elicit, params.message, 'requestedSchema' in params ? params.requestedSchema.properties : {}),
     );
   await client.connect(new Stdio1(server));
   return {
@@ -103,7 +111,7 @@ async function connect2(server: Server, kind: ClientKind, elicit: Elicit | undef
   const client = new Client2(INFO, options);
   if (elicit)
     client.setRequestHandler('elicitation/create', ({ params }) =>
-      elicit(params.message, 'requestedSchema' in params ? params.requestedSchema.properties : {}),
+      asked(elicit, params.message, 'requestedSchema' in params ? params.requestedSchema.properties : {}),
     );
   await client.connect(new Stdio2(server));
   return {
