@@ -56,6 +56,7 @@ async function request(process: Process, callUntil: number, sent: Sent): Promise
   const create = method === 'POST';
   const until = create ? callUntil - RECOVERY_MS : callUntil;
   const fault = await process.reach(method === 'GET' ? 'read' : 'write');
+  if (method === 'GET') await process.onRead?.(sent.path);
   if (universe.time >= until) throw explain(method, { kind: 'stopped', sent: false, cancelled: false });
   const apply = () => {
     announce(process, sent);

@@ -47,6 +47,7 @@ export function vaultOf(process: Process): Vault {
   const failure = () => new ToolError('CONFIGURATION', 'The vault cannot be written.', 'Make it writable.');
   return {
     to: 'vault',
+    many: true,
     label: 'the vault',
     find: (name) => (kept.has(name) ? name : undefined),
     forget: async (name) => void kept.delete(name),

@@ -89,6 +89,8 @@ export class Process {
   writes = 0;
   /** What happens on the outside between two steps of this call, and before how many more of them. */
   amid: { after: number; happen: () => void } | undefined;
+  /** What happens on the outside right before a reading reaches the account; told which one it is. */
+  onRead: ((path: string) => Promise<void>) | undefined;
   #faults: readonly Fault[] = [];
   #counts: Partial<Record<Moment, number>> = {};
 
