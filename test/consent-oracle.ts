@@ -54,6 +54,12 @@ export class Looks {
         this.#connections.set(record.id, { ...record });
   }
 
+  /** A person was waited for: whatever was seen before that may be another thing by now. */
+  forget(): void {
+    this.#telephony.clear();
+    this.#connections.clear();
+  }
+
   /** Whether the last reading of a credential showed what a binding says of it. */
   shows({ id, connection_id, expires_at }: Pick<Old, 'id' | 'connection_id' | 'expires_at'>): boolean {
     const record = this.#telephony.get(id);
@@ -112,7 +118,7 @@ export function rotating(universe: Universe, looks: Looks, old: Old, wish: Json,
           ends === undefined
             ? expires_at === undefined
             : Math.abs(at(expires_at) - new Date(ends).getTime()) < 60 * NEAR_MS;
-        return connection_id === old.connection_id && name === (wish.name ?? old.name) && fits;
+        return looks.shows(old) && connection_id === old.connection_id && name === (wish.name ?? old.name) && fits;
       }
       if (method === 'POST' && token === 'token') return ours(id);
       if (method === 'PATCH' && 'tag' in body) return only(body, 'tag') && ours(id) && body.tag === wish.tag;
