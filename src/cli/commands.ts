@@ -18,70 +18,58 @@ export interface Command {
   load(): Promise<Run>;
 }
 
+const command = (words: string, does: string, load: Command['load'], more: Partial<Command> = {}): Command => ({
+  ...{ words, does, load, takes: [] },
+  ...more,
+});
+
 /** What can be asked for on the command line beside serving. */
 export const COMMANDS: readonly Command[] = [
-  {
-    words: 'init',
-    takes: [],
-    does: 'add this server to your MCP clients, or to the one of --client; --dry-run only shows',
-    load: async () => (await import('./init.ts')).init,
-  },
-  {
-    words: 'uninstall',
-    takes: [],
-    does: 'take it out of them again',
-    load: async () => (await import('./init.ts')).uninstall,
-  },
-  {
-    words: 'login',
-    takes: [],
-    does: "ask for an API key, check it, and keep it in the system's keychain",
-    load: async () => (await import('./login.ts')).login,
-  },
-  {
-    words: 'doctor',
-    takes: [],
-    does: 'look whether everything is in place here, and say what to do; --json for programs',
-    load: async () => (await import('./doctor.ts')).doctor,
-  },
-  {
-    words: 'tools',
-    takes: [],
-    does: 'list the tools; --json for programs',
-    load: async () => (await import('./tools.ts')).listTools,
-  },
-  {
-    words: 'call',
-    takes: ['tool'],
-    mayTake: 'arguments as JSON',
-    does: 'call a tool as an agent would, asking here; - reads the arguments from stdin',
-    load: async () => (await import('./tools.ts')).callOne,
-  },
-  {
-    words: 'report',
-    takes: [],
-    does: 'what is wrong with the account; --json for programs',
-    failed: UNMADE,
-    load: async () => (await import('./report.ts')).report,
-  },
-  {
-    words: 'rotations',
-    takes: [],
-    does: 'list all rotations, open ones first',
-    load: async () => (await import('./rotations.ts')).listRotations,
-  },
-  {
-    words: 'rotations continue',
-    takes: ['id'],
-    does: 'go on with one, asking before it deletes',
-    load: async () => (await import('./rotations.ts')).continueRotation,
-  },
-  {
-    words: 'ledger verify',
-    takes: [],
-    does: 'look whether the record of rotations is whole',
-    load: async () => (await import('./ledger.ts')).verify,
-  },
+  command(
+    'init',
+    'add this server to your MCP clients, or to the one of --client; --dry-run only shows',
+    async () => (await import('./init.ts')).init,
+  ),
+  command('uninstall', 'take it out of them again', async () => (await import('./init.ts')).uninstall),
+  command(
+    'login',
+    "ask for an API key, check it, and keep it in the system's keychain",
+    async () => (await import('./login.ts')).login,
+  ),
+  command(
+    'doctor',
+    'look whether everything is in place here, and say what to do; --json for programs',
+    async () => (await import('./doctor.ts')).doctor,
+  ),
+  command('tools', 'list the tools; --json for programs', async () => (await import('./tools.ts')).listTools),
+  command(
+    'call',
+    'call a tool as an agent would, asking here; - reads the arguments from stdin',
+    async () => (await import('./tools.ts')).callOne,
+    { takes: ['tool'], mayTake: 'arguments as JSON' },
+  ),
+  command(
+    'report',
+    'what is wrong with the account; --json for programs',
+    async () => (await import('./report.ts')).report,
+    { failed: UNMADE },
+  ),
+  command(
+    'rotations',
+    'list all rotations, open ones first',
+    async () => (await import('./rotations.ts')).listRotations,
+  ),
+  command(
+    'rotations continue',
+    'go on with one, asking before it deletes',
+    async () => (await import('./rotations.ts')).continueRotation,
+    { takes: ['id'] },
+  ),
+  command(
+    'ledger verify',
+    'look whether the record of rotations is whole',
+    async () => (await import('./ledger.ts')).verify,
+  ),
 ];
 
 /** A command as a person types it. */

@@ -17,6 +17,13 @@ interface Kind {
   next?(count: number, first: Example, settings: Settings): Next;
 }
 
+const kind = (section: Section, severity: Severity, says: string | Kind['says'], next?: Kind['next']): Kind => ({
+  section,
+  severity,
+  says: typeof says === 'string' ? () => says : says,
+  ...(next && { next }),
+});
+
 // More than this at once is more than a person can mean by one yes.
 const MOST_AT_ONCE = 500;
 const SAFELY = { dry_run: true };
@@ -31,127 +38,99 @@ const goOn: Kind['next'] = (_, { id }) => ({ tool: 'continue_rotation', argument
 
 /** All that can be found, the worst first. */
 export const KINDS = {
-  connection_push_missing: {
-    section: 'connections',
-    severity: 'error',
-    says: () => 'connections that point to a push credential that is gone; point them to another in the portal',
-    next: look,
-  },
-  connection_push_lapsed: {
-    section: 'connections',
-    severity: 'error',
-    says: () => 'connections whose iOS push certificate has lapsed: their apps get no calls by push',
-    next: (_, { push_credential_id }) => renew(push_credential_id),
-  },
-  connection_push_other_platform: {
-    section: 'connections',
-    severity: 'error',
-    says: () => 'connections that point to a push credential of the other platform: no push arrives',
-    next: look,
-  },
-  push_lapsed: {
-    section: 'push',
-    severity: 'error',
-    says: () => 'push certificates that have lapsed',
-    next: (_, { id, used_by }) =>
-      used_by === 0 ? { tool: 'delete_mobile_push_credential', arguments: { id, ...SAFELY } } : renew(id),
-  },
-  rotation_stuck: {
-    section: 'rotations',
-    severity: 'warning',
-    says: () => 'rotations begun more than an hour ago and not brought to an end',
-    next: goOn,
-  },
-  push_lapsing: {
-    section: 'push',
-    severity: 'warning',
-    says: ({ expiring_within }) => `push certificates that lapse within ${expiring_within}`,
-    next: (_, { id }) => renew(id),
-  },
-  telephony_expiring: {
-    section: 'telephony',
-    severity: 'warning',
-    says: ({ expiring_within }) => `telephony credentials that expire within ${expiring_within}, for good`,
-    next: (count, { id }, settings) =>
+  connection_push_missing: kind(
+    'connections',
+    'error',
+    'connections that point to a push credential that is gone; point them to another in the portal',
+    look,
+  ),
+  connection_push_lapsed: kind(
+    'connections',
+    'error',
+    'connections whose iOS push certificate has lapsed: their apps get no calls by push',
+    (_, { push_credential_id }) => renew(push_credential_id),
+  ),
+  connection_push_other_platform: kind(
+    'connections',
+    'error',
+    'connections that point to a push credential of the other platform: no push arrives',
+    look,
+  ),
+  push_lapsed: kind('push', 'error', 'push certificates that have lapsed', (_, { id, used_by }) =>
+    used_by === 0 ? { tool: 'delete_mobile_push_credential', arguments: { id, ...SAFELY } } : renew(id),
+  ),
+  rotation_stuck: kind('rotations', 'warning', 'rotations begun more than an hour ago and not brought to an end', goOn),
+  push_lapsing: kind(
+    'push',
+    'warning',
+    ({ expiring_within }) => `push certificates that lapse within ${expiring_within}`,
+    (_, { id }) => renew(id),
+  ),
+  telephony_expiring: kind(
+    'telephony',
+    'warning',
+    ({ expiring_within }) => `telephony credentials that expire within ${expiring_within}, for good`,
+    (count, { id }, settings) =>
       count === 1
         ? { tool: 'rotate_telephony_credential', arguments: { id, ...SAFELY } }
         : bulk('rotate_telephony_credentials', count, settings, { expiring_within: settings.expiring_within }),
-  },
-  telephony_expired: {
-    section: 'telephony',
-    severity: 'warning',
-    says: () => 'telephony credentials that have expired: nobody logs in with them, they can only be deleted',
-    next: (count, { id }, settings) =>
+  ),
+  telephony_expired: kind(
+    'telephony',
+    'warning',
+    'telephony credentials that have expired: nobody logs in with them, they can only be deleted',
+    (count, { id }, settings) =>
       count === 1
         ? { tool: 'delete_telephony_credential', arguments: { id, ...SAFELY } }
         : bulk('delete_expired_telephony_credentials', count, settings),
-  },
-  telephony_expiry_unreadable: {
-    section: 'telephony',
-    severity: 'warning',
-    says: () => 'telephony credentials with an expiry that cannot be read: when they end is not known',
-    next: (_, { id }) => ({ tool: 'get_telephony_credential', arguments: { id } }),
-  },
-  telephony_same_name: {
-    section: 'telephony',
-    severity: 'warning',
-    says: () => 'names that several credentials of one connection have, maybe left by a rotation that crashed',
-    next: (_, { ids, rotation }) =>
+  ),
+  telephony_expiry_unreadable: kind(
+    'telephony',
+    'warning',
+    'telephony credentials with an expiry that cannot be read: when they end is not known',
+    (_, { id }) => ({ tool: 'get_telephony_credential', arguments: { id } }),
+  ),
+  telephony_same_name: kind(
+    'telephony',
+    'warning',
+    'names that several credentials of one connection have, maybe left by a rotation that crashed',
+    (_, { ids, rotation }) =>
       typeof rotation === 'string'
         ? { tool: 'get_rotation', arguments: { id: rotation } }
         : { tool: 'get_telephony_credential', arguments: { id: Array.isArray(ids) ? ids[0] : '' } },
-  },
-  connection_push_shared: {
-    section: 'connections',
-    severity: 'warning',
-    says: () => "connections that use Telnyx's shared demo push credential, which is for its demo app",
-    next: look,
-  },
-  rotation_old_one_left: {
-    section: 'rotations',
-    severity: 'warning',
-    says: () => 'rotations past their overlap: the old credential waits to be deleted',
-    next: goOn,
-  },
-  push_unused: {
-    section: 'push',
-    severity: 'info',
-    says: () => 'push credentials that no connection uses',
-    next: (_, { id }) => ({ tool: 'delete_mobile_push_credential', arguments: { id, ...SAFELY } }),
-  },
-  connection_without_push: {
-    section: 'connections',
-    severity: 'info',
-    says: () => 'connections without a push credential',
-  },
-  telephony_older: {
-    section: 'telephony',
-    severity: 'info',
-    says: ({ older_than }) => `living telephony credentials made more than ${older_than} ago`,
-    next: (count, { id }, settings) =>
+  ),
+  connection_push_shared: kind(
+    'connections',
+    'warning',
+    "connections that use Telnyx's shared demo push credential, which is for its demo app",
+    look,
+  ),
+  rotation_old_one_left: kind(
+    'rotations',
+    'warning',
+    'rotations past their overlap: the old credential waits to be deleted',
+    goOn,
+  ),
+  push_unused: kind('push', 'info', 'push credentials that no connection uses', (_, { id }) => ({
+    tool: 'delete_mobile_push_credential',
+    arguments: { id, ...SAFELY },
+  })),
+  connection_without_push: kind('connections', 'info', 'connections without a push credential'),
+  telephony_older: kind(
+    'telephony',
+    'info',
+    ({ older_than }) => `living telephony credentials made more than ${older_than} ago`,
+    (count, { id }, settings) =>
       count === 1
         ? { tool: 'rotate_telephony_credential', arguments: { id, ...SAFELY } }
         : bulk('rotate_telephony_credentials', count, settings, { older_than: settings.older_than }),
-  },
-  telephony_never_expiring: {
-    section: 'telephony',
-    severity: 'info',
-    says: () => 'telephony credentials that never expire',
-    next: (_, { id }) => ({
-      tool: 'rotate_telephony_credential',
-      arguments: { id, expires_in: '365d', ...SAFELY },
-    }),
-  },
-  push_certificates: {
-    section: 'push',
-    severity: 'info',
-    says: () => 'push certificates with more time left',
-  },
-  telephony_totals: {
-    section: 'telephony',
-    severity: 'info',
-    says: () => 'telephony credentials in all, by connection',
-  },
-} as const satisfies Record<string, Kind>;
+  ),
+  telephony_never_expiring: kind('telephony', 'info', 'telephony credentials that never expire', (_, { id }) => ({
+    tool: 'rotate_telephony_credential',
+    arguments: { id, expires_in: '365d', ...SAFELY },
+  })),
+  push_certificates: kind('push', 'info', 'push certificates with more time left'),
+  telephony_totals: kind('telephony', 'info', 'telephony credentials in all, by connection'),
+} satisfies Record<string, Kind>;
 
 export type FindingName = keyof typeof KINDS;

@@ -1,15 +1,13 @@
 import { createDecipheriv, createHmac, pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
-import type forge from 'node-forge';
+import forge from 'node-forge';
 import { inside, numberOf, octetsOf, oidOf, partsOf } from './ber.ts';
 
-type Forge = typeof forge;
 type Node = forge.asn1.Asn1;
 type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
 /** Why an archive is not opened although its structure may be sound. */
 export class Locked extends Error {
-  override readonly name = 'Locked';
   readonly reason: 'passphrase' | 'unsupported' | 'too costly';
 
   constructor(reason: Locked['reason']) {
@@ -20,7 +18,6 @@ export class Locked extends Error {
 
 /** What the parts of one archive are opened with: null is a passphrase that was never set, '' an empty one. */
 export interface Opener {
-  forge: Forge;
   passphrase: string | null;
   /** How many more rounds of hashing the archive may ask for. */
   rounds: { left: number };
@@ -63,11 +60,11 @@ export function isMacOf(macData: Node, content: Buffer, opener: Opener): boolean
 export async function decrypt(algorithm: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
   const plain = await decryptAny(algorithm, data, opener);
   // Padding alone lets many a wrong passphrase pass for right, but all that is encrypted in such a file is a SEQUENCE.
-  if (plain[0] !== 0x30 || !isAsn1(plain, opener)) throw new Locked('passphrase');
+  if (plain[0] !== 0x30 || !isAsn1(plain)) throw new Locked('passphrase');
   return plain;
 }
 
-function isAsn1(bytes: Buffer, { forge }: Opener): boolean {
+function isAsn1(bytes: Buffer): boolean {
   try {
     forge.asn1.fromDer(bytes.toString('latin1'));
     return true;
@@ -84,7 +81,7 @@ async function decryptAny(algorithm: Node | undefined, data: Buffer, opener: Ope
   const make = (purpose: number, bytes: number) => derive(opener, purpose, octetsOf(salt), numberOf(rounds), bytes);
   if (oid === TRIPLE_DES) return decipher('des-ede3-cbc', make(FOR_KEY, 24), make(FOR_IV, 8), data);
   const keyBytes = known(RC2_BYTES, oid);
-  return decipherRc2(opener.forge, make(FOR_KEY, keyBytes), make(FOR_IV, 8), data);
+  return decipherRc2(make(FOR_KEY, keyBytes), make(FOR_IV, 8), data);
 }
 
 async function decryptPbes2(parameters: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
@@ -101,11 +98,13 @@ async function decryptPbes2(parameters: Node | undefined, data: Buffer, opener: 
 
 // RFC 7292 appendix B.
 function derive(opener: Opener, purpose: number, salt: Buffer, rounds: number, bytes: number, hash?: HashName): Buffer {
-  const { forge, passphrase } = opener;
   const count = spend(opener, rounds, Math.ceil(bytes / HASH_BYTES[hash ?? 'sha1']));
   const digest = forge.md[hash ?? 'sha1'].create();
   const seed = forge.util.createBuffer(salt.toString('latin1'));
-  return Buffer.from(forge.pkcs12.generateKey(passphrase, seed, purpose, count, bytes, digest).getBytes(), 'latin1');
+  return Buffer.from(
+    forge.pkcs12.generateKey(opener.passphrase, seed, purpose, count, bytes, digest).getBytes(),
+    'latin1',
+  );
 }
 
 function spend({ rounds }: Opener, count: number, times: number): number {
@@ -133,7 +132,7 @@ function decipher(name: string, key: Buffer, iv: Buffer, data: Buffer): Buffer {
 }
 
 // OpenSSL 3 has RC2 in a provider that Node does not load; exports of older systems use it.
-function decipherRc2(forge: Forge, key: Buffer, iv: Buffer, data: Buffer): Buffer {
+function decipherRc2(key: Buffer, iv: Buffer, data: Buffer): Buffer {
   const cipher = forge.rc2.createDecryptionCipher(key.toString('latin1'), key.length * 8);
   cipher.start(iv.toString('latin1'));
   cipher.update(forge.util.createBuffer(data.toString('latin1')));

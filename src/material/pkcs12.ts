@@ -1,4 +1,4 @@
-import type forge from 'node-forge';
+import forge from 'node-forge';
 import type { Secret } from '../secrets/secret.ts';
 import { implicitOctetsOf, inside, Malformed, numberOf, octetsOf, oidOf, partsOf } from './ber.ts';
 import { type Finding, refusal } from './finding.ts';
@@ -26,12 +26,11 @@ const EXPORT_AGAIN = 'Have the person export the .p12 again from Keychain Access
 
 /** Opens a .p12 of RFC 7292 as Keychain, OpenSSL and Windows make them; a finding says why it stays shut. */
 export async function readPkcs12(file: Buffer, passphrase: Secret | undefined): Promise<Pkcs12 | Finding> {
-  const { default: forge } = await import('node-forge');
   const given = passphrase?.reveal() ?? '';
   const rounds = { left: MOST_ROUNDS };
-  const openers = (given === '' ? ['', null] : [given]).map((passphrase) => ({ forge, passphrase, rounds }));
+  const openers = (given === '' ? ['', null] : [given]).map((passphrase) => ({ passphrase, rounds }));
   try {
-    return await open(parse(forge, file), openers);
+    return await open(parse(file), openers);
   } catch (error) {
     if (error instanceof Locked) return whyLocked(error, given !== '');
     if (identify(file) !== 'P12') return wrongFile('p12_file', file);
@@ -66,9 +65,9 @@ async function open(pfx: Node, openers: Opener[]): Promise<Pkcs12> {
   if (!opener) throw new Locked('passphrase');
 
   const found: Pkcs12 = { certificates: [], keys: [] };
-  for (const info of partsOf(parse(opener.forge, safe))) {
+  for (const info of partsOf(parse(safe))) {
     const bags = await contentsOf(info, opener);
-    for (const bag of bags ? partsOf(parse(opener.forge, bags)) : []) await readBag(bag, opener, found);
+    for (const bag of bags ? partsOf(parse(bags)) : []) await readBag(bag, opener, found);
   }
   return found;
 }
@@ -94,10 +93,8 @@ async function readBag(bag: Node, opener: Opener, found: Pkcs12): Promise<void> 
     const [algorithm, data] = partsOf(value);
     found.keys.push(await decrypt(algorithm, octetsOf(data), opener));
   } else if (oid === KEY_BAG && value) {
-    found.keys.push(Buffer.from(opener.forge.asn1.toDer(value).getBytes(), 'latin1'));
+    found.keys.push(Buffer.from(forge.asn1.toDer(value).getBytes(), 'latin1'));
   }
 }
 
-function parse({ asn1 }: typeof forge, bytes: Buffer): Node {
-  return asn1.fromDer(bytes.toString('latin1'));
-}
+const parse = (bytes: Buffer): Node => forge.asn1.fromDer(bytes.toString('latin1'));

@@ -3,7 +3,6 @@ import type { Secret } from '../secrets/secret.ts';
 import { type Contents, readCertificate, readContents } from './contents.ts';
 import { caution, type Finding, refusal } from './finding.ts';
 import { readKey } from './key.ts';
-import { readPkcs12 } from './pkcs12.ts';
 import { type Slot, tooLarge, wrongFile } from './wrong-file.ts';
 
 /** What the files of a person hold between them, and what kept the rest from being read. */
@@ -48,6 +47,7 @@ export function fromFiles(certificateFile: Buffer | undefined, keyFile: Buffer |
 export async function fromPkcs12(file: Buffer, passphrase: Secret | undefined): Promise<Found> {
   const large = tooLarge('p12_file', file);
   if (large.length > 0) return { certificates: [], keys: [], findings: large };
+  const { readPkcs12 } = await import('./pkcs12.ts');
   const opened = await readPkcs12(file, passphrase);
   if ('code' in opened) return { certificates: [], keys: [], findings: [opened] };
   const certificates = opened.certificates.map(readCertificate).filter((each) => each !== null);
