@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ToolError } from './errors.ts';
+import { misconfigured, type ToolError } from './errors.ts';
 import { API_KEY_ACCOUNT, type Keychain, SERVICE, systemKeychain } from './secrets/keychain.ts';
 import { Secret } from './secrets/secret.ts';
 
@@ -96,8 +96,7 @@ async function keptKey(open: () => Promise<Keychain>): Promise<Kept> {
 }
 
 function problem(what: string): ToolError {
-  return new ToolError(
-    'CONFIGURATION',
+  return misconfigured(
     what,
     "Ask the person to run `telnyx-credentials-mcp login` in a terminal, or to set TELNYX_API_KEY or TELNYX_API_KEY_FILE in this server's settings and to restart it. Never ask for the key itself.",
   );

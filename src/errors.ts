@@ -64,6 +64,16 @@ export class ToolError extends Error {
   }
 }
 
+const failing = (code: ErrorCode) => (message: string, next: string, details?: Details) =>
+  new ToolError(code, message, next, details);
+
+/** Something is not as it would have to be. */
+export const conflict = failing('CONFLICT');
+/** Something of this machine or its settings is not as it would have to be. */
+export const misconfigured = failing('CONFIGURATION');
+/** What Telnyx answered is not what its documentation says. */
+export const unexpected = failing('UNEXPECTED_RESPONSE');
+
 /** A `CONFLICT` found by looking, before anything was done: who agreed to what it was can be asked about what it is. */
 export class WorldChanged extends ToolError {
   constructor(message: string, next = 'Call again: what is asked and done then is about what it is now.') {

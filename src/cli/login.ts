@@ -1,7 +1,7 @@
 import { checkKey, keepKey } from '../api-key.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { tryKey } from '../doctor/try-key.ts';
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, misconfigured, ToolError } from '../errors.ts';
 import { type Keychain, probe, systemKeychain } from '../secrets/keychain.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { print, readHidden, type Terminal } from './terminal.ts';
@@ -53,8 +53,7 @@ function keep(keychain: Keychain, apiKey: Secret, baseUrl: string): void {
 }
 
 function noKeychain(): ToolError {
-  return new ToolError(
-    'CONFIGURATION',
+  return misconfigured(
     'This machine has no keychain that can be written. Nothing was kept.',
     'Unlock or install one (on Linux a Secret Service such as gnome-keyring), or write the key to a file of mode 0600 and set TELNYX_API_KEY_FILE to its path.',
   );

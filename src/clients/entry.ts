@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { ToolError } from '../errors.ts';
+import { misconfigured, type ToolError } from '../errors.ts';
 import type { Client, KeyWay } from './clients.ts';
 import type { Change } from './edit.ts';
 
@@ -67,8 +67,7 @@ export function toInstall(settings: unknown, client: Client, launch: Launch, inK
     };
   }
   if (!isOurs(present, launch)) {
-    throw new ToolError(
-      'CONFIGURATION',
+    throw misconfigured(
       `An entry ${NAME} is there that does not start ${PACKAGE}. It was left as it is.`,
       'Give that entry another name, or take it out, and run this again.',
     );
@@ -122,8 +121,7 @@ function serversOf(settings: unknown, { servers }: Client): Settings {
 }
 
 const noObject = (what: string): ToolError =>
-  new ToolError(
-    'CONFIGURATION',
+  misconfigured(
     `In this file ${what} is no JSON object. It was left as it is.`,
     'Mend the file, or move it away, and run this again.',
   );
@@ -147,8 +145,7 @@ function inputFor(settings: unknown, { key }: Client, wanted: unknown): Change[]
 }
 
 const noInput = (): ToolError =>
-  new ToolError(
-    'CONFIGURATION',
+  misconfigured(
     'The inputs of this file are no list, or its input telnyx-api-key is no password prompt. It was left as it is.',
     'Mend or rename that input, and run this again.',
   );

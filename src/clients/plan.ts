@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ToolError } from '../errors.ts';
+import { misconfigured, type ToolError } from '../errors.ts';
 import type { Client } from './clients.ts';
 import { diffOf } from './diff.ts';
 import { type Change, changed, readJson } from './edit.ts';
@@ -62,11 +62,7 @@ function parsed(text: string): unknown {
 }
 
 const broken = (what: string): ToolError =>
-  new ToolError(
-    'CONFIGURATION',
-    `This file ${what}. It was left as it is.`,
-    'Mend it, or move it away, and run this again.',
-  );
+  misconfigured(`This file ${what}. It was left as it is.`, 'Mend it, or move it away, and run this again.');
 
 function stringsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { lstat, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ToolError } from '../errors.ts';
+import { misconfigured, ToolError } from '../errors.ts';
 import { reason } from '../secrets/destination.ts';
 import { syncFolder } from '../secrets/sync-folder.ts';
 
@@ -114,4 +114,4 @@ async function writeNew(path: string, bytes: Buffer, like: Stats | undefined): P
 }
 
 const unusable = (what: string, next = 'Put that right, and run this again.'): ToolError =>
-  new ToolError('CONFIGURATION', `This file ${what}. It was left as it is.`, next);
+  misconfigured(`This file ${what}. It was left as it is.`, next);

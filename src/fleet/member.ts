@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { conflict, ToolError } from '../errors.ts';
 import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { Member, RotationEvent } from '../rotation/events.ts';
 import { endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
@@ -34,7 +34,7 @@ export function serve(
     member,
     () => (back ? rollBack(rotation, agreed, work, note) : rotate(fleet, member, rotation, work, note)),
     async () => {
-      throw new ToolError('CONFLICT', 'Another call or process is at this credential.', 'Continue the fleet later.');
+      throw conflict('Another call or process is at this credential.', 'Continue the fleet later.');
     },
   );
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ToolError } from '../errors.ts';
+import { conflict, ToolError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Ledger } from '../rotation/ledger.ts';
 import type { Work } from '../rotation/work.ts';
@@ -97,8 +97,7 @@ async function lockOf(id: string, ledger: Ledger): Promise<AsyncDisposable> {
     // Whoever only looks whether it runs holds it for a moment.
     await sleep(10 * tries);
   }
-  throw new ToolError(
-    'CONFLICT',
+  throw conflict(
     'Another process, or call, is at work on this fleet right now. Nothing was changed by this call.',
     'Call get_rotation with this id to see how far it is, and call again when it gets no further; to undo it meanwhile, ask where it runs.',
   );

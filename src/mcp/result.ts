@@ -1,4 +1,4 @@
-import { ToolError, whereOf } from '../errors.ts';
+import { ToolError, unexpected, whereOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { render } from '../render.ts';
 
@@ -20,9 +20,5 @@ export function errorResult(error: unknown, log: Log) {
 export function asToolError(error: unknown, log: Log): ToolError {
   if (error instanceof ToolError) return error;
   log('error', 'internal error', { at: whereOf(error) });
-  return new ToolError(
-    'UNEXPECTED_RESPONSE',
-    'Something inside this server failed.',
-    'Tell the person: its log (stderr) says where.',
-  );
+  return unexpected('Something inside this server failed.', 'Tell the person: its log (stderr) says where.');
 }

@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { misconfigured } from '../errors.ts';
 import type { Destination, Handover, Slot } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { Vault } from '../secrets/vault.ts';
@@ -29,8 +29,7 @@ export function pageDestination(ways: Ways): Destination {
     label: 'a page in the browser',
     async reserve() {
       if (ways.show || ways.hasBrowser) return slotOf(ways, await ways.vault.reserve());
-      throw new ToolError(
-        'CONFIGURATION',
+      throw misconfigured(
         'No page can be opened on this machine: it has no display. Nothing was created.',
         'Deliver to the vault or to a file instead.',
       );

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { ToolError } from '../errors.ts';
+import { conflict, type ToolError } from '../errors.ts';
 import type { RotationEvent } from './events.ts';
 import type { Ledger } from './ledger.ts';
 import { type Rotation, rotationFrom } from './rotation.ts';
@@ -29,8 +29,7 @@ export async function refuseHalfMade({ ledger, now }: Pick<Work, 'ledger' | 'now
   const records = await ledger.read();
   const maker = rotationFrom(records.of(records.makerOf(oldId) ?? ''));
   if (!maker || !['in_progress', 'rolling_back'].includes(stateOf(maker, now()))) return;
-  throw new ToolError(
-    'CONFLICT',
+  throw conflict(
     `This credential is the successor of rotation ${maker.id}, which is not finished.`,
     'Finish that one with continue_rotation, or undo it with roll_back_rotation.',
   );
@@ -64,8 +63,7 @@ export async function alone<T>(ledger: Ledger, oldId: string, work: () => Promis
 }
 
 export function busy(): ToolError {
-  return new ToolError(
-    'CONFLICT',
+  return conflict(
     'Another call or process is working on a rotation of this credential right now.',
     'Call get_rotation in a few seconds.',
   );

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ToolError } from '../errors.ts';
+import { misconfigured, ToolError } from '../errors.ts';
 import { reason } from '../secrets/destination.ts';
 import { syncFolder } from '../secrets/sync-folder.ts';
 import type { Entry, Ledger } from './ledger.ts';
@@ -110,8 +110,7 @@ class LedgerWriter {
 
   #failure(error: unknown): ToolError {
     if (error instanceof ToolError) return error;
-    return new ToolError(
-      'CONFIGURATION',
+    return misconfigured(
       `What a rotation did or was about to do could not be recorded in ${this.#folder} (${reason(error)}).`,
       'Ask the person to free space or to make that folder writable, then call continue_rotation: it looks at what was done and goes on from there.',
     );

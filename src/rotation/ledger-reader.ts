@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ToolError } from '../errors.ts';
+import { misconfigured } from '../errors.ts';
 import { reason } from '../secrets/destination.ts';
 import { rotationEvent } from './events.ts';
 import type { Entry } from './ledger.ts';
@@ -76,8 +76,7 @@ export class LedgerReader {
       const runs = new Set([...this.#known.keys(), ...(await runsIn(this.#folder))]);
       for (const run of runs) await this.#advance(run);
     } catch (error) {
-      throw new ToolError(
-        'CONFIGURATION',
+      throw misconfigured(
         `The ledger in ${this.#folder} cannot be read (${reason(error)}), so what was done by rotations is not known.`,
         'Ask the person to make that folder and its files readable, and call again.',
       );

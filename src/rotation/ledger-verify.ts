@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ToolError } from '../errors.ts';
+import { misconfigured } from '../errors.ts';
 import { reason } from '../secrets/destination.ts';
 import { headerOf, START, type Walk, walkLines } from './ledger-line.ts';
 import { fileName, ledgerFolder, newestIn, runsIn } from './ledger-reader.ts';
@@ -43,8 +43,7 @@ export async function verifyLedger(stateDir: string): Promise<LedgerReport> {
     const entries = [...walks.values()].reduce((sum, { good }) => sum + Math.max(0, good.length - 1), 0);
     return { files: runs.length, entries, findings };
   } catch (error) {
-    throw new ToolError(
-      'CONFIGURATION',
+    throw misconfigured(
       `The ledger in ${folder} cannot be read (${reason(error)}).`,
       'Ask the person to make that folder and its files readable, and call again.',
     );

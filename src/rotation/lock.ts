@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, misconfigured } from '../errors.ts';
 import { reason } from '../secrets/destination.ts';
 
 const owner = z.object({
@@ -43,8 +43,7 @@ export async function takeLock(stateDir: string, credential: string): Promise<As
     chmodSync(folder, 0o700);
     return claim(folder);
   } catch (error) {
-    throw new ToolError(
-      'CONFIGURATION',
+    throw misconfigured(
       `Rotations cannot be locked in ${folder} (${reason(error)}). Nothing was changed.`,
       'Ask the person to free space or to make that folder writable, and call again.',
     );

@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { conflict, ToolError } from '../errors.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { OldTelephony } from './events.ts';
@@ -35,8 +35,7 @@ export async function refuseWithoutSuccessor(
   const records = await ledger.read();
   const later = records.ofCredential(created?.id ?? '').flatMap((id) => rotationFrom(records.of(id)) ?? []);
   if (later.some((other) => factsOf(other, 'verify'))) return;
-  throw new ToolError(
-    'CONFLICT',
+  throw conflict(
     `The successor (SIP username ${created?.sip_username}) has expired or was deleted by someone else, and nothing else takes over from the old credential, which was left alone.`,
     'Undo this rotation with roll_back_rotation, and start anew.',
   );
@@ -87,8 +86,7 @@ export function refuseWithoutConnection({ connection_id }: Pick<TelephonyCredent
 }
 
 export function withoutConnection(): ToolError {
-  return new ToolError(
-    'CONFLICT',
+  return conflict(
     'Telnyx does not say which connection this credential is on, so no successor can be made on it. Nothing was changed.',
     'Make a new credential with create_telephony_credential, on the connection the person names, and delete this one after.',
   );

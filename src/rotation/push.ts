@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { conflict, ToolError, unexpected } from '../errors.ts';
 import { parseCertificate } from '../material/x509.ts';
 import type { Connection } from '../telnyx/connections.ts';
 import { connectionsUsing, getConnection, PUSH_FIELDS, pointConnection } from '../telnyx/connections.ts';
@@ -57,8 +57,7 @@ async function create({ rotation, work, hands, record, intend }: Push) {
   if (!record?.intendedAt && !hands.free && (await findPushCredential(work.http, alias))) throw aliasTaken();
   const material = await hands.material?.();
   if (!material || fingerprintOfMaterial(material) !== fingerprint) {
-    throw new ToolError(
-      'CONFLICT',
+    throw conflict(
       'The material the person agreed to is not there any more: it was dropped at a page, or its file has changed. No successor was made.',
       'End this rotation with roll_back_rotation, and start anew with the material.',
     );
@@ -69,8 +68,7 @@ async function create({ rotation, work, hands, record, intend }: Push) {
 }
 
 const aliasTaken = (): ToolError =>
-  new ToolError(
-    'CONFLICT',
+  conflict(
     'Someone else has meanwhile made a push credential with the alias of the successor.',
     'Undo this rotation with roll_back_rotation, if it is still open, and start anew with another alias.',
   );
@@ -101,11 +99,7 @@ async function point({ rotation, work, of, intend }: Push, from: string, to: str
   await intend();
   const changed = await pointConnection(work.http, user, to);
   if (changed[user.field] === to) return {};
-  throw new ToolError(
-    'UNEXPECTED_RESPONSE',
-    `${named} still does not point where it should.`,
-    'Look at it with list_connections.',
-  );
+  throw unexpected(`${named} still does not point where it should.`, 'Look at it with list_connections.');
 }
 
 /** Reads every connection again: a write that was answered with 200 is not yet a write. */
@@ -154,8 +148,7 @@ async function refuseInUse(http: Push['work']['http'], id: string, what: string)
   const users = await connectionsUsing(http, id, () => undefined);
   if (users.length === 0) return;
   const names = users.slice(0, 5).map(({ id, name, kind }) => `"${name ?? id}" (${kind})`);
-  throw new ToolError(
-    'CONFLICT',
+  throw conflict(
     `The ${what} was not deleted: ${users.length} connections point to it, such as ${names.join(', ')}. Their apps would get no more calls by push.`,
     'Have them pointed elsewhere first, then call continue_rotation.',
   );

@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { conflict } from '../errors.ts';
 import type { Records } from './records.ts';
 import { factsOf, type Rotation, rotationFrom } from './rotation.ts';
 import { stateOf } from './steps.ts';
@@ -24,11 +24,7 @@ export async function refuseWhenReplaced(successors: Iterable<string>, { ledger,
   for (const id of successors) {
     const later = replacing(id, records, now());
     if (!later) continue;
-    throw new ToolError(
-      'CONFLICT',
-      `The successor has been rotated in its turn, by rotation ${later.id}.`,
-      'Roll that one back first.',
-    );
+    throw conflict(`The successor has been rotated in its turn, by rotation ${later.id}.`, 'Roll that one back first.');
   }
 }
 

@@ -1,4 +1,4 @@
-import { ToolError, WorldChanged } from '../errors.ts';
+import { conflict, ToolError, WorldChanged } from '../errors.ts';
 import type { Facts, RotationEvent, StepName } from './events.ts';
 import { pushSteps } from './push.ts';
 import { type Rotation, rotationFrom, stepKey } from './rotation.ts';
@@ -54,8 +54,7 @@ export async function run(rotation: Rotation, work: Work, given: Running): Promi
 }
 
 function damage({ id }: Rotation): ToolError {
-  return new ToolError(
-    'CONFLICT',
+  return conflict(
     `Parts of what the ledger recorded of rotation ${id} are missing, so it cannot be told what was done. Nothing was changed.`,
     'Tell the person to run "telnyx-credentials-mcp ledger verify" and to look at both credentials; finish by hand with the other tools.',
   );

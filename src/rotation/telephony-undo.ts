@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { conflict, type ToolError } from '../errors.ts';
 import { isKept } from '../telnyx/dates.ts';
 import {
   deleteTelephonyCredential,
@@ -77,8 +77,7 @@ const unsure = (rows: readonly TelephonyCredential[]): string =>
 
 /** The error of a rollback that comes after the end of the old credential; `is` says which end that was. */
 export function tooLate(is: string): ToolError {
-  return new ToolError(
-    'CONFLICT',
+  return conflict(
     `It is too late to roll back: the old credential ${is}, and nothing brings it back. The successor was left as it is.`,
     'Keep using the successor, or rotate it in its turn.',
   );

@@ -1,5 +1,5 @@
 import { differences } from '../consent.ts';
-import { ToolError } from '../errors.ts';
+import { conflict, ToolError } from '../errors.ts';
 import { isKept } from '../telnyx/dates.ts';
 import { unreadable } from '../telnyx/http.ts';
 import { canLogIn } from '../telnyx/login-token.ts';
@@ -90,8 +90,7 @@ function refuseMoved(rotation: TelephonyRotation, now: TelephonyCredential | und
 }
 
 const notAsAgreed = (changed: string): ToolError =>
-  new ToolError(
-    'CONFLICT',
+  conflict(
     `The old credential was changed by someone else: ${changed}. It was left alone.`,
     'continue_rotation asks the person about it as it is now, where a successor is there; else end this with roll_back_rotation, and start anew.',
   );
@@ -104,8 +103,7 @@ async function deliver({ rotation, work, hands, intend }: Telephony) {
   if (!sip_password) {
     const kept = work.vault.find(entry);
     if (kept) return { destination: 'vault', place: kept };
-    throw new ToolError(
-      'CONFLICT',
+    throw conflict(
       'Telnyx does not show the password of the successor, and nobody has it. The old credential is untouched.',
       'Undo this rotation with roll_back_rotation, and start anew.',
     );

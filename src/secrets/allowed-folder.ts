@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, misconfigured } from '../errors.ts';
 import { visible } from '../untrusted.ts';
 import { leadsElsewhere } from './destination.ts';
 
@@ -12,8 +12,7 @@ import { leadsElsewhere } from './destination.ts';
 export function resolveAllowed(path: string, allowed: readonly string[] | undefined): string {
   const folders = (allowed ?? defaultFolders()).map(real).filter((folder) => folder !== undefined);
   if (folders.length === 0) {
-    throw new ToolError(
-      'CONFIGURATION',
+    throw misconfigured(
       'No folder is allowed for files with secrets.',
       'Ask the person to set TELNYX_MCP_ALLOW_DIRS to the project folder, or deliver to the vault.',
     );

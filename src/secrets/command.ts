@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
-import { ToolError } from '../errors.ts';
+import { misconfigured, ToolError } from '../errors.ts';
 import { type Destination, entryOf } from './destination.ts';
 
 const WITHIN_MS = 10_000;
@@ -90,8 +90,7 @@ function feed(program: string, args: string[], env: Record<string, string>, inpu
 }
 
 function useless(why: string): ToolError {
-  return new ToolError(
-    'CONFIGURATION',
+  return misconfigured(
     `The command cannot be used: ${why}. Nothing was created.`,
     'Have the person correct TELNYX_MCP_COMMANDS_FILE, or deliver to the vault.',
   );

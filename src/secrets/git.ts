@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { ToolError } from '../errors.ts';
+import { misconfigured, type ToolError } from '../errors.ts';
 
 const WITHIN_MS = 5000;
 
@@ -33,8 +33,7 @@ function ask(path: string, env: Record<string, string>, ...command: string[]): P
 }
 
 function unknown(path: string): ToolError {
-  return new ToolError(
-    'CONFIGURATION',
+  return misconfigured(
     `${path} is in a git repository, but git could not say whether it tracks the file. Nothing was created.`,
     'Have the person install git, or choose a file outside the repository, or the vault.',
   );

@@ -1,4 +1,4 @@
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, misconfigured } from '../errors.ts';
 import { type Destination, entryOf, type Slot } from './destination.ts';
 
 export const SERVICE = 'telnyx-credentials-mcp';
@@ -52,8 +52,7 @@ export function keychainEntry(name: string, open: () => Promise<Keychain>): Dest
         keychain.remove(SERVICE, probe);
         return slotOf(keychain, name);
       } catch {
-        throw new ToolError(
-          'CONFIGURATION',
+        throw misconfigured(
           'This machine has no keychain that can be written. Nothing was created.',
           'Have the person unlock or install one (on Linux a Secret Service such as gnome-keyring), or deliver to the vault.',
         );

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ToolError } from '../errors.ts';
+import { misconfigured } from '../errors.ts';
 import { type Destination, entryOf, reason, type Slot } from './destination.ts';
 import { syncFolder } from './sync-folder.ts';
 
@@ -34,8 +34,7 @@ export function openVault(stateDir: string): Vault {
         return slotOf(pathOf, temporary, await reserveFile(temporary));
       } catch (error) {
         await rm(temporary, { force: true }).catch(() => undefined);
-        throw new ToolError(
-          'CONFIGURATION',
+        throw misconfigured(
           `The vault folder ${folder} is not writable (${reason(error)}), so a new secret would have no place to go. Nothing was created.`,
           'Ask the person to make that folder writable, or to set TELNYX_MCP_STATE_DIR to one that is, and call again.',
         );
@@ -69,8 +68,7 @@ const slotOf = (pathOf: (name: string) => string, temporary: string, file: FileH
       await syncFolder(path);
       return { destination: 'vault', place: path };
     } catch (error) {
-      throw new ToolError(
-        'CONFIGURATION',
+      throw misconfigured(
         `The secret of ${handover.name} could not be written to ${path} (${reason(error)}); Telnyx has it.`,
         'Do not create it again. The person can read the secret in the Telnyx portal, or you hand it over with hand_off_secret when the folder is writable.',
       );

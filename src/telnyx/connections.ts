@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { ToolError, unexpected } from '../errors.ts';
 import { oneLine } from '../untrusted.ts';
 import type { Change, Http } from './http.ts';
 import { changed } from './lost-answer.ts';
@@ -125,13 +125,12 @@ const using =
 function unlisted(kind: ConnectionKind, { code, message, next, details }: ToolError): ToolError {
   const about = `The list of ${kind} connections cannot be read, so it is not known which use this push credential, and nothing was changed: ${message}`;
   if (code !== 'NOT_FOUND' && code !== 'VALIDATION') return new ToolError(code, about, next, details);
-  return new ToolError('UNEXPECTED_RESPONSE', about, 'Tell the person: the base URL or a proxy may be wrong.', details);
+  return unexpected(about, 'Tell the person: the base URL or a proxy may be wrong.', details);
 }
 
 function unseen(what: string, where: readonly string[]): ToolError {
   const such = where.length > 0 ? ` (${where.join(', ')})` : '';
-  return new ToolError(
-    'UNEXPECTED_RESPONSE',
+  return unexpected(
     `Of what Telnyx answered, ${what}${such}. Which connections use this push credential is not known, so nothing was changed.`,
     'Call again; if it stays so, have the person look at the connections in the Telnyx portal.',
   );

@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { ToolError, unexpected } from '../errors.ts';
 import { problemOf } from './problem.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -48,8 +48,7 @@ export function explain(method: Method, failure: Failure): ToolError {
         ? new ToolError('CANCELLED', 'The call was cancelled.', 'Nothing more is sent.')
         : late();
     case 'unreadable':
-      return new ToolError(
-        'UNEXPECTED_RESPONSE',
+      return unexpected(
         'Telnyx sent an answer longer than any that it documents.',
         'Call again, with a lower limit where there is one; if it stays so, tell the person: a proxy may stand in between.',
       );

@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { type ToolError, unexpected } from '../errors.ts';
 
 export type Query = Record<string, string | number>;
 
@@ -51,8 +51,7 @@ export interface HttpLimits {
 
 /** The error of an answer in which `path` cannot be read; the id is that of the request, as Telnyx gave it. */
 export function unreadable(path?: string, requestId?: string): ToolError {
-  return new ToolError(
-    'UNEXPECTED_RESPONSE',
+  return unexpected(
     path === undefined
       ? 'What came is no answer of the Telnyx API: it holds no JSON.'
       : `Telnyx answered, but ${path} is missing in its answer, or not what its documentation says.`,

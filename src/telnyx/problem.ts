@@ -1,4 +1,4 @@
-import { type ErrorCode, type TelnyxProblem, ToolError } from '../errors.ts';
+import { type ErrorCode, type TelnyxProblem, ToolError, unexpected } from '../errors.ts';
 import { redact } from '../secrets/redact.ts';
 import { oneLine } from '../untrusted.ts';
 
@@ -53,7 +53,7 @@ export function problemOf(status: number, body: string, retryAfterSeconds?: numb
   const details = { httpStatus: status, telnyx, retryAfterSeconds, requestId };
   if (!code) {
     const message = `Telnyx answered with HTTP ${status}, which this operation does not expect.`;
-    return new ToolError('UNEXPECTED_RESPONSE', message, 'Tell the person; a proxy may stand in between.', details);
+    return unexpected(message, 'Tell the person; a proxy may stand in between.', details);
   }
   const [message, next] = SAYS[code] ?? ['Telnyx refused the request.', 'Read what Telnyx says before calling again.'];
   return new ToolError(code, message, next, details);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ToolError } from '../errors.ts';
+import { conflict, unexpected } from '../errors.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { oneLine } from '../untrusted.ts';
 import { expiryFromTelnyx, fromTelnyx, isKept } from './dates.ts';
@@ -139,8 +139,7 @@ async function filtersByTag(http: Http): Promise<boolean> {
 /** Throws `UNEXPECTED_RESPONSE` when Telnyx gives credentials for a tag whether they have it or not. */
 export async function refuseUnheededTag(http: Http): Promise<void> {
   if (await filtersByTag(http)) return;
-  throw new ToolError(
-    'UNEXPECTED_RESPONSE',
+  throw unexpected(
     'Telnyx takes no notice of tags here: it gives credentials for a tag that none has. Which ones have the given tag is not known.',
     'Ask by connection_id, name or sip_username instead.',
   );
@@ -181,8 +180,7 @@ export async function findMade(
 /** What was made, if anything was. Throws `CONFLICT` when that cannot be told: to make another would be blind. */
 export function theOne({ rows, sure }: Found): TelephonyCredential | undefined {
   if (sure || rows.length < 2) return rows[0];
-  throw new ToolError(
-    'CONFLICT',
+  throw conflict(
     `Telnyx takes no notice of tags, and of ${rows.length} credentials each may be the one that was made: ${rows.map(({ id }) => id).join(', ')}.`,
     'Have the person look at them in the Telnyx portal.',
   );
@@ -250,8 +248,7 @@ export async function updateTelephonyCredential(
   const after = await changed(await http.send(update(id, changes)), telephonyRow, id, get, shows);
   const others = differences(after, changes);
   if (others.length === 0) return after;
-  throw new ToolError(
-    'UNEXPECTED_RESPONSE',
+  throw unexpected(
     `Telnyx accepted the change, and shows another value: ${others.join(', ')}.`,
     'Look at it with get_telephony_credential, and tell the person what it is.',
   );

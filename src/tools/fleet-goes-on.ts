@@ -1,4 +1,4 @@
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, conflict } from '../errors.ts';
 import { type Fleet, fleetFrom, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
 import type { Way } from '../fleet/run.ts';
 import { refuseRunning } from '../fleet/runner.ts';
@@ -67,8 +67,7 @@ export async function rollingFleetBack(fleet: Fleet, deps: Deps): Promise<FleetP
   if (!running) await refuseRunning(fleet.id, deps.ledger);
   const { ids, kept, by } = await undoable(fleet, deps);
   if (ids.length === 0 && by !== undefined && fleet.turnedBackAt === undefined) {
-    throw new ToolError(
-      'CONFLICT',
+    throw conflict(
       `The successors of this fleet have been rotated in their turn, by ${by}.`,
       'Roll that one back first.',
     );

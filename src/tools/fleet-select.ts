@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, ToolError, unexpected } from '../errors.ts';
 import type { Member } from '../rotation/events.ts';
 import { rotationFrom } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
@@ -110,8 +110,7 @@ async function read(
   });
   if (scanned?.whole) return { fitting: [...fitting.values()], unreadable: scanned.unreadable.count };
   if (scanned && !scanned.stopped) {
-    throw new ToolError(
-      'UNEXPECTED_RESPONSE',
+    throw unexpected(
       `Telnyx gave ${seen} credentials where it says there are ${rows ?? 'more'}, or the same page again, so which of them fit is not known. Nothing was changed.`,
       'Call again; if it stays so, have the person look at the credentials in the Telnyx portal.',
     );

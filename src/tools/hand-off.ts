@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { changedSince, differences } from '../consent.ts';
-import { ToolError } from '../errors.ts';
+import { conflict } from '../errors.ts';
 import type { Handover } from '../secrets/destination.ts';
 import { proposed } from '../secrets/destinations.ts';
 import type { Secret } from '../secrets/secret.ts';
@@ -84,8 +84,7 @@ async function find(args: { id: string; kind: z.infer<typeof kind> }, deps: Deps
 
 function masked(name: string, { vault }: Deps): never {
   const kept = vault.find(name);
-  throw new ToolError(
-    'CONFLICT',
+  throw conflict(
     'Telnyx no longer shows this secret.',
     kept
       ? `It was kept when it was made: tell the person to look into ${kept}.`

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ToolError } from '../errors.ts';
+import { conflict } from '../errors.ts';
 import { fingerprintOfMaterial } from '../rotation/push.ts';
 import { createPushCredential, creationOfPush, findPushCredential } from '../telnyx/push-credentials.ts';
 import { defineChange, defineRead } from '../tool.ts';
@@ -25,8 +25,7 @@ export const createPush = defineChange({
     const { material, findings } = inspected;
     if (!material) throw refuseMaterial(findings);
     if (await findPushCredential(deps.http, alias)) {
-      throw new ToolError(
-        'CONFLICT',
+      throw conflict(
         'A push credential with this alias exists already.',
         'Choose another alias, such as this one with a date.',
       );

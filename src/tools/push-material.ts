@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, misconfigured, type ToolError } from '../errors.ts';
 import { checkApple } from '../material/apple.ts';
 import type { CertificateFacts } from '../material/certificate.ts';
 import { readMaterial } from '../material/file.ts';
@@ -110,11 +110,7 @@ async function openPage({ type }: MaterialArgs, deps: Deps): Promise<WaitingUplo
   const recognise = async (files: { name: string; bytes: Buffer }[]) =>
     files.map(({ name, bytes }) => ({ name, what: kindOf(bytes), ok: slotOf(type, bytes) !== undefined }));
   return (await deps.uploads()).open(title, recognise).catch(() => {
-    throw new ToolError(
-      'CONFIGURATION',
-      'No page can be opened on this machine.',
-      'Ask the person for the paths of the files instead.',
-    );
+    throw misconfigured('No page can be opened on this machine.', 'Ask the person for the paths of the files instead.');
   });
 }
 

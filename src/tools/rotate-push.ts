@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, conflict } from '../errors.ts';
 import type { Question } from '../people/question.ts';
 import { begin, stepsOf } from '../rotation/begin.ts';
 import type { OldPush, PushUser } from '../rotation/events.ts';
@@ -53,8 +53,7 @@ export const rotatePush = defineChange({
     const found = await getPushCredential(deps.http, args.id);
     const { alias, type } = found;
     if (found.shared_by_telnyx) {
-      throw new ToolError(
-        'CONFLICT',
+      throw conflict(
         'This is a demo credential that Telnyx shares with every account.',
         'Create one of your own with create_mobile_push_credential.',
       );
@@ -131,5 +130,5 @@ async function freeAlias(wanted: string | undefined, oldAlias: string, { http, n
   const dated = `${oldAlias.replace(/-\d{4}-\d\d-\d\d(-\d)?$/, '')}-${now().toISOString().slice(0, 10)}`;
   const candidates = wanted === undefined ? [dated, ...[2, 3, 4, 5].map((n) => `${dated}-${n}`)] : [wanted];
   for (const alias of candidates) if (!(await findPushCredential(http, alias))) return alias;
-  throw new ToolError('CONFLICT', 'A push credential with this alias exists already.', 'Give another alias.');
+  throw conflict('A push credential with this alias exists already.', 'Give another alias.');
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { badInput, ToolError } from '../errors.ts';
+import { badInput, conflict } from '../errors.ts';
 import type { Question } from '../people/question.ts';
 import { oldOf } from '../rotation/parties.ts';
 import { forPerson } from '../telnyx/dates.ts';
@@ -87,8 +87,7 @@ export const updateTelephony = defineChange({
     const wanted = { ...args, expires_at: futureInstant(args.expires_at, deps.now()) };
     const seen = await getTelephonyCredential(deps.http, id);
     if (seen.expired) {
-      throw new ToolError(
-        'CONFLICT',
+      throw conflict(
         'This credential has expired, and Telnyx lets an expired one only be deleted.',
         'Create a new credential with create_telephony_credential; delete this one when it is of no more use.',
       );
