@@ -12,6 +12,14 @@ export interface Prompt {
   script(args: Record<string, string>): string;
 }
 
+/** A blank that may be left empty, or must be filled in (`required`). */
+export const blank = (
+  name: string,
+  description: string,
+  complete?: PromptArgument['complete'],
+  required = false,
+): PromptArgument => ({ name, description, required, ...(complete && { complete }) });
+
 interface PromptArgument {
   name: string;
   description: string;

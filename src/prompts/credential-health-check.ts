@@ -1,4 +1,4 @@
-import type { Prompt } from '../prompt.ts';
+import { blank, type Prompt } from '../prompt.ts';
 import { quoted } from './quoted.ts';
 
 export const credentialHealthCheck: Prompt = {
@@ -7,12 +7,7 @@ export const credentialHealthCheck: Prompt = {
   description: 'What is wrong with all credentials and connections, worst first, and what to do about each.',
   needs: ['report_credential_health', 'get_rotation'],
   arguments: [
-    {
-      name: 'connection_id',
-      description: 'Default: the whole account',
-      required: false,
-      complete: (typed, recent) => recent.like(typed, 'connection_id'),
-    },
+    blank('connection_id', 'Default: the whole account', (typed, recent) => recent.like(typed, 'connection_id')),
   ],
   script: ({ connection_id = '' }) => `Check the health of our Telnyx credentials${scope(connection_id)}
 

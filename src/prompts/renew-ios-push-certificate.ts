@@ -1,4 +1,4 @@
-import type { Prompt } from '../prompt.ts';
+import { blank, type Prompt } from '../prompt.ts';
 import { quoted } from './quoted.ts';
 
 export const renewIosPush: Prompt = {
@@ -13,14 +13,7 @@ export const renewIosPush: Prompt = {
     'continue_rotation',
     'roll_back_rotation',
   ],
-  arguments: [
-    {
-      name: 'alias',
-      description: 'Default: the one that expires first',
-      required: false,
-      complete: (typed, recent) => recent.like(typed, 'ios'),
-    },
-  ],
+  arguments: [blank('alias', 'Default: the one that expires first', (typed, recent) => recent.like(typed, 'ios'))],
   script: ({ alias = '' }) => `Renew the certificate of ${which(alias)}
 
 1. Call list_mobile_push_credentials with type ios. Leave out the demo ones that Telnyx shares. Tell me which credential it is and when its certificate expires; if none or several fit, stop and ask me.

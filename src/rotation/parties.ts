@@ -9,10 +9,7 @@ import type { Work } from './work.ts';
 
 /** A credential that may be gone. */
 export function lookUp(http: Http, id: string): Promise<TelephonyCredential | undefined> {
-  return getTelephonyCredential(http, id).catch((error: unknown) => {
-    if (error instanceof ToolError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  });
+  return getTelephonyCredential(http, id).catch(unlessGone);
 }
 
 /** Whether there is a successor, as far as the ledger knows, that can log in. */
@@ -92,8 +89,8 @@ export function withoutConnection(): ToolError {
   );
 }
 
-/** What is to be deleted may be gone already. */
-export function unlessGone(error: unknown): void {
+/** What is looked up, or to be deleted, may be gone: undefined then. Throws any other error. */
+export function unlessGone(error: unknown): undefined {
   if (!(error instanceof ToolError && error.code === 'NOT_FOUND')) throw error;
 }
 

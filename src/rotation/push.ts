@@ -1,4 +1,4 @@
-import { conflict, ToolError, unexpected } from '../errors.ts';
+import { conflict, type ToolError, unexpected } from '../errors.ts';
 import { parseCertificate } from '../material/x509.ts';
 import type { Connection } from '../telnyx/connections.ts';
 import { connectionsUsing, getConnection, PUSH_FIELDS, pointConnection } from '../telnyx/connections.ts';
@@ -116,10 +116,7 @@ async function readBack({ rotation, work }: Push) {
 }
 
 function lookUp(http: Push['work']['http'], { kind, id }: PushUser): Promise<Connection | undefined> {
-  return getConnection(http, kind, id).catch((error: unknown) => {
-    if (error instanceof ToolError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  });
+  return getConnection(http, kind, id).catch(unlessGone);
 }
 
 async function end({ rotation, work: { http }, intend }: Push) {

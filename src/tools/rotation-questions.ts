@@ -1,4 +1,3 @@
-import { ToolError } from '../errors.ts';
 import type { OldTelephony } from '../rotation/events.ts';
 import {
   changedMeanwhile,
@@ -7,6 +6,7 @@ import {
   oldOf,
   refuseWithoutSuccessor,
   successorLives,
+  unlessGone,
 } from '../rotation/parties.ts';
 import { refuseWhenRotatedOn } from '../rotation/rotated-on.ts';
 import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../rotation/rotation.ts';
@@ -102,15 +102,8 @@ export async function rollingBack(rotation: Rotation, deps: Deps): Promise<Omit<
   return { ...(old && { old: oldOf(old) }), question: () => ({ text }) };
 }
 
-function isThere(http: Deps['http'], pushId: string): Promise<boolean> {
-  return getPushCredential(http, pushId).then(
-    () => true,
-    (error: unknown) => {
-      if (error instanceof ToolError && error.code === 'NOT_FOUND') return false;
-      throw error;
-    },
-  );
-}
+const isThere = async (http: Deps['http'], pushId: string): Promise<boolean> =>
+  (await getPushCredential(http, pushId).catch(unlessGone)) !== undefined;
 
 function successorName(rotation: Rotation): string {
   const created = factsOf(rotation, 'create');
