@@ -2,8 +2,7 @@ import type { Config } from './config.ts';
 import type { Prompt } from './prompt.ts';
 import { prompts } from './prompts/index.ts';
 import type { Resource } from './resource.ts';
-import { healthResource } from './resources/health.ts';
-import { rotationResources } from './resources/rotations.ts';
+import { healthResource, rotationResources } from './resources/rotations.ts';
 import type { Tool } from './tool.ts';
 import { catalogue } from './tools/index.ts';
 

@@ -18,10 +18,10 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { RotationEvent } from '../src/rotation/events.ts';
-import type { Entry, Ledger } from '../src/rotation/ledger.ts';
 import { openLedger } from '../src/rotation/ledger-files.ts';
 import { encodeLine } from '../src/rotation/ledger-line.ts';
 import { verifyLedger } from '../src/rotation/ledger-verify.ts';
+import type { Entry, Ledger } from '../src/rotation/records.ts';
 import { type Child, startChild } from './child.ts';
 
 let stateDir: string;

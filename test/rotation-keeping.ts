@@ -1,7 +1,6 @@
 import { ToolError } from '../src/errors.ts';
 import { rotationEvent } from '../src/rotation/events.ts';
-import type { Ledger } from '../src/rotation/ledger.ts';
-import { Records } from '../src/rotation/records.ts';
+import { type Ledger, Records } from '../src/rotation/records.ts';
 import { entryOf, type Slot } from '../src/secrets/destination.ts';
 import type { Vault } from '../src/secrets/vault.ts';
 import type { Process } from './rotation-model.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Consent, createConsent } from '../src/consent.ts';
-import type { Entry } from '../src/rotation/ledger.ts';
+import type { Entry } from '../src/rotation/records.ts';
 import { type Rotation, rotationFrom } from '../src/rotation/rotation.ts';
 import { World } from '../src/sandbox/world.ts';
 import type { Deps } from '../src/tool.ts';

@@ -2,8 +2,7 @@ import { statSync } from 'node:fs';
 import type { KeySource } from '../api-key.ts';
 import { ToolError } from '../errors.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
-import type { Reached, Stage } from './reach.ts';
-import { tryKey } from './try-key.ts';
+import { type Reached, type Stage, tryKey } from './reach.ts';
 
 const OTHERS = 0o077;
 const KEY_WITHIN_MS = 5000;

@@ -1,6 +1,5 @@
 import type { FleetWish, Member } from '../rotation/events.ts';
-import type { Entry } from '../rotation/ledger.ts';
-import type { Records } from '../rotation/records.ts';
+import type { Entry, Records } from '../rotation/records.ts';
 import { isUndone } from '../rotation/rotated-on.ts';
 import { type Rotation, rotationFrom } from '../rotation/rotation.ts';
 import { left, stateOf } from '../rotation/steps.ts';

@@ -1,12 +1,11 @@
 import { conflict, ToolError } from '../errors.ts';
-import { alone, begin, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
+import { alone, begin, openRotationOf, refuseHalfMade, turnBack } from '../rotation/begin.ts';
 import type { Member, RotationEvent } from '../rotation/events.ts';
 import { endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
 import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { run } from '../rotation/run.ts';
 import { stateOf } from '../rotation/steps.ts';
-import { turnBack } from '../rotation/turn-back.ts';
 import type { Work } from '../rotation/work.ts';
 import { deleteTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Fleet } from './fleet.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conflict, ToolError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Ledger } from '../rotation/ledger.ts';
+import type { Ledger } from '../rotation/records.ts';
 import type { Work } from '../rotation/work.ts';
 import { Run, type Way } from './run.ts';
 

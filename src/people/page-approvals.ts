@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { approvalPage } from './pages/approval.ts';
-import { newCode } from './pages/code.ts';
 import type { PageHost } from './pages/host.ts';
+import { newCode } from './pages/page.ts';
 import type { Answer, Question } from './question.ts';
 
 export interface Waiting {

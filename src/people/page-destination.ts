@@ -2,8 +2,8 @@ import { misconfigured } from '../errors.ts';
 import type { Destination, Handover, Slot } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { Vault } from '../secrets/vault.ts';
-import { newCode } from './pages/code.ts';
 import type { PageHost } from './pages/host.ts';
+import { newCode } from './pages/page.ts';
 import { revealPage } from './pages/reveal.ts';
 import type { ShownPage } from './question.ts';
 

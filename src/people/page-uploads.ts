@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Secret } from '../secrets/secret.ts';
-import { newCode } from './pages/code.ts';
 import type { PageHost } from './pages/host.ts';
+import { newCode } from './pages/page.ts';
 import { type Recognised, type UploadedFile, uploadPage } from './pages/upload.ts';
 
 /** Files a person handed over at a page, with the passphrase of one of them if it has one. */

@@ -3,6 +3,7 @@ import { allRotations } from '../rotation/begin.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
 import type { Deps } from '../tool.ts';
+import { reportHealth } from '../tools/health.ts';
 import { rotationShape, viewRotation } from '../tools/rotation-view.ts';
 
 const needs = ['get_rotation'];
@@ -43,3 +44,18 @@ async function openFirst({ ledger, now }: Deps): Promise<Rotation[]> {
 
 /** What is not declared is dropped, as in a tool's result. */
 const view = (rotation: Rotation, deps: Deps) => rotationShape.parse(viewRotation(rotation, deps));
+
+/** The health report of the whole account, as report_credential_health gives it without arguments. */
+export const healthResource: Resource = {
+  uri: 'telnyx://health',
+  name: 'health',
+  title: 'Credential health',
+  description: 'What is wrong with all credentials, connections and rotations, worst first. Reads the whole account.',
+  mimeType: 'application/json',
+  needs: ['report_credential_health'],
+  read: async (_, deps) => {
+    const { input, output, run } = reportHealth;
+    // What is not declared is dropped, as in the tool's result.
+    return JSON.stringify(output.parse(await run(input.parse({}), deps)));
+  },
+};

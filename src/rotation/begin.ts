@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { conflict, type ToolError } from '../errors.ts';
 import type { RotationEvent } from './events.ts';
-import type { Ledger } from './ledger.ts';
-import { type Rotation, rotationFrom } from './rotation.ts';
+import type { Ledger } from './records.ts';
+import { refuseWhenRotatedOn } from './rotated-on.ts';
+import { factsOf, type Rotation, rotationFrom } from './rotation.ts';
 import { record } from './run.ts';
 import { inWords, isOver, left, stateOf } from './steps.ts';
 import type { Work } from './work.ts';
@@ -67,4 +68,19 @@ export function busy(): ToolError {
     'Another call or process is working on a rotation of this credential right now.',
     'Call get_rotation in a few seconds.',
   );
+}
+
+/**
+ * Records that a rotation is undone from here on, and gives it so. Throws `CONFLICT` when its successor was rotated in
+ * its turn, or is being rotated this moment. The caller holds the lock of the old credential.
+ */
+export function turnBack(rotation: Rotation, work: Work): Promise<Rotation> {
+  const turn = async (): Promise<Rotation> => {
+    await refuseWhenRotatedOn(rotation, work);
+    return rotation.turnedBackAt ? rotation : record(work, rotation.id, { type: 'turned_back' });
+  };
+  const successor = factsOf(rotation, 'create')?.id;
+  if (successor === undefined) return turn();
+  // Whoever rotates the successor holds its lock, and begins nothing once this is recorded.
+  return alone(work.ledger, successor, turn, () => Promise.reject(busy()));
 }

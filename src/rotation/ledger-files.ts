@@ -3,12 +3,11 @@ import { constants } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { misconfigured, ToolError } from '../errors.ts';
-import { reason } from '../secrets/destination.ts';
-import { syncFolder } from '../secrets/sync-folder.ts';
-import type { Entry, Ledger } from './ledger.ts';
+import { reason, syncFolder } from '../secrets/destination.ts';
 import { encodeHeader, encodeLine, encodeNewest } from './ledger-line.ts';
 import { fileName, LedgerReader, ledgerFolder, newestIn, runsIn } from './ledger-reader.ts';
 import { takeLock } from './lock.ts';
+import type { Entry, Ledger } from './records.ts';
 
 /**
  * Takes the state folder and a clock; gives the ledger kept there, in one file for each process that records anything.

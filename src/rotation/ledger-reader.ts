@@ -5,9 +5,8 @@ import { z } from 'zod';
 import { misconfigured } from '../errors.ts';
 import { reason } from '../secrets/destination.ts';
 import { rotationEvent } from './events.ts';
-import type { Entry } from './ledger.ts';
 import { decodeNewest, type Header, type Place, START, walkLines } from './ledger-line.ts';
-import { Records } from './records.ts';
+import { type Entry, Records } from './records.ts';
 
 const entryShape = z.object({
   rotation: z.string().regex(/^[\w-]{1,64}$/),

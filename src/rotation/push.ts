@@ -1,7 +1,12 @@
 import { conflict, type ToolError, unexpected } from '../errors.ts';
 import { parseCertificate } from '../material/x509.ts';
-import type { Connection } from '../telnyx/connections.ts';
-import { connectionsUsing, getConnection, PUSH_FIELDS, pointConnection } from '../telnyx/connections.ts';
+import {
+  type Connection,
+  connectionsUsing,
+  getConnection,
+  PUSH_FIELDS,
+  pointConnection,
+} from '../telnyx/connections.ts';
 import {
   createPushCredential,
   deletePushCredential,
@@ -12,10 +17,9 @@ import {
 } from '../telnyx/push-credentials.ts';
 import { quoted } from '../untrusted.ts';
 import type { PushUser, StepName } from './events.ts';
-import { madeBefore } from './made-before.ts';
 import { unlessGone } from './parties.ts';
 import { factsOf, type PushRotation } from './rotation.ts';
-import type { Doing, Handler } from './work.ts';
+import { type Doing, type Handler, madeBefore } from './work.ts';
 
 type Push = Doing<PushRotation>;
 

@@ -1,5 +1,5 @@
 import type { Facts, OldPush, OldTelephony, PushWish, StepName, TelephonyWish } from './events.ts';
-import type { Entry } from './ledger.ts';
+import type { Entry } from './records.ts';
 
 /** What the ledger knows of one step. */
 export interface StepRecord {

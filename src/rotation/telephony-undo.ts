@@ -6,12 +6,11 @@ import {
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
-import { madeBefore } from './made-before.ts';
 import { hasEnded, lookUp, saysExpired, shortenedTo, successorLives, unlessGone } from './parties.ts';
 import { refuseWhenReplaced } from './rotated-on.ts';
 import type { TelephonyRotation } from './rotation.ts';
 import { madeBy } from './telephony.ts';
-import type { Doing, Handler } from './work.ts';
+import { type Doing, type Handler, madeBefore } from './work.ts';
 
 type Telephony = Doing<TelephonyRotation>;
 

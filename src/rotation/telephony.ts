@@ -14,7 +14,6 @@ import {
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
-import { madeBefore } from './made-before.ts';
 import {
   changedMeanwhile,
   lookUp,
@@ -25,7 +24,7 @@ import {
   withoutConnection,
 } from './parties.ts';
 import { factsOf, type TelephonyRotation } from './rotation.ts';
-import { type Doing, ENOUGH_MS, type Handler } from './work.ts';
+import { type Doing, ENOUGH_MS, type Handler, madeBefore } from './work.ts';
 
 type Telephony = Doing<TelephonyRotation>;
 

@@ -1,3 +1,5 @@
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { WorldChanged } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import type { Secret } from './secret.ts';
@@ -57,4 +59,11 @@ export function reason(error: unknown): string {
   return error instanceof Error && 'code' in error && /^[A-Z_]+$/.test(String(error.code))
     ? String(error.code)
     : 'unknown reason';
+}
+
+/** Makes the rename to `path` survive a power cut, on systems that can sync a folder; on others it does nothing. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path), 'r').catch(() => undefined);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
 }

@@ -3,9 +3,8 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { badInput } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import { type Destination, entryOf, type Handover, notIgnored, reason } from './destination.ts';
+import { type Destination, entryOf, type Handover, notIgnored, reason, syncFolder } from './destination.ts';
 import { gitStanding } from './git.ts';
-import { syncFolder } from './sync-folder.ts';
 
 interface FileRules {
   allowDirs: readonly string[] | undefined;

@@ -4,10 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { badInput } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import { type Destination, notIgnored, reason } from './destination.ts';
+import { type Destination, notIgnored, reason, syncFolder } from './destination.ts';
 import { mergeDotenv } from './dotenv.ts';
 import { gitStanding } from './git.ts';
-import { syncFolder } from './sync-folder.ts';
 
 type Merge = (before: string, values: Record<string, string>) => string;
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Html } from './html.ts';
 
 /** What a person sees: the inside of one document. Its script, if any, is a constant of ours and is allowed by hash. */
@@ -42,3 +43,9 @@ export interface OpenedPage {
 
 export const MINUTE_MS = 60_000;
 export const FORM_LIMIT = 4096;
+
+// Without letters and digits that are read for one another.
+const ALPHABET = 'ACDEFHJKLMNPQRTUVWXY347';
+
+/** A short code for a page and for the place that announces it; it proves nothing, a person compares it. */
+export const newCode = (): string => Array.from({ length: 4 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
