@@ -48,6 +48,8 @@ export interface App {
   genuine(state: string): boolean;
   /** Whether a no came sooner than a person reads: then the client gave it by itself, and nobody was asked. */
   isClientsOwn(answer: Answer): boolean;
+  /** Takes a question back: no answer to it counts any more. */
+  forget(state: string): void;
   /** What a resource or a completion may use, for one request. */
   deps(context: Omit<CallContext, 'answer'>): Promise<Deps>;
   close(): Promise<void>;
@@ -148,6 +150,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
     genuine: (state) => consent.genuine(state) || held.genuine(state),
     isClientsOwn: ({ action, state }) =>
       action !== 'accept' && (consent.age(state) ?? Number.POSITIVE_INFINITY) < READS_WITHIN_MS,
+    forget: (state) => void consent.open(state),
     async call(tool, args, context) {
       let shown: ShownPage | undefined;
       const show: Show = (page) => {

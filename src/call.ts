@@ -47,13 +47,14 @@ export async function call(
   const deps = await means();
   if (tool.effect === 'read') return resultOf(tool, await tool.run(args, deps));
   if (dry === true) return plan(tool, args, deps, ways);
-  const answer = typeof approvalId === 'string' ? await pageAnswer(approvalId, ways) : given;
+  // An answer that comes with an approval_id is to what was asked since: the page's is used up by then.
+  const answer = given ?? (typeof approvalId === 'string' ? await pageAnswer(approvalId, ways) : undefined);
   if (answer && 'approval_id' in answer) return needsApproval(tool, answer);
   const name = digest(tool.name, args);
   const opened = answer && ways.consent.open(answer.state);
   const agreed = opened?.call === name ? opened : undefined;
-  // A no needs no reading: it is a no to whatever the question would be by now.
-  if (answer && agreed && answer.action !== 'accept') return notDone(tool, answer);
+  // A no needs no reading: it is a no to whatever the question would be by now, also where a yes would come too late.
+  if (answer && answer.action !== 'accept') return notDone(tool, answer);
   return begin({ tool, args, name, means, ways }, deps, agreed && answer && { ...agreed, answer });
 }
 

@@ -76,7 +76,7 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
       },
       shown: async (page, result) => {
         // Whatever the person does with the page, the call is done.
-        await elicit({ mode: 'url', elicitationId: randomUUID(), ...page }, extra).catch(() => undefined);
+        await elicit({ mode: 'url', elicitationId: randomUUID(), ...page }, extra, context).catch(() => undefined);
         return resultOf(result);
       },
     });
@@ -90,24 +90,30 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
 
   /** What a person said, undefined when the client has nobody to ask. No answer, or none that fits the form, is no yes. */
   async function ask({ question, state }: Asking, extra: Extra, context: CallContext): Promise<Answer | undefined> {
-    const stillHere = setInterval(context.progress, STILL_HERE_MS);
     try {
-      const answer = { state, ...(await elicit(formFor(question), extra)) };
+      const answer = { state, ...(await elicit(formFor(question), extra, context)) };
       return (await load()).isClientsOwn(answer) ? undefined : answer;
     } catch (error) {
       const answer = { state, action: 'cancel' as const };
       if (extra.signal.aborted || leaving.signal.aborted) return answer;
       const cannot = error instanceof McpError && error.code === ErrorCode.MethodNotFound;
       return cannot || (await load()).isClientsOwn(answer) ? undefined : answer;
-    } finally {
-      clearInterval(stillHere);
     }
   }
 
-  async function elicit(params: Parameters<Server['elicitInput']>[0], extra: Extra): Promise<ElicitResult> {
+  async function elicit(
+    params: Parameters<Server['elicitInput']>[0],
+    extra: Extra,
+    { progress }: CallContext,
+  ): Promise<ElicitResult> {
     using stop = linkedSignal([extra.signal, leaving.signal]);
     const options = { signal: stop.signal, timeout: ANSWER_WITHIN_MS, relatedRequestId: extra.requestId };
-    return await server.elicitInput(params, options);
+    const stillHere = setInterval(progress, STILL_HERE_MS);
+    try {
+      return await server.elicitInput(params, options);
+    } finally {
+      clearInterval(stillHere);
+    }
   }
 
   const contextOf = ({ signal, _meta, sendNotification }: Extra): CallContext => ({

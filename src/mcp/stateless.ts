@@ -67,6 +67,8 @@ export function createStatelessServer(app: App, desk: Desk = createDesk(async ()
     if (done) return resultOf(done);
     const { answer, ...around } = contextOf(context);
     const unasked = answer !== undefined && app.isClientsOwn(answer);
+    // The person is asked at a page instead, under a seal of its own: that of the client must not bring a yes as well.
+    if (unasked) app.forget(answer.state);
     return desk.call<InputRequiredResult | ReturnType<typeof resultOf>>(
       params.name,
       params.arguments,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LISTED, newServer } from './server.mjs';
 
 /** Runs one check and tells the runner how it went; the others go on. */
@@ -90,29 +91,61 @@ export async function withClient(connect, work) {
   }
 }
 
-/** A person ticks what they are shown, or says no. */
-async function playDeletions(connect) {
-  for (const [action, status] of [
-    ['accept', 'done'],
-    ['decline', 'declined'],
-  ]) {
-    await check(`a person who says ${action} to a deletion is heard`, async () => {
-      const server = newServer();
+/** Sooner than this a client has said no by itself. */
+const READS_MS = 400;
+
+/** The form as a client shows it: as it begins. */
+const begun = ({ properties }) =>
+  Object.fromEntries(
+    Object.entries(properties).flatMap(([name, schema]) => ('default' in schema ? [[name, schema.default]] : [])),
+  );
+const ticked = ({ properties }) => Object.fromEntries(Object.keys(properties).map((name) => [name, true]));
+
+const PEOPLE = [
+  ['a person who says accept to a deletion is heard', (form) => ({ action: 'accept', content: ticked(form) }), 'done'],
+  ['a person who says decline to a deletion is heard', slowly(() => ({ action: 'decline' })), 'declined'],
+  [
+    'a form sent back as it began deletes nothing',
+    slowly((form) => ({ action: 'accept', content: begun(form) })),
+    'unanswered',
+  ],
+  ['a client that declines by itself has asked nobody', () => ({ action: 'decline' }), 'CANNOT_ASK'],
+  ['a client that cancels by itself has asked nobody', () => ({ action: 'cancel' }), 'CANNOT_ASK'],
+  ['a client that declines by itself leaves the person a page', () => ({ action: 'decline' }), 'needs_approval', true],
+];
+
+function slowly(answer) {
+  return async (form) => {
+    await sleep(READS_MS);
+    return answer(form);
+  };
+}
+
+/** What comes of a deletion by who is asked, or is not. */
+export async function playDeletions(connect) {
+  for (const [what, answer, ends, browser] of PEOPLE) {
+    await check(what, async () => {
+      const server = newServer({ browser });
       const questions = [];
-      const client = await connect(server, ({ message, requestedSchema }) => {
+      const person = ({ message, requestedSchema }) => {
         questions.push(message);
-        const content = Object.fromEntries(Object.keys(requestedSchema.properties).map((name) => [name, true]));
-        return action === 'accept' ? { action, content } : { action };
-      });
-      const call = async (name, args) => plain(await client.call(name, args).catch((error) => error.message));
-      const [id] = idsIn(await call('list_telephony_credentials', { limit: 1 }));
-      assert.match(await call('delete_telephony_credential', { id }), new RegExp(`status: ?${status}`));
-      assert.equal(questions.length, 1);
-      assert.match(questions[0], /^\[Sandbox: nothing real is touched\] Delete /);
-      const then = await call('get_telephony_credential', { id });
-      assert.equal(then.includes('NOT_FOUND'), action === 'accept', then);
-      await client.close();
-      assert.ok(await server.left());
+        assert.equal(requestedSchema.properties.confirm.default, false);
+        return answer(requestedSchema);
+      };
+      const client = await connect(server, person);
+      try {
+        const call = async (name, args) => plain(await client.call(name, args).catch((error) => error.message));
+        const [id] = idsIn(await call('list_telephony_credentials', { limit: 1 }));
+        assert.match(await call('delete_telephony_credential', { id }), new RegExp(`(status|code): ?${ends}`));
+        assert.equal(questions.length, 1);
+        assert.match(questions[0], /^\[Sandbox: nothing real is touched\] Delete /);
+        const then = await call('get_telephony_credential', { id });
+        assert.equal(then.includes('NOT_FOUND'), ends === 'done', then);
+        assert.equal(server.pages(), ends === 'needs_approval' ? 1 : 0);
+      } finally {
+        await client.close();
+        assert.ok(await server.left());
+      }
     });
   }
 }

@@ -3,15 +3,15 @@ import './capture.mjs';
 import { Agent } from '@mastra/core/agent';
 import { MCPClient } from '@mastra/mcp';
 import { allSurvive, shapes, toolsSent } from './capture.mjs';
-import { check, playSession, withClient } from './checks.mjs';
+import { check, playDeletions, playSession, withClient } from './checks.mjs';
 
 const PREFIX = 'telnyx_';
 let made = 0;
 
-async function connect({ command, args, env }, person) {
+async function connect({ command, args, env }, person, more = {}) {
   made += 1;
   const inputRequests = person && (async ({ params }) => person(params));
-  const server = { command, args, env, stderr: 'ignore', ...(person && { inputRequests }) };
+  const server = { command, args, env, stderr: 'ignore', ...(person && { inputRequests }), ...more };
   const client = new MCPClient({ id: `${made}`, servers: { telnyx: server } });
   const tools = await client.listTools();
   return {
@@ -23,6 +23,8 @@ async function connect({ command, args, env }, person) {
 }
 
 await playSession(connect, { asks: true, validates: true });
+// The older protocol, where it is asked inside the call.
+await playDeletions((server, person) => connect(server, person, { protocolVersion: 'legacy' }));
 
 Object.assign(process.env, { OPENAI_API_KEY: 'none', ANTHROPIC_API_KEY: 'none', GOOGLE_GENERATIVE_AI_API_KEY: 'none' });
 const models = { openai: 'openai/gpt-5', anthropic: 'anthropic/claude-sonnet-4-5', google: 'google/gemini-2.5-flash' };

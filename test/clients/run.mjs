@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const CLIENTS = ['ai-sdk', 'openai-agents', 'langchain', 'mastra', 'genkit', 'mcporter'];
+const CLIENTS = ['ai-sdk', 'ai-sdk-1', 'openai-agents', 'langchain', 'mastra', 'genkit', 'mcporter'];
 const GUARD = new URL('../loopback-only.mjs', import.meta.url).href;
 const RESOLVE = new URL('resolve.mjs', import.meta.url).href;
 // One that hangs must not keep the others from being tried.

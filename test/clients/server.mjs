@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,21 +15,26 @@ export const { tools: LISTED } = JSON.parse(
   execFileSync(process.execPath, [MAIN, 'tools', '--json', '--sandbox'], { encoding: 'utf8' }),
 );
 
-/** Gives how a client is to start a server, with state of its own; `left` waits until it ended, and gives whether it did by itself. */
-export function newServer() {
+/**
+ * Gives how a client is to start a server, with state of its own; `left` waits until it ended, and gives whether it did by itself.
+ * With a `browser` it has a machine (Linux) on which a page can be opened, as `pages` counts; nobody sees them.
+ */
+export function newServer({ browser = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'telnyx-mcp-client-'));
+  const opened = join(folder, 'opened');
+  if (browser) writeFileSync(join(folder, 'xdg-open'), `#!/bin/sh\necho a page >> '${opened}'\n`, { mode: 0o700 });
   const witness = join(folder, 'witness');
   const seen = () => readFileSync(witness, 'utf8').trim().split('\n');
   return {
     command: process.execPath,
     args: ['--import', GUARD, '--import', WITNESS, MAIN, '--sandbox'],
     env: {
-      PATH: process.env.PATH,
       // No check opens a window on somebody's desktop.
-      CI: '1',
+      ...(browser ? { PATH: `${folder}:${process.env.PATH}`, DISPLAY: ':0' } : { PATH: process.env.PATH, CI: '1' }),
       TELNYX_MCP_STATE_DIR: join(folder, 'state'),
       WITNESS_FILE: witness,
     },
+    pages: () => (existsSync(opened) ? readFileSync(opened, 'utf8').trim().split('\n').length : 0),
     async left() {
       for (let tries = 0; tries < LEAVES_WITHIN && !haveLeft(seen()); tries += 1) await sleep(100);
       const left = haveLeft(seen());

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client as Client2, type ClientOptions } from '@modelcontextprotocol/client';
 import { StdioClientTransport as Stdio2 } from '@modelcontextprotocol/client/stdio';
@@ -17,18 +16,19 @@ export type ClientKind = (typeof CLIENTS)[number];
 export type Elicit = (
   message: string,
   properties: Record<string, { type: string; description?: string | undefined }>,
-) => { action: 'accept' | 'decline' | 'cancel'; content?: Record<string, string | boolean> };
+) => Said | Promise<Said>;
 
-/** A person takes longer than a client that says no by itself. */
-async function asked(elicit: Elicit, message: string, properties: Parameters<Elicit>[1]): Promise<ReturnType<Elicit>> {
-  const said = elicit(message, properties);
-  if (said.action !== 'accept') await sleep(400);
-  return said;
-}
+/** Not an interface: the SDKs want to know of every other field. */
+type Said = {
+  action: 'accept' | 'decline' | 'cancel';
+  content?: Record<string, string | boolean>;
+};
 
 interface CallOptions {
   signal?: AbortSignal;
   onprogress?: (progress: { progress: number }) => void;
+  timeout?: number;
+  resetTimeoutOnProgress?: boolean;
 }
 
 /** What a session does, whichever client it is done with. */
@@ -81,8 +81,8 @@ const INFO = { name: 'contract', version: '1' };
 async function connect1(server: Server, elicit: Elicit | undefined): Promise<Session> {
   const client = new Client1(INFO, { capabilities: elicit ? { elicitation: {} } : {} });
   if (elicit)
-    client.setRequestHandler(ElicitRequestSchema, ({ params }) =>
-      asked(elicit, params.message, 'requestedSchema' in params ? params.requestedSchema.properties : {}),
+    client.setRequestHandler(ElicitRequestSchema, async ({ params }) =>
+      elicit(params.message, 'requestedSchema' in params ? params.requestedSchema.properties : {}),
     );
   await client.connect(new Stdio1(server));
   return {
@@ -110,8 +110,8 @@ async function connect2(server: Server, kind: ClientKind, elicit: Elicit | undef
   };
   const client = new Client2(INFO, options);
   if (elicit)
-    client.setRequestHandler('elicitation/create', ({ params }) =>
-      asked(elicit, params.message, 'requestedSchema' in params ? params.requestedSchema.properties : {}),
+    client.setRequestHandler('elicitation/create', async ({ params }) =>
+      elicit(params.message, 'requestedSchema' in params ? params.requestedSchema.properties : {}),
     );
   await client.connect(new Stdio2(server));
   return {

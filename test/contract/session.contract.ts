@@ -22,6 +22,14 @@ const yes: Elicit = (_, properties) => ({
   ),
 });
 
+/** A person who says no; sooner than this a client has said it by itself. */
+const refuses =
+  (action: 'decline' | 'cancel'): Elicit =>
+  async () => {
+    await sleep(400);
+    return { action };
+  };
+
 /** The JSON of a resource that was read. */
 const jsonOf = <T>(contents: unknown): T => JSON.parse((contents as { text: string }[])[0]?.text ?? '') as T;
 
@@ -120,8 +128,8 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
   test.each([
     ['accepted', yes, 'done'],
     ['accepted without the tick', () => ({ action: 'accept', content: { confirm: false } }), 'unanswered'],
-    ['declined', () => ({ action: 'decline' }), 'declined'],
-    ['cancelled', () => ({ action: 'cancel' }), 'unanswered'],
+    ['declined', refuses('decline'), 'declined'],
+    ['cancelled', refuses('cancel'), 'unanswered'],
   ] as [string, Elicit, string][])('a question that is %s', async (_, answer, status) => {
     const id = someone();
     person = answer;
@@ -129,6 +137,15 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
     expect((await session.call('delete_telephony_credential', { id })).structuredContent).toMatchObject({ status });
     expect(asked).toHaveLength(1);
     expect(sandbox.world.telephony.has(id)).toBe(status !== 'done');
+  });
+
+  test.each(['decline', 'cancel'] as const)('a client that says %s by itself has asked nobody', async (action) => {
+    const id = someone();
+    person = () => ({ action });
+    asked = [];
+    expect(errorOf(await session.call('delete_telephony_credential', { id })).code).toBe('CANNOT_ASK');
+    expect(asked).toHaveLength(1);
+    expect(sandbox.world.telephony.has(id)).toBe(true);
   });
 
   test('a question about a thing that changed meanwhile is asked again', async () => {
@@ -152,7 +169,7 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
   });
 
   test('progress is told, growing', async () => {
-    person = () => ({ action: 'decline' });
+    person = refuses('decline');
     const told: number[] = [];
     await session.call(
       'delete_mobile_push_credential',
@@ -243,4 +260,19 @@ describe.each(CLIENTS)('with the client %s', (kind) => {
     expect(errorOf(await session.call('get_telephony_credential', { id: 'none' })).code).toBe('NOT_FOUND');
     await expect(session.call('no_such_tool')).rejects.toMatchObject({ code: -32602 });
   });
+});
+
+test('a person may take longer than a client waits, where progress makes it wait on', async () => {
+  const kinds = ['v1', 'v2 legacy'] as const;
+  const deleted = kinds.map(async (kind) => {
+    await using sandbox = await startSandbox();
+    await using session = await connect(kind, sandbox, async (message, properties) => {
+      await sleep(7000);
+      return yes(message, properties);
+    });
+    const [id] = [...sandbox.world.telephony.keys()];
+    const patience = { timeout: 6000, resetTimeoutOnProgress: true, onprogress: () => undefined };
+    return (await session.call('delete_telephony_credential', { id }, patience)).structuredContent?.status;
+  });
+  expect(await Promise.all(deleted)).toEqual(['done', 'done']);
 });
