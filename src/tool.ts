@@ -48,7 +48,7 @@ export interface Instead {
 type Result = Record<string, unknown>;
 
 /** Whether a tool asks a person: for everything it changes, or only for what takes something away. */
-export type Asks = 'never' | 'maybe' | 'always';
+type Asks = 'never' | 'maybe' | 'always';
 
 interface Definition<I extends z.ZodObject, O extends z.ZodObject> {
   name: string;

@@ -8,8 +8,8 @@ export const ENGINES = ['inside', 'again'] as const;
 export type Engine = (typeof ENGINES)[number];
 
 /** When the world changes: after what was read for the question, or after what was read last of all. */
-export const MOMENTS = ['while the person reads', 'right before it is done'] as const;
-export type Moment = (typeof MOMENTS)[number];
+const MOMENTS = ['while the person reads', 'right before it is done'] as const;
+type Moment = (typeof MOMENTS)[number];
 
 export const EVERY = ENGINES.flatMap((engine) => MOMENTS.map((moment) => [engine, moment] as const));
 

@@ -80,7 +80,7 @@ export async function examine(
 }
 
 /** Shows each telephony credential once, of one connection or of all. */
-export function readTelephony(
+function readTelephony(
   http: Http,
   connectionId: string | undefined,
   list: ListReading,
@@ -95,7 +95,7 @@ export function readTelephony(
 }
 
 /** Fills a map with the connections of all kinds; of one that was seen again, as it was then. */
-export function readConnections(http: Http, list: ListReading, into: Map<string, KnownConnection>): Promise<void> {
+function readConnections(http: Http, list: ListReading, into: Map<string, KnownConnection>): Promise<void> {
   const scans = CONNECTION_KINDS.map((kind) =>
     visitConnections(
       http,
@@ -111,7 +111,7 @@ export function readConnections(http: Http, list: ListReading, into: Map<string,
 }
 
 /** Fills a map with the push credentials. */
-export function readPush(http: Http, list: ListReading, into: Map<string, KnownPush>): Promise<void> {
+function readPush(http: Http, list: ListReading, into: Map<string, KnownPush>): Promise<void> {
   const scan = visitPush(
     http,
     (row, again) => {
@@ -125,7 +125,7 @@ export function readPush(http: Http, list: ListReading, into: Map<string, KnownP
 }
 
 /** Gives the rotations of the ledger, the latest first; none when it cannot be read. */
-export async function readRotations(ledger: Ledger, list: ListReading): Promise<Rotation[]> {
+async function readRotations(ledger: Ledger, list: ListReading): Promise<Rotation[]> {
   let found: Rotation[] = [];
   const reading = allRotations(ledger).then((rotations) => {
     found = rotations;

@@ -11,7 +11,7 @@ export type ConnectionKind = (typeof CONNECTION_KINDS)[number];
 
 /** The two fields by which a connection names its push credentials, one for each platform. */
 export const PUSH_FIELDS = ['ios_push_credential_id', 'android_push_credential_id'] as const;
-export type PushField = (typeof PUSH_FIELDS)[number];
+type PushField = (typeof PUSH_FIELDS)[number];
 
 export interface Connection {
   id: string;
