@@ -14,10 +14,10 @@ import {
   knownPush,
   usersOfPush,
 } from './connections.ts';
-import { type ListReading, type Read, Reading } from './reading.ts';
+import { type ListReading, type Read, startReading } from './reading.ts';
 import { findInRotations, rotationsByCredential } from './rotations.ts';
 import type { Add, Moments, Section } from './settings.ts';
-import { TelephonyFindings } from './telephony.ts';
+import { telephonyFindings } from './telephony.ts';
 
 // Of the call's time: enough to put the answer together and to bring it over.
 const TO_ANSWER_MS = 3000;
@@ -38,7 +38,7 @@ export async function examine(
   { http, ledger, now, progress, timeLeft }: Deps,
 ): Promise<Read[]> {
   const wants = (...any: Section[]): boolean => any.some((section) => sections.includes(section));
-  const reading = new Reading(progress);
+  const reading = startReading(progress);
   const need = (list: Section, ...any: Section[]) => (wants(...any) ? reading.list(list) : undefined);
   const lists = {
     telephony: need('telephony', 'telephony'),
@@ -49,7 +49,7 @@ export async function examine(
   const connections = new Map<string, KnownConnection>();
   const push = new Map<string, KnownPush>();
   const rotations = lists.rotations ? await readRotations(ledger, lists.rotations) : [];
-  const telephony = new TelephonyFindings(moments, add, rotationsByCredential(rotations));
+  const telephony = telephonyFindings(moments, add, rotationsByCredential(rotations));
 
   // Connections before the credentials they point to: one made in between would seem missing.
   const small = async (): Promise<void> => {
@@ -76,7 +76,7 @@ export async function examine(
   }
   if (wants('connections')) findInConnections(judged, push, lists.push?.complete ?? false, moments, add);
   if (wants('rotations')) findInRotations(rotations, connectionId, now(), add);
-  return reading.lists;
+  return reading.read();
 }
 
 /** Shows each telephony credential once, of one connection or of all. */
@@ -88,7 +88,7 @@ function readTelephony(
 ): Promise<void> {
   const visit = (row: LeanTelephony, again: boolean): void => {
     if (again) return;
-    list.seen();
+    list.rows += 1;
     if (connectionId === undefined || row.connection_id === connectionId) see(row);
   };
   return list.end([visitTelephony(http, { connection_id: connectionId }, visit, list.watch())]);
@@ -101,7 +101,7 @@ function readConnections(http: Http, list: ListReading, into: Map<string, KnownC
       http,
       kind,
       (row, again) => {
-        if (!again) list.seen();
+        if (!again) list.rows += 1;
         into.set(row.id, knownConnection(row));
       },
       list.watch(),
@@ -116,7 +116,7 @@ function readPush(http: Http, list: ListReading, into: Map<string, KnownPush>): 
     http,
     (row, again) => {
       if (again) return;
-      list.seen();
+      list.rows += 1;
       into.set(row.id, knownPush(row));
     },
     list.watch(),

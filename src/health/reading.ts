@@ -36,116 +36,101 @@ function whyOf(all: readonly Scanned[]): string | undefined {
 }
 
 /** The reading of one list, by one scan or several. */
-export class ListReading {
+export interface ListReading {
   failure: ToolError | undefined;
-  complete = false;
-  rows = 0;
-  #why: string | undefined = NO_TIME;
-  readonly #list: string;
-  readonly #watch: (part: Part) => Watch;
-  readonly #parts: Part[] = [];
-
-  constructor(list: string, watch: (part: Part) => Watch) {
-    this.#list = list;
-    this.#watch = watch;
-  }
-
-  /** Counts a row. */
-  seen(): void {
-    this.rows += 1;
-  }
-
+  complete: boolean;
+  rows: number;
   /** Follows a scan. */
-  watch(): Watch {
-    const part: Part = {};
-    this.#parts.push(part);
-    return this.#watch(part);
-  }
-
+  watch(): Watch;
   /** Marks the list as its scans end. A scan that fails is told of by the list; only a cancelled call throws. */
-  async end(scans: readonly Promise<Scanned>[]): Promise<void> {
-    try {
-      const all = await Promise.all(scans);
-      this.complete = all.every(sawAll);
-      this.#why = whyOf(all);
-    } catch (error) {
-      if (!(error instanceof ToolError) || error.code === 'CANCELLED') throw error;
-      this.failure = error;
-      this.#why = oneLine(error.message, LONGEST_WHY);
-    }
-  }
-
+  end(scans: readonly Promise<Scanned>[]): Promise<void>;
   /** Whether nothing came of it; what is read on this machine alone does not make a report. */
-  get isEmpty(): boolean {
-    return this.#parts.length === 0 || (!this.complete && this.rows === 0);
-  }
+  isEmpty(): boolean;
+  read(): Read;
+}
 
-  get read(): Read {
-    const of = sum(this.#parts, 'rows');
-    return {
-      list: this.#list,
-      rows: this.rows,
-      ...(this.#parts.length > 0 && !Number.isNaN(of) && { of }),
-      complete: this.complete,
-      ...(this.#why && { why: this.#why }),
-    };
-  }
+function readingOf(name: string, follow: (part: Part) => Watch): ListReading {
+  const parts: Part[] = [];
+  let why: string | undefined = NO_TIME;
+  const list: ListReading = {
+    failure: undefined,
+    complete: false,
+    rows: 0,
+    watch() {
+      const part: Part = {};
+      parts.push(part);
+      return follow(part);
+    },
+    async end(scans) {
+      try {
+        const all = await Promise.all(scans);
+        list.complete = all.every(sawAll);
+        why = whyOf(all);
+      } catch (error) {
+        if (!(error instanceof ToolError) || error.code === 'CANCELLED') throw error;
+        list.failure = error;
+        why = oneLine(error.message, LONGEST_WHY);
+      }
+    },
+    isEmpty: () => parts.length === 0 || (!list.complete && list.rows === 0),
+    read() {
+      const of = sum(parts, 'rows');
+      const known = parts.length > 0 && !Number.isNaN(of);
+      return { list: name, rows: list.rows, ...(known && { of }), complete: list.complete, ...(why && { why }) };
+    },
+  };
+  return list;
 }
 
 /** The reading of lists within a time: what was seen counts, whatever becomes of the rest. */
-export class Reading {
-  readonly #progress: (done: number, total?: number) => void;
-  readonly #lists: ListReading[] = [];
-  readonly #parts: Part[] = [];
-  #done = 0;
-  #over = false;
+export function startReading(progress: (done: number, total?: number) => void) {
+  const lists: ListReading[] = [];
+  const parts: Part[] = [];
+  let done = 0;
+  let over = false;
 
-  constructor(progress: (done: number, total?: number) => void) {
-    this.#progress = progress;
-  }
-
-  list(name: string): ListReading {
-    const list = new ListReading(name, (part) => this.#watch(part));
-    this.#lists.push(list);
-    return list;
-  }
-
-  /**
-   * Waits for work, for at most so many milliseconds; from then on nothing more is read. Throws what work throws, and
-   * the first failure when nothing at all could be read.
-   */
-  async within(ms: number, work: Promise<unknown>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
-    try {
-      await Promise.race([work, late]);
-    } finally {
-      clearTimeout(timer);
-      this.#over = true;
-      // Nobody waits any more for what is still on its way.
-      work.catch(() => undefined);
-    }
-    const failure = this.#lists.find((list) => list.failure)?.failure;
-    if (failure && this.#lists.every((list) => list.isEmpty)) throw failure;
-  }
-
-  /** How far each list was read. */
-  get lists(): Read[] {
-    return this.#lists.map(({ read }) => read);
-  }
-
-  #watch(part: Part): Watch {
-    this.#parts.push(part);
+  function follow(part: Part): Watch {
+    parts.push(part);
     return {
-      stopped: () => this.#over,
+      stopped: () => over,
       progress: (_, pages, rows) => {
         Object.assign(part, { pages, rows });
-        this.#done += 1;
-        const total = sum(this.#parts, 'pages');
-        this.#progress(this.#done, Number.isNaN(total) ? undefined : Math.max(total, this.#done));
+        done += 1;
+        const total = sum(parts, 'pages');
+        progress(done, Number.isNaN(total) ? undefined : Math.max(total, done));
       },
     };
   }
+
+  return {
+    list(name: string): ListReading {
+      const list = readingOf(name, follow);
+      lists.push(list);
+      return list;
+    },
+
+    /**
+     * Waits for work, for at most so many milliseconds; from then on nothing more is read. Throws what work throws, and
+     * the first failure when nothing at all could be read.
+     */
+    async within(ms: number, work: Promise<unknown>): Promise<void> {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise((resolve) => {
+        timer = setTimeout(resolve, ms);
+      });
+      try {
+        await Promise.race([work, late]);
+      } finally {
+        clearTimeout(timer);
+        over = true;
+        // Nobody waits any more for what is still on its way.
+        work.catch(() => undefined);
+      }
+      const failure = lists.find((list) => list.failure)?.failure;
+      if (failure && lists.every((list) => list.isEmpty())) throw failure;
+    },
+
+    /** How far each list was read. */
+    read: (): Read[] => lists.map((list) => list.read()),
+  };
 }
