@@ -1,6 +1,6 @@
 import { ToolError, unexpected } from '../errors.ts';
 import { oneLine } from '../untrusted.ts';
-import type { Change, Http } from './http.ts';
+import { change, type Http } from './http.ts';
 import { changed } from './lost-answer.ts';
 import { getAll, getWindow, type Scanned, sawAll, visitAll, type Watch } from './pages.ts';
 import { type Row, readOne, wireText } from './wire.ts';
@@ -49,11 +49,7 @@ export interface Pointer {
 }
 
 /** The request that points one push field of a connection to a credential (spec operations Update…Connection). */
-const pointing = ({ kind, id, field }: Pointer, pushId: string): Change => ({
-  method: 'PATCH',
-  path: at(kind, id),
-  body: { [field]: pushId },
-});
+const pointing = ({ kind, id, field }: Pointer, pushId: string) => change('PATCH', at(kind, id), { [field]: pushId });
 
 /** Points one push field, and nothing else. Gives the connection as it is then: the caller looks whether it points there. */
 export async function pointConnection(http: Http, pointer: Pointer, pushId: string): Promise<Connection> {

@@ -27,6 +27,11 @@ export interface Change {
   text?: true;
 }
 
+export const change = (method: Change['method'], path: string, body?: object): Change => ({
+  ...{ method, path },
+  ...(body && { body }),
+});
+
 /** What the functions of this folder need: requests to Telnyx within the time and the cancellation of one tool call. */
 export interface Http {
   get(path: string, query?: Query): Promise<Answer>;

@@ -1,12 +1,11 @@
 import { ToolError } from '../errors.ts';
 import { Secret } from '../secrets/secret.ts';
-import type { Change, Http } from './http.ts';
+import { type Change, change, type Http } from './http.ts';
 import { type Fields, fieldsOf } from './wire.ts';
 
 /** The request that mints a login token (spec operation CreateTelephonyCredentialToken). */
 export const minting = (id: string): Change => ({
-  method: 'POST',
-  path: `telephony_credentials/${encodeURIComponent(id)}/token`,
+  ...change('POST', `telephony_credentials/${encodeURIComponent(id)}/token`),
   text: true,
 });
 

@@ -1,6 +1,6 @@
 import type { Secret } from '../secrets/secret.ts';
 import { fromTelnyx } from './dates.ts';
-import type { Change, Http, Query } from './http.ts';
+import { change, type Http, type Query } from './http.ts';
 import { createOnce } from './lost-answer.ts';
 import { getAll, getWindow } from './pages.ts';
 import { type Fields, fieldsOf, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
@@ -101,17 +101,17 @@ export async function getPushCredential(http: Http, id: string): Promise<PushCre
 }
 
 /** The request that creates a push credential (spec operation CreatePushCredential; the body is flat, api.md §4 row 2). */
-export function creationOfPush(alias: string, material: PushMaterial): Change {
+export function creationOfPush(alias: string, material: PushMaterial) {
   const { type, privateKey: private_key } = material;
   const body =
     type === 'ios'
       ? { certificate: material.certificate, private_key }
       : { project_account_json_file: { ...material.account, private_key } };
-  return { method: 'POST', path: PATH, body: { type, alias, ...body } };
+  return change('POST', PATH, { type, alias, ...body });
 }
 
 /** The request that deletes a push credential (spec operation DeletePushCredential). */
-export const deletionOfPush = (id: string): Change => ({ method: 'DELETE', path: at(id) });
+export const deletionOfPush = (id: string) => change('DELETE', at(id));
 
 /**
  * Creates a push credential exactly once. The alias must be free: being unique, it is the mark by which the new one is

@@ -3,7 +3,7 @@ import { conflict, unexpected } from '../errors.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { oneLine } from '../untrusted.ts';
 import { expiryFromTelnyx, fromTelnyx, isKept } from './dates.ts';
-import type { Change, Http, Query } from './http.ts';
+import { change, type Http, type Query } from './http.ts';
 import { changed, createOnce } from './lost-answer.ts';
 import { getWindow } from './pages.ts';
 import { type Fields, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
@@ -187,21 +187,13 @@ export function theOne({ rows, sure }: Found): TelephonyCredential | undefined {
 }
 
 /** The request that creates a credential (spec operation CreateTelephonyCredential); `mark` is its tag for now. */
-export const creation = (wanted: Wanted, mark: string): Change => ({
-  method: 'POST',
-  path: PATH,
-  body: { ...wanted, tag: mark },
-});
+export const creation = (wanted: Wanted, mark: string) => change('POST', PATH, { ...wanted, tag: mark });
 
 /** The request that changes the given fields and no others (spec operation UpdateTelephonyCredential). */
-export const update = (id: string, changes: TelephonyChanges): Change => ({
-  method: 'PATCH',
-  path: at(id),
-  body: changes,
-});
+export const update = (id: string, changes: TelephonyChanges) => change('PATCH', at(id), changes);
 
 /** The request that deletes a credential (spec operation DeleteTelephonyCredential). */
-export const deletion = (id: string): Change => ({ method: 'DELETE', path: at(id) });
+export const deletion = (id: string) => change('DELETE', at(id));
 
 /**
  * Creates a credential exactly once. `mark` is a tag no other credential has: by

@@ -26,14 +26,6 @@ const input = z.object({
   reason: text.optional(),
 });
 
-const PATHS = [
-  'certificate_file',
-  'private_key_file',
-  'p12_file',
-  'p12_passphrase_file',
-  'service_account_file',
-] as const;
-
 export const rotatePush = defineChange({
   name: 'rotate_mobile_push_credential',
   title: 'Rotate a mobile push credential',
@@ -71,7 +63,7 @@ export const rotatePush = defineChange({
       );
     const users = chosen(usersOf(await connectionsUsing(deps.http, args.id, deps.progress), args.id), args.connections);
     const old: OldPush = { id: found.id, alias, type, users };
-    const given = PATHS.flatMap((name) => (args[name] === undefined ? [] : [[name, args[name]] as const]));
+    const given = Object.entries(args).filter((entry): entry is [string, string] => entry[0].endsWith('_file'));
     const wish = {
       alias: await freeAlias(args.alias, alias ?? type, deps),
       fingerprint,

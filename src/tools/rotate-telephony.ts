@@ -90,11 +90,9 @@ function wishOf({ overlap, expires_in, expires_at, name, tag, prefix, reason }: 
   const lives = expires_in === undefined ? undefined : secondsOf(expires_in);
   if (lives === 0) throw badInput('expires_in must be longer than 0.');
   const until = futureInstant(expires_at, now());
-  const wish = { overlap: secondsOf(overlap), expires_at: until, name, tag, prefix, reason, lives };
-  return Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== undefined)) as Omit<
-    TelephonyWish,
-    'deliver_to'
-  > & { lives?: number };
+  const given = { name, tag, reason, expires_at: until, lives };
+  const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { overlap: secondsOf(overlap), prefix, ...(wanted as Partial<TelephonyWish> & { lives?: number }) };
 }
 
 const named = ({ name, tag }: Pick<TelephonyWish, 'name' | 'tag'>): string =>
