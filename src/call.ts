@@ -116,9 +116,8 @@ function ask(round: Round, proposal: Proposal, { text, ...rest }: Question, boun
 const propose = (tool: ChangeTool, args: Record<string, unknown>, deps: Deps) =>
   tool.propose(args, { ...deps, http: readOnly(deps.http) });
 
-async function run(tool: ChangeTool, proposal: Proposal, deps: Deps): Promise<Outcome> {
-  return resultOf(tool, await tool.run(proposal, deps));
-}
+const run = async (tool: ChangeTool, proposal: Proposal, deps: Deps): Promise<Outcome> =>
+  resultOf(tool, await tool.run(proposal, deps));
 
 const resultOf = (tool: Tool, result: Record<string, unknown>): Outcome & { kind: 'result' } => ({
   kind: 'result',
@@ -157,16 +156,11 @@ function inWords(step: Step): string {
   return [method, `/${path}`, body && JSON.stringify(body)].filter(Boolean).join(' ');
 }
 
-function notDone(tool: Tool, { action }: Answer): Outcome {
-  const said =
-    action === 'decline'
-      ? {
-          status: 'declined',
-          message: 'The person said no. Nothing was changed; do not ask again unless they want it.',
-        }
-      : {
-          status: 'unanswered',
-          message: 'The person gave no clear yes. Nothing was changed; find out what they want.',
-        };
-  return resultOf(tool, said);
-}
+const DECLINED = 'The person said no. Nothing was changed; do not ask again unless they want it.';
+const UNANSWERED = 'The person gave no clear yes. Nothing was changed; find out what they want.';
+
+const notDone = (tool: Tool, { action }: Answer): Outcome =>
+  resultOf(
+    tool,
+    action === 'decline' ? { status: 'declined', message: DECLINED } : { status: 'unanswered', message: UNANSWERED },
+  );

@@ -18,8 +18,8 @@ export interface Agreed {
 
 /** The questions of this process: those that wait, and what each call was last asked about. */
 export interface Consent extends Sealed<Agreed> {
-  /** What a call was last asked about; replaced by `binding`, when that is given. */
-  last(call: string, binding?: Binding): Binding | undefined;
+  /** What a call was last asked about, of which `binding` takes the place. */
+  last(call: string, binding: Binding): Binding | undefined;
 }
 
 const MOST_CALLS = 50;
@@ -31,7 +31,6 @@ export function createConsent(clock: () => number): Consent {
     ...createSealed<Agreed>(clock),
     last(call, binding) {
       const before = last.get(call);
-      if (!binding) return before;
       last.delete(call);
       last.set(call, binding);
       for (const old of last.keys()) if (last.size > MOST_CALLS) last.delete(old);

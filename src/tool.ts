@@ -45,6 +45,9 @@ export interface Instead {
   instead(): Promise<Result> | Result;
 }
 
+/** That there is nothing to do, and what is given all the same. */
+export const nothing = (why: string, instead: Instead['instead']): Instead => ({ steps: [`nothing: ${why}`], instead });
+
 type Result = Record<string, unknown>;
 
 /** Whether a tool asks a person: for everything it changes, or only for what takes something away. */
@@ -63,11 +66,6 @@ interface Definition<I extends z.ZodObject, O extends z.ZodObject> {
   selects?: readonly Extract<keyof I['shape'], string>[];
   /** The allow-list of what leaves: a field that is not declared here is dropped. */
   output: O;
-}
-
-interface Read<I extends z.ZodObject, O extends z.ZodObject> extends Definition<I, O> {
-  /** Throws ToolError, formats no text, catches nothing. */
-  run(args: z.output<I>, deps: Deps): Promise<z.input<O>>;
 }
 
 interface Changing<I extends z.ZodObject, O extends z.ZodObject, P extends Proposal> extends Definition<I, O> {
@@ -101,8 +99,10 @@ export interface ChangeTool extends Definition<z.ZodObject, z.ZodObject> {
   run(proposal: Proposal, deps: Deps): Promise<Result>;
 }
 
-/** A tool that changes nothing. Its input is strict: an argument a person never saw declared is refused. */
-export function defineRead<I extends z.ZodObject, O extends z.ZodObject>(tool: Read<I, O>): ReadTool {
+/** A tool that changes nothing: `run` throws ToolError, formats no text, catches nothing. Undeclared arguments are refused. */
+export function defineRead<I extends z.ZodObject, O extends z.ZodObject>(
+  tool: Definition<I, O> & { run(args: z.output<I>, deps: Deps): Promise<z.input<O>> },
+): ReadTool {
   return { ...tool, effect: 'read', input: tool.input.strict() } as unknown as ReadTool;
 }
 

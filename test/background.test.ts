@@ -7,8 +7,8 @@ import { Secret } from '../src/secrets/secret.ts';
 import { createClient } from '../src/telnyx/client.ts';
 import type { Failure } from '../src/telnyx/failure.ts';
 import type { Http, HttpLimits } from '../src/telnyx/http.ts';
-import { createPlaces } from '../src/telnyx/places.ts';
 import { retryDelay } from '../src/telnyx/retry.ts';
+import { createPlaces } from '../src/telnyx/time.ts';
 
 const LIMITS = { requestMs: 5000, callMs: 8000, recoveryMs: 2000 };
 const GET = { method: 'GET' };

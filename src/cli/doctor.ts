@@ -11,8 +11,7 @@ import { type Keychain, systemKeychain } from '../secrets/keychain.ts';
 import { redactDeep } from '../secrets/redact.ts';
 import { visible } from '../untrusted.ts';
 import { version } from '../version.ts';
-import { count } from './count.ts';
-import { print, type Terminal } from './terminal.ts';
+import { count, print, type Terminal } from './terminal.ts';
 
 // With the time the key has, it is over in ten seconds.
 const REACH_WITHIN_MS = 4000;

@@ -1,7 +1,6 @@
 import type { Config } from '../config.ts';
 import { verifyLedger } from '../rotation/ledger-verify.ts';
-import { count } from './count.ts';
-import { print, type Terminal } from './terminal.ts';
+import { count, print, type Terminal } from './terminal.ts';
 
 /** Prints what is wrong with the ledger of the state folder; gives 1 when any of it is an error. Throws ToolError. */
 export async function verify(_args: readonly string[], { stateDir }: Config, { stdout }: Terminal): Promise<number> {

@@ -4,8 +4,7 @@ import { UNMADE } from '../exit-status.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { healthShape } from '../tools/health.ts';
 import { withTools } from './call-tool.ts';
-import { count } from './count.ts';
-import { print, type Terminal } from './terminal.ts';
+import { count, print, type Terminal } from './terminal.ts';
 
 type Report = z.output<typeof healthShape>;
 type Finding = Report['findings'][number];

@@ -3,8 +3,7 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { render } from '../render.ts';
 import { type CallTool, withTools } from './call-tool.ts';
-import { count } from './count.ts';
-import { print, type Terminal } from './terminal.ts';
+import { count, print, type Terminal } from './terminal.ts';
 
 const listed = z.object({ rotations: z.array(z.record(z.string(), z.unknown())), next_cursor: z.string().optional() });
 

@@ -5,11 +5,7 @@ import { quoted } from '../untrusted.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
 import { type Destination, entryOf, type Handover, notIgnored, reason, syncFolder } from './destination.ts';
 import { gitStanding } from './git.ts';
-
-interface FileRules {
-  allowDirs: readonly string[] | undefined;
-  childEnv: Record<string, string>;
-}
+import type { FileRules } from './project-file.ts';
 
 /** The ids that the lines of a file are about, and how long it was then. */
 interface Known {

@@ -9,10 +9,9 @@ import type { Ticket } from './allowance.ts';
 import { explain, type Failure, type Method } from './failure.ts';
 import { type Answer, type Http, type HttpLimits, type Query, type Scope, unreadable } from './http.ts';
 import { Pace } from './pace.ts';
-import { createPlaces } from './places.ts';
 import { problemOf } from './problem.ts';
 import { type Headers, isRefusal, retryDelay, sensible, waitAsked } from './retry.ts';
-import { callTime, jobTime, type Time } from './time.ts';
+import { callTime, createPlaces, jobTime, type Time } from './time.ts';
 
 interface ClientOptions {
   baseUrl: string;

@@ -4,7 +4,7 @@ import type { Way } from '../fleet/run.ts';
 import { refuseRunning } from '../fleet/runner.ts';
 import type { Question } from '../people/question.ts';
 import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
-import type { Deps, Instead, Proposal } from '../tool.ts';
+import { type Deps, type Instead, nothing, type Proposal } from '../tool.ts';
 import { whileItRuns } from './fleet.ts';
 import { digestOf } from './fleet-select.ts';
 import { showFleet } from './fleet-view.ts';
@@ -28,10 +28,8 @@ function proposalOf(fleet: Fleet, way: Way, ids: readonly string[], question: Qu
 }
 
 /** What is given of a fleet that there is nothing to do for. */
-const asItIs = (fleet: Fleet, deps: Deps): Instead => ({
-  steps: ['nothing: it is shown as it is'],
-  instead: async () => showFleet(fleet, await deps.ledger.read(), deps),
-});
+const asItIs = (fleet: Fleet, deps: Deps): Instead =>
+  nothing('it is shown as it is', async () => showFleet(fleet, await deps.ledger.read(), deps));
 
 /** Goes on with a fleet the way it goes. Throws `CONFLICT` while another process runs it. */
 export async function goingOnWithFleet(fleet: Fleet, deps: Deps): Promise<FleetProposal | Instead> {

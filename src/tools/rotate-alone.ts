@@ -1,7 +1,7 @@
 import { alone, busy, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { forPerson } from '../telnyx/dates.ts';
-import type { Deps, Instead } from '../tool.ts';
+import { type Deps, type Instead, nothing } from '../tool.ts';
 import { plainly } from '../untrusted.ts';
 import { durationOf } from './fields.ts';
 import { result } from './rotation-view.ts';
@@ -12,7 +12,7 @@ import { result } from './rotation-view.ts';
  */
 export async function begunBefore(id: string, deps: Deps): Promise<Instead | undefined> {
   const open = await current(id, deps);
-  return open && { steps: [`nothing: rotation ${open.id} was begun before`], instead: () => shown(open, deps) };
+  return open && nothing(`rotation ${open.id} was begun before`, () => shown(open, deps));
 }
 
 async function current(id: string, deps: Deps): Promise<Rotation | undefined> {
@@ -39,7 +39,7 @@ export function rotateAlone(id: string, deps: Deps, rotate: () => Promise<Rotati
 }
 
 function shown(rotation: Rotation, deps: Deps) {
-  const { overlap, fingerprint: _, prefix: __, files = {}, ...rest } = { overlap: undefined, ...rotation.wish } as Wish;
+  const { overlap, fingerprint: _, prefix: __, files = {}, ...rest } = rotation.wish as Wish;
   const given = Object.entries({ ...rest, ...files }).map(([name, value]) => `${name} ${plainly(`${value}`)}`);
   const by = [...(overlap === undefined ? [] : [`overlap ${durationOf(overlap)}`]), ...given].join(', ');
   const message = `A rotation of this credential was begun before, ${forPerson(rotation.beganAt)}, with ${by}. It is shown; the arguments of this call were not used. For another one, finish it with continue_rotation or undo it with roll_back_rotation, and call again.`;

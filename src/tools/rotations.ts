@@ -6,7 +6,7 @@ import { allRotations, alone, turnBack } from '../rotation/begin.ts';
 import { factsOf, type Rotation } from '../rotation/rotation.ts';
 import { load, record, run } from '../rotation/run.ts';
 import { inWords, left } from '../rotation/steps.ts';
-import { type Deps, defineChange, defineRead, type Instead } from '../tool.ts';
+import { type Deps, defineChange, defineRead, nothing } from '../tool.ts';
 import { cursor, id, page } from './fields.ts';
 import { findFleet, goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
 import { viewFleet } from './fleet-view.ts';
@@ -82,15 +82,10 @@ export const rollBackRotation = defineChange({
     if (fleet) return rollingFleetBack(fleet, deps);
     const rotation = await find(args.id, deps);
     const back = await rollingBack(rotation, deps);
-    if (!back) return nothingToUndo(rotation, deps);
+    if (!back) return nothing('there is nothing to undo', () => result(rotation, deps));
     return proposalOf(rotation, { deletes: false, ...back }, true);
   },
   run: (proposal, deps) => ('fleet' in proposal ? runFleet(proposal, deps) : goOn(proposal, deps)),
-});
-
-const nothingToUndo = (rotation: Rotation, deps: Deps): Instead => ({
-  steps: ['nothing: there is nothing to undo'],
-  instead: () => result(rotation, deps),
 });
 
 /** What going on with a rotation, or back, would do to it as it stands. */
