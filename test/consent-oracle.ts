@@ -14,7 +14,8 @@ interface Old {
   id: string;
   name: string | null;
   connection_id: string | null;
-  expires_at: string | null;
+  /** Null for never; undefined when nobody knows. */
+  expires_at: string | null | undefined;
   stored_expiry: string | null;
 }
 interface User {
@@ -64,6 +65,7 @@ export class Looks {
   shows({ id, connection_id, expires_at }: Pick<Old, 'id' | 'connection_id' | 'expires_at'>): boolean {
     const record = this.#telephony.get(id);
     if (!record || record.resource_id !== `connection:${connection_id}`) return false;
+    if (expires_at === undefined) return true;
     return expires_at === null ? endless(record) : at(record.expires_at) === Date.parse(expires_at);
   }
 

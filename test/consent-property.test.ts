@@ -19,7 +19,7 @@ import {
   updating,
 } from './consent-oracle.ts';
 import { type Material, makeMaterial } from './rotation-material.ts';
-import type { Process } from './rotation-model.ts';
+import type { Process, Write } from './rotation-model.ts';
 import { PushUniverse } from './rotation-push-model.ts';
 import { withoutWaiting } from './rotation-waiting.ts';
 
@@ -268,14 +268,14 @@ class Server {
     const record = account.world.telephony.get(member.id);
     const ends = member.expires === null ? undefined : (member.expires - Date.parse(`${record?.created_at}Z`)) / 1000;
     const old = asOld(member);
+    // What its list did not tell is not agreed to either: it is as its own row says then.
+    const known = ({ body, ...write }: Write): Write => {
+      const { expires_at, ...rest } = body;
+      return { ...write, body: { ...rest, name: old.name, ...(member.expires !== null && { expires_at }) } };
+    };
     return rotating(account, account.looks, old, wish, ends).map((grant) => ({
       ...grant,
-      allows: (write) =>
-        grant.allows(
-          write.method === 'POST' && 'name' in write.body
-            ? { ...write, body: { ...write.body, name: old.name } }
-            : write,
-        ),
+      allows: (write) => grant.allows(write.method === 'POST' && 'tag' in write.body ? known(write) : write),
     }));
   }
 
@@ -310,8 +310,8 @@ class Server {
 }
 
 const asOld = ({ id, connection_id, expires }: Json) => {
-  const ends = expires === null ? null : new Date(expires).toISOString();
-  return { id, name: null, connection_id, expires_at: ends, stored_expiry: ends };
+  const ends = expires === null ? undefined : new Date(expires).toISOString();
+  return { id, name: null, connection_id, expires_at: ends, stored_expiry: null };
 };
 
 async function perform(server: Server, { tool: name, on, inside, says, changes: due, replays }: Play): Promise<void> {

@@ -345,6 +345,17 @@ test('two processes that undo a fleet at once turn it back once', async () => {
   expect(entries.filter(({ event }) => event.type === 'turned_back')).toHaveLength(1);
 });
 
+test('a list that shows less than a row does is no sign that anyone was changed', async () => {
+  await using app = await stage(3, { reads: ['name'] });
+  const shorter = (body: unknown) => {
+    const { data, ...rest } = body as { data: Record<string, unknown>[] };
+    return { ...rest, data: data.map(({ expires_at, ...row }) => row) };
+  };
+  app.sandbox.fault({ method: 'GET', path: '/telephony_credentials', times: 2, rewrite: shorter });
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection, overlap: '30m' });
+  expect(await app.rest(rotation.id)).toMatchObject({ state: 'done', progress: { done: 3, skipped: 0 } });
+});
+
 test('a yes for some members of a fleet is none for as many others', async () => {
   const rounds: (() => Promise<unknown>)[] = [];
   const person: Person = async (asked) => {

@@ -68,11 +68,13 @@ async function rotate(
   await run(begun, work, { slot, old, mayDelete });
 }
 
-/** What is different of a member since a person was asked about it, in a sentence; undefined when nothing is. */
+/** What is different of a member since it was chosen, in a sentence. A list may have left out what one row shows. */
 function changedSinceChosen(chosen: Member | undefined, now: TelephonyCredential): string | undefined {
-  if (now.connection_id !== chosen?.connection_id) return 'It was moved to another connection since it was chosen.';
-  const expires = now.expires_at === null ? null : Date.parse(now.expires_at);
-  return expires === chosen.expires ? undefined : 'Its expiry was changed since it was chosen.';
+  const { connection_id = null, expires = null } = chosen ?? {};
+  const differ = (was: unknown, is: unknown): boolean => was !== null && is !== null && was !== is;
+  if (differ(connection_id, now.connection_id)) return 'It was moved to another connection since it was chosen.';
+  const ends = now.stored_expiry === null ? null : Date.parse(now.stored_expiry);
+  return differ(expires, ends) ? 'Its expiry was changed since it was chosen.' : undefined;
 }
 
 /** Leaves alone what has no way back, or whose successor is the old one of another rotation by now. */
