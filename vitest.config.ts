@@ -16,7 +16,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'lean',
-          include: ['test/{tools,health,rotate-telephony,rotate-push,rotation-property,fleet}.test.ts'],
+          include: ['test/{attacks,tools,health,rotate-telephony,rotate-push,rotation-property,fleet}.test.ts'],
           env: { TELNYX_SHAPE: 'lean' },
         },
       },

@@ -13,6 +13,9 @@ type Moment = (typeof MOMENTS)[number];
 
 export const EVERY = ENGINES.flatMap((engine) => MOMENTS.map((moment) => [engine, moment] as const));
 
+/** What the attacks are about; other fields may be missing (TELNYX_SHAPE). */
+const READS = ['name', 'connection_name', 'connection_id', 'sip_username', 'created_at', 'expires_at'];
+
 type Change = () => unknown;
 type Question = Parameters<typeof yes>[0];
 
@@ -72,6 +75,7 @@ export async function attackStage(engine: Engine, options: Options = {}): Promis
     offers: { ...everything, tools: everything.tools.map(watched) },
     person: answer,
     takes: 0,
+    reads: READS,
     ...options,
     clock,
   };
