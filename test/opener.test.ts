@@ -84,6 +84,50 @@ test('an end of input before the first line ends the server with 0', () => {
   ).toMatchObject({ status: 0, stdout: '' });
 });
 
+const asked: [method: string, params: object][] = [
+  ['tools/list', {}],
+  ['tools/call', { name: 'list_telephony_credentials', arguments: {} }],
+  ['tools/call', { name: 'check_credential_health', arguments: {} }],
+  ['tools/call', { name: 'list_connections', arguments: { limit: 'many' } }],
+  ['tools/call', { name: 'no_such_tool' }],
+  ['resources/list', {}],
+  ['resources/read', { uri: 'telnyx://health' }],
+  ['prompts/list', {}],
+  ['prompts/get', {}],
+  ['completion/complete', { ref: { type: 'ref/prompt', name: 'x' }, argument: { name: 'x', value: '' } }],
+  ['no/such', {}],
+];
+
+const opening = { jsonrpc: '2.0', id: 0, method: 'initialize', params: initialize };
+const probe = { jsonrpc: '2.0', id: 0, method: 'server/discover', params: { _meta: MODERN } };
+
+test.each([
+  ['that opened with initialize', 'everything', opening, {}, asked],
+  ['that opened with initialize', 'a resource', opening, {}, asked.filter(([method]) => method === 'resources/read')],
+  ['at 2026-07-28', 'everything', probe, MODERN, asked],
+  ['at 2026-07-28', 'a resource', probe, MODERN, asked.filter(([method]) => method === 'resources/read')],
+])(
+  'a client %s that asks for %s and leaves at once is answered, but for what it cancelled',
+  (_, _what, first, _meta, asks) => {
+    const requests = asks.map(([method, params], n) => ({
+      jsonrpc: '2.0',
+      id: n + 1,
+      method,
+      params: { ...params, _meta },
+    }));
+    const dropped = { jsonrpc: '2.0', id: 99, method: 'tools/call', params: { name: 'list_connections', _meta } };
+    const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 99, _meta } };
+    const input = [first, ...requests, dropped, cancel].map((line) => `${JSON.stringify(line)}\n`).join('');
+    const { status, stdout } = spawnSync(process.execPath, [MAIN, '--sandbox'], { input, encoding: 'utf8' });
+    const answered = stdout.split('\n').flatMap((line) => (line ? [(JSON.parse(line) as { id?: number }).id] : []));
+    expect(status).toBe(0);
+    expect(answered.filter((id) => id !== 99).sort((a = 0, b = 0) => a - b)).toEqual([
+      0,
+      ...requests.map(({ id }) => id),
+    ]);
+  },
+);
+
 test.concurrent('a client that probes with server/discover may still open with initialize', async () => {
   await using server = await startByHand();
   const discovered = server.request('server/discover', { _meta: MODERN });

@@ -43,7 +43,8 @@ export async function startProcess({
 }: {
   args?: string[];
   env?: Record<string, string>;
-  elicit?: (params: unknown) => object;
+  /** What a person says to a question; undefined for one who does not answer. */
+  elicit?: (params: unknown) => object | undefined;
   initialize?: boolean;
   /** Modules loaded before the server. */
   imports?: string[];
@@ -66,12 +67,12 @@ export async function startProcess({
   createInterface({ input: child.stdout }).on('line', (line) => {
     const message = JSON.parse(line) as Message;
     if (message.method === 'elicitation/create') {
-      send(
-        JSON.stringify({ jsonrpc: '2.0', id: message.id, result: elicit?.(message.params) ?? { action: 'cancel' } }),
-      );
+      const result = elicit ? elicit(message.params) : { action: 'cancel' };
+      if (result) send(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }));
     } else if (typeof message.id === 'number') waiting.get(message.id)?.(message);
   });
-  const exited = once(child, 'exit').then(([status]) => status as number | null);
+  // Not 'exit': what it wrote last may be read only after that.
+  const exited = once(child, 'close').then(([status]) => status as number | null);
   let lastId = 0;
   const send = (line: string): void => void child.stdin.write(`${line}\n`);
   const request = (method: string, params: object = {}): Promise<Message> => {

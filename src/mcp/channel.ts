@@ -26,10 +26,12 @@ export class Channel {
     if (this.#closed) return;
     if ('id' in message && !('method' in message) && message.id === this.#greeted) this.#greeted = undefined;
     else await this.#wire.send(message);
-    if ('id' in message && !('method' in message)) {
-      this.#unanswered.delete(message.id as string | number);
-      this.#answered();
-    }
+    if ('id' in message && !('method' in message)) this.#settle(message.id);
+  }
+
+  #settle(id: unknown): void {
+    this.#unanswered.delete(id as string | number);
+    this.#answered();
   }
 
   /** Has the engine's answer to this request dropped: the client has it already. */
@@ -40,9 +42,11 @@ export class Channel {
   deliver(message: Message): void {
     if (message.method !== undefined && message.id !== undefined) this.#unanswered.add(message.id);
     this.onmessage?.(message);
+    // A request that was cancelled gets no answer.
+    if (message.method === 'notifications/cancelled') this.#settle(message.params?.requestId);
   }
 
-  /** Resolves when every request handed on has its answer. */
+  /** Resolves when every request handed on has its answer written, or was cancelled. */
   async settled(): Promise<void> {
     while (this.#unanswered.size > 0) {
       await new Promise<void>((resolve) => {

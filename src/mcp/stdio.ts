@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import type { About } from './about.ts';
 import { Channel } from './channel.ts';
@@ -8,6 +8,9 @@ import { greetingTo } from './greeting.ts';
 import { type Message, Wire } from './wire.ts';
 
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
+
+// An SDK drops a request whose fields are not of the protocol's types, without an answer.
+const LONGER_THAN_A_CALL_MS = 30_000;
 
 interface Served {
   engine: Engine;
@@ -72,9 +75,9 @@ export function serveStdio(server: Server, input: Readable, output: Writable): E
   return {
     async drain() {
       await queue;
-      // An SDK takes a few turns to hand on what it was given: only then is a call known to be running.
-      await setImmediate();
-      await served?.engine.drain();
+      // An SDK takes a while to hand on what it was given, and to send what came of it; a cancelled call has no answer.
+      const answered = Promise.all([served?.channel.settled(), served?.engine.drain()]);
+      await Promise.race([answered, setTimeout(LONGER_THAN_A_CALL_MS, undefined, { ref: false })]);
     },
     close: async () => served?.engine.close(),
   };
