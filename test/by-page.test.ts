@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { dataOf, errorOf, type Options, type Started, startApp } from './app.ts';
 import { press, sendFiles, visit } from './browser/visitor.ts';
@@ -64,6 +65,22 @@ test('an approval holds for the call that is meant, however it is written', asyn
   const again = { expires_at, name: 'renamed', id, approval_id };
   expect(dataOf(await t.call('update_telephony_credential', again))).toMatchObject({ status: 'done' });
   expect(t.sandbox.requests.at(-1)?.body).toEqual({ name: 'renamed', expires_at });
+});
+
+test('calls that come at once have one page and one approval, which is good for one of them', async () => {
+  const launched: string[] = [];
+  // A browser takes its time to open.
+  const launch = (url: string) => sleep(200, void launched.push(url));
+  await using t = await startApp({ launch });
+  const args = { id: idOf(t) };
+  const asked = await Promise.all([1, 2, 3].map(async () => dataOf<Waiting>(await t.call(DELETE, args))));
+  const [approval_id = '-', ...others] = new Set(asked.map((one) => one.approval_id));
+  expect([others, launched.length]).toEqual([[], 1]);
+  await press(await visit(launched[0] ?? ''), { answer: 'accept' });
+  const again = await Promise.all([1, 2].map(() => t.call(DELETE, { ...args, approval_id })));
+  const codes = again.map((result) => (result.isError ? errorOf(result).code : dataOf<Waiting>(result).status));
+  expect(codes.sort()).toEqual(['BAD_INPUT', 'done']);
+  expect(deletions(t)).toBe(1);
 });
 
 test('a refusal at the page is a no', async () => {

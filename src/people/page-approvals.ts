@@ -36,6 +36,7 @@ interface Entry {
 /** `clock` is monotonic, in milliseconds. */
 export function createPageApprovals(host: PageHost, account: string, clock: () => number): PageApprovals {
   const entries = new Map<string, Entry>();
+  const opening = new Map<string, Promise<Waiting>>();
 
   const waiting = (id: string, { code, until }: Entry): Waiting => ({
     approval_id: id,
@@ -43,20 +44,27 @@ export function createPageApprovals(host: PageHost, account: string, clock: () =
     secondsLeft: Math.max(0, Math.ceil((until - clock()) / 1000)),
   });
 
+  const open = async ({ key, title, question, state }: Asked): Promise<Waiting> => {
+    const id = randomUUID();
+    const content = question.phrase === undefined ? { confirm: true } : { phrase: question.phrase };
+    const entry: Entry = { key, code: newCode(), until: 0, answer: undefined };
+    const decide = (action: 'accept' | 'decline'): void => {
+      entry.answer = { state, action, ...(action === 'accept' && { content }) };
+    };
+    const page = await host.open(approvalPage({ title, account, ...question }, decide, entry.code));
+    entry.until = page.expiresAt;
+    entries.set(id, entry);
+    void page.done.then((ending) => ending !== 'answered' && entries.delete(id));
+    return waiting(id, entry);
+  };
+
   return {
-    async ask({ key, title, question, state }) {
-      for (const [id, entry] of entries) if (entry.key === key) return waiting(id, entry);
-      const id = randomUUID();
-      const content = question.phrase === undefined ? { confirm: true } : { phrase: question.phrase };
-      const entry: Entry = { key, code: newCode(), until: 0, answer: undefined };
-      const decide = (action: 'accept' | 'decline'): void => {
-        entry.answer = { state, action, ...(action === 'accept' && { content }) };
-      };
-      const page = await host.open(approvalPage({ title, account, ...question }, decide, entry.code));
-      entry.until = page.expiresAt;
-      entries.set(id, entry);
-      void page.done.then((ending) => ending !== 'answered' && entries.delete(id));
-      return waiting(id, entry);
+    async ask(asked) {
+      for (const [id, entry] of entries) if (entry.key === asked.key) return waiting(id, entry);
+      // Calls that come at once have one page, too.
+      const page = opening.get(asked.key) ?? open(asked).finally(() => opening.delete(asked.key));
+      opening.set(asked.key, page);
+      return page;
     },
     async answerTo(id) {
       const entry = entries.get(id);
