@@ -1,8 +1,14 @@
 /**
- * Invisible and steering characters: controls, line and paragraph separators, zero-width and bidirectional marks, and
- * the tag block that can hide text from a person while a model reads it.
+ * Invisible and steering characters: controls, line and paragraph separators, zero-width and bidirectional marks, fillers,
+ * and the tag block that can hide text from a person while a model reads it.
  */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u{E0000}-\u{E0FFF}]+/gu;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{E0000}-\u{E0FFF}]+/gu;
+
+/** Combining marks with no letter to stand on, which would change the character before them, as our quotation mark. */
+const STRAY_MARKS = /(?<![\p{L}\p{N}\p{M}])\p{M}+/gu;
+
+/** More marks than a letter has in any language (UTS #39 5.4): a stack of them covers the lines around it. */
+const STACKED_MARKS = /(?<=\p{M}{4})\p{M}+/gu;
 
 /** Most names by far, known at a glance. */
 const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
@@ -10,9 +16,14 @@ const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
 /** A text with every run of characters that nobody sees replaced by a space, so that it can steer no terminal. */
 export const visible = (text: string): string => text.replace(UNSEEN, ' ');
 
+// What UTS #39 takes for one or for two apostrophes, and ornaments; but for letters, which names are written with.
+const LIKE_ONE =
+  '`\\u00b4\\u02b9\\u02bb-\\u02be\\u02c8\\u02ca\\u02cb\\u02f4\\u0374\\u0384\\u055a\\u055d\\u05f3\\u07f4\\u07f5\\u1fbd\\u1fbf\\u1fef\\u1ffd\\u1ffe\\u2032\\u2035\\ua78c\\uff40';
+const LIKE_TWO =
+  '\\u02ba\\u02dd\\u02ee\\u02f6\\u05f4\\u1cd3\\u2033\\u2034\\u2036\\u2037\\u2057\\u275b-\\u275e\\u3003\\u{1f676}-\\u{1f678}';
+
 /** What could end a quotation, or begin one. */
-const MARKS = '"\\u00ab\\u00bb\\u2018-\\u201f\\u2032-\\u203a\\u275b-\\u275e\\u300c-\\u300f\\u301d-\\u301f\\uff02';
-const QUOTES = new RegExp(`['${MARKS}]{2,}|[${MARKS}]`, 'gu');
+const QUOTES = new RegExp(`[\\p{Quotation_Mark}${LIKE_ONE}${LIKE_TWO}]{2,}|[\\p{Quotation_Mark}${LIKE_TWO}]`, 'gu');
 
 /** A string from outside between quotes, which it cannot end: nothing in it passes for the sentence around it. */
 export const quoted = (text: string, max?: number): string => `"${oneLine(text, max).replace(QUOTES, "'")}"`;
@@ -26,6 +37,6 @@ export const plainly = (text: string): string => (/^[\w.@+-]{1,128}$/.test(text)
  */
 export function oneLine(text: string, max = 255): string {
   if (text.length <= max && PLAIN.test(text)) return text;
-  const line = visible(text).replace(/\s+/g, ' ').trim();
+  const line = visible(text).replace(STRAY_MARKS, '').replace(STACKED_MARKS, '').replace(/\s+/g, ' ').trim();
   return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
 }
