@@ -5,7 +5,10 @@ import envPaths from 'env-paths';
 import { isPlaceholder, type KeySetting, keyOfSettings } from './api-key.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { Secret } from './secrets/secret.ts';
-import { TOOLSETS, type Toolset } from './toolsets.ts';
+
+/** The groups that tools can be switched on and off by. */
+export const TOOLSETS = ['telephony', 'push', 'rotation', 'connections', 'secrets'] as const;
+export type Toolset = (typeof TOOLSETS)[number];
 
 export const DEFAULT_BASE_URL = 'https://api.telnyx.com/v2';
 

@@ -1,16 +1,11 @@
 import { setMaxListeners } from 'node:events';
 
-/** A signal of its own, and what lets go of the signals and the timer it listens to. */
-export interface LinkedSignal extends Disposable {
-  readonly signal: AbortSignal;
-}
-
 /**
  * A signal that aborts as soon as one of `signals` does, or after `ms` milliseconds. Dispose of it when what it bounds is
  * over. Not `AbortSignal.any` with `AbortSignal.timeout`: Node 20 lets the collector take those before they abort, and
  * newer ones are not free of that (nodejs/node issues 57736 and 65995); a call would then never end.
  */
-export function linkedSignal(signals: readonly AbortSignal[], ms?: number): LinkedSignal {
+export function linkedSignal(signals: readonly AbortSignal[], ms?: number): Disposable & { signal: AbortSignal } {
   const controller = new AbortController();
   const abort = () => controller.abort();
   const timer = ms === undefined ? undefined : setTimeout(abort, ms);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Toolset } from './config.ts';
 import type { Binding } from './consent.ts';
 import type { Cursors } from './cursor.ts';
 import type { Fleets } from './fleet/runner.ts';
@@ -6,7 +7,6 @@ import type { PageUploads } from './people/page-uploads.ts';
 import type { Question } from './people/question.ts';
 import type { Work } from './rotation/work.ts';
 import type { Change } from './telnyx/http.ts';
-import type { Toolset } from './toolsets.ts';
 
 /** What a tool does to the account; its MCP hints follow from it. */
 export type Effect = 'read' | 'create' | 'update' | 'destroy';

@@ -8,7 +8,6 @@ import { text as textOfStream } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { COMMANDS } from '../src/cli/commands.ts';
-import { nearest } from '../src/cli/nearest.ts';
 import { continueRotation } from '../src/cli/rotations.ts';
 import { askOnTerminal, print } from '../src/cli/terminal.ts';
 import { loadConfig } from '../src/config.ts';
@@ -328,16 +327,4 @@ test('what is printed cannot move the cursor and shows no secret', () => {
   const out = new PassThrough().setEncoding('utf8');
   print(out, `a\u001b[2J\u001b[1;1Hb\r\u009bc\t\u202ed\n  e ${secret}`);
   expect(out.read()).toBe('a [2J [1;1Hb c d\n  e [redacted]\n');
-});
-
-test('the nearest is the one with the fewest letters to change', () => {
-  const all = ['rotations', 'rotations continue', 'ledger verify', 'report'];
-  const near = (typed: string) => nearest(typed, all, (one) => one);
-  expect(['rotatoins', 'repotr', 'ledgr verify', 'rotations contnue'].map(near)).toEqual([
-    'rotations',
-    'report',
-    'ledger verify',
-    'rotations continue',
-  ]);
-  expect(nearest('x', [], (one) => one)).toBeUndefined();
 });

@@ -1,8 +1,8 @@
+import { closestMatch } from 'leven';
 import { type App, createApp } from '../app.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { everything } from '../offers.ts';
 import type { HttpLimits } from '../telnyx/http.ts';
-import { nearest } from './nearest.ts';
 import { askOnTerminal, type Terminal } from './terminal.ts';
 
 type Result = Record<string, unknown>;
@@ -52,6 +52,9 @@ async function callTool(
 function notOffered({ catalogue }: App, name: string): ConfigError {
   if (everything.tools.some((tool) => tool.name === name))
     return new ConfigError(`${name} is switched off by --read-only or --toolsets`);
-  const meant = nearest(name, catalogue, (tool) => tool.name);
-  return new ConfigError(`no such tool${meant ? `; the nearest is: ${meant.name}` : ''}; the command tools lists them`);
+  const meant = closestMatch(
+    name,
+    catalogue.map((tool) => tool.name),
+  );
+  return new ConfigError(`no such tool${meant ? `; the nearest is: ${meant}` : ''}; the command tools lists them`);
 }

@@ -1,14 +1,13 @@
+import { closestMatch } from 'leven';
 import { type Config, ConfigError } from '../config.ts';
 import { ToolError } from '../errors.ts';
 import { FAILED, MISUSED } from '../exit-status.ts';
 import { COMMANDS, type Command, usage } from './commands.ts';
-import { nearest } from './nearest.ts';
 import { print, type Terminal } from './terminal.ts';
 
 /**
- * Runs the command that the words name; gives the exit status: 0 fine, 1 not done, 2 wrong use; those of
- * a report are its own. Says on stderr what
- * went wrong and what to do next. Throws ConfigError for words that are no command, and what nobody foresaw.
+ * Runs the command that the words name; gives the exit status: 0 fine, 1 not done, 2 wrong use; those of a report
+ * are its own. Says on stderr what went wrong and what to do next. Throws ConfigError for words that are no command, and what nobody foresaw.
  */
 export async function runCommand(words: readonly string[], config: Config, terminal: Terminal): Promise<number> {
   const command = find(words);
@@ -34,6 +33,11 @@ function find(words: readonly string[]): Command {
   const typed = words.slice(0, Math.max(...COMMANDS.map(lengthOf))).join(' ');
   const begun = COMMANDS.filter((command) => command.words.startsWith(`${typed} `));
   const kin = named ? COMMANDS.filter(({ words }) => `${words} `.startsWith(`${named.words} `)) : COMMANDS;
-  const meant = nearest(typed, begun.length > 0 ? begun : kin, ({ words }) => words);
+  const near = begun.length > 0 ? begun : kin;
+  const nearest = closestMatch(
+    typed,
+    near.map(({ words }) => words),
+  );
+  const meant = near.find(({ words }) => words === nearest);
   throw new ConfigError(`no such command${meant ? `; the nearest is: ${usage(meant)}` : ''}; see --help`);
 }

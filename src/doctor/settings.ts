@@ -1,5 +1,4 @@
-import { type Config, DEFAULT_BASE_URL } from '../config.ts';
-import { TOOLSETS } from '../toolsets.ts';
+import { type Config, DEFAULT_BASE_URL, TOOLSETS } from '../config.ts';
 import { type Check, type Found, ok, warning } from './check.ts';
 
 /** The settings that change what the program may do, in plain words. */

@@ -1,7 +1,7 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
+import { textOf } from './file.ts';
 import { readKey } from './key.ts';
 import { fromBase64, type PemBlock, readPem } from './pem.ts';
-import { textOf } from './text.ts';
 
 /** What became of a file's blocks, besides those that were read. */
 type Note =

@@ -7,21 +7,14 @@ export interface Finding {
   action: string;
 }
 
-/** A finding that keeps material from being uploaded. */
-export const refusal = (code: string, found: string, action: string): Finding => ({
-  code,
-  severity: 'error',
-  found,
-  action,
-});
+const finding =
+  (severity: Finding['severity']) =>
+  (code: string, found: string, action: string): Finding => ({ code, severity, found, action });
 
+/** A finding that keeps material from being uploaded. */
+export const refusal = finding('error');
 /** A finding that a person should hear of, and may go on with. */
-export const caution = (code: string, found: string, action: string): Finding => ({
-  code,
-  severity: 'warning',
-  found,
-  action,
-});
+export const caution = finding('warning');
 
 /** Whether any of them is an error. */
 export const isRefused = (findings: readonly Finding[]): boolean => findings.some((one) => one.severity === 'error');

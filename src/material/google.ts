@@ -1,8 +1,8 @@
 import type { Secret } from '../secrets/secret.ts';
 import { oneLine } from '../untrusted.ts';
+import { textOf } from './file.ts';
 import { caution, errorsFirst, type Finding, isRefused, refusal } from './finding.ts';
 import { checkPrivateKey } from './google-key.ts';
-import { textOf } from './text.ts';
 import { tooLarge, wrongFile } from './wrong-file.ts';
 
 /** `material` is there only when no finding is an error; `account` whenever the file is a service account key. */

@@ -1,5 +1,5 @@
+import { textOf } from './file.ts';
 import { readPem } from './pem.ts';
-import { textOf } from './text.ts';
 
 // What people have given instead of what was asked for. The words name a kind and quote nothing.
 const KINDS = {

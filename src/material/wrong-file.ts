@@ -1,6 +1,6 @@
+import { MOST_BYTES } from './file.ts';
 import { type Finding, refusal } from './finding.ts';
 import { identify, type Kind, kindOf } from './kind.ts';
-import { MOST_BYTES } from './text.ts';
 
 export type Slot = 'certificate_file' | 'private_key_file' | 'p12_file' | 'service_account_file';
 

@@ -3,6 +3,8 @@ import { redactDeep } from '../secrets/redact.ts';
 
 /** One protocol generation served over one transport. */
 export interface Engine {
+  /** Whether its SDK takes a message for a request; it drops any other without an answer. */
+  takes(message: unknown): boolean;
   /** Resolves when no call is running; questions to a person are given up, since nobody can answer them any more. */
   drain(): Promise<void>;
   close(): Promise<void>;

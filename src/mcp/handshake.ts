@@ -8,6 +8,7 @@ import {
   type ElicitResult,
   ErrorCode,
   GetPromptRequestSchema,
+  isJSONRPCRequest,
   ListPromptsRequestSchema,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
@@ -124,6 +125,7 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
 
   await server.connect(redacted(transport));
   return {
+    takes: isJSONRPCRequest,
     drain: () => {
       leaving.abort();
       return desk.idle();

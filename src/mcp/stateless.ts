@@ -2,6 +2,7 @@ import {
   CLIENT_CAPABILITIES_META_KEY,
   type InputRequiredResult,
   inputRequired,
+  isJSONRPCRequest,
   Server,
   type ServerContext,
   type Transport,
@@ -44,7 +45,7 @@ export function serveStateless(app: App, transport: Transport): Engine {
     transport: redacted(transport),
     onerror: () => app.log('debug', 'a message was refused'),
   });
-  return { drain: () => desk.idle(), close: () => handle.close() };
+  return { takes: isJSONRPCRequest, drain: () => desk.idle(), close: () => handle.close() };
 }
 
 /** A server of this engine, not yet connected; its desk may outlive it. */

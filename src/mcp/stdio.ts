@@ -1,16 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import type { About } from './about.ts';
 import { Channel } from './channel.ts';
 import type { Engine } from './engine.ts';
 import { greetingTo } from './greeting.ts';
-import { type Message, Wire } from './wire.ts';
+import { INVALID_REQUEST, type Message, Wire } from './wire.ts';
 
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
-
-// An SDK drops a request whose fields are not of the protocol's types, without an answer.
-const LONGER_THAN_A_CALL_MS = 30_000;
 
 interface Served {
   engine: Engine;
@@ -29,7 +25,7 @@ interface Server extends About {
  * is loaded, and an `initialize` is answered before it is. A message that claims a version in its `_meta` is of 2026-07-28
  * or later, any other is older.
  */
-export function serveStdio(server: Server, input: Readable, output: Writable): Engine {
+export function serveStdio(server: Server, input: Readable, output: Writable): Pick<Engine, 'drain' | 'close'> {
   const wire = new Wire(input, output, (message) => {
     // In order, although an engine takes a while to load.
     queue = queue.then(() => handOn(message)).catch(tell);
@@ -45,7 +41,10 @@ export function serveStdio(server: Server, input: Readable, output: Writable): E
     }
     served ??= claimsVersion(message) ? await openStateless() : await openHandshake(message);
     if (served.era === 'probing' && message.method !== 'server/discover') served.era = 'stateless';
-    served.channel.deliver(message);
+    const { id, method } = message;
+    if (id === undefined || method === undefined || served.engine.takes(message)) served.channel.deliver(message);
+    else
+      await wire.send({ jsonrpc: '2.0', id, error: { code: INVALID_REQUEST, message: 'This is no request of MCP.' } });
   }
 
   async function openHandshake(message: Message): Promise<Served> {
@@ -76,8 +75,7 @@ export function serveStdio(server: Server, input: Readable, output: Writable): E
     async drain() {
       await queue;
       // An SDK takes a while to hand on what it was given, and to send what came of it; a cancelled call has no answer.
-      const answered = Promise.all([served?.channel.settled(), served?.engine.drain()]);
-      await Promise.race([answered, setTimeout(LONGER_THAN_A_CALL_MS, undefined, { ref: false })]);
+      await Promise.all([served?.channel.settled(), served?.engine.drain()]);
     },
     close: async () => served?.engine.close(),
   };

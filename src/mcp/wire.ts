@@ -11,8 +11,7 @@ export interface Message {
 const MOST_BYTES = 10 * 1024 * 1024;
 const NEWLINE = 0x0a;
 const PARSE_ERROR = -32700;
-const INVALID_REQUEST = -32600;
-const RELATED_TASK = 'io.modelcontextprotocol/related-task';
+export const INVALID_REQUEST = -32600;
 
 /**
  * JSON-RPC over a pair of streams, a message a line. Lines that are no message are answered with an error and forgotten:
@@ -69,45 +68,19 @@ export class Wire {
       this.#refuse(PARSE_ERROR, 'The line is not JSON.');
       return;
     }
-    const known = messageIn(message);
-    if (known) this.#onMessage(known);
-    else this.#refuse(INVALID_REQUEST, 'The line is not one JSON-RPC 2.0 message of MCP.', requestIdIn(message));
+    if (isMessage(message)) this.#onMessage(message);
+    else this.#refuse(INVALID_REQUEST, 'The line is not one JSON-RPC 2.0 message.');
   }
 
-  #refuse(code: number, message: string, id?: Message['id']): void {
-    void this.send({ jsonrpc: '2.0', ...(id !== undefined && { id }), error: { code, message } });
+  #refuse(code: number, message: string): void {
+    void this.send({ jsonrpc: '2.0', error: { code, message } });
   }
 }
 
-/**
- * The message of a line, without members that JSON-RPC does not know. Undefined where there is none, or one that the SDKs
- * would drop without an answer, so that a client waited for ever.
- */
-function messageIn(value: unknown): Message | undefined {
-  if (!isObject(value) || value.jsonrpc !== '2.0') return undefined;
-  const { id, method, params, result, error } = value;
-  if (id !== undefined && !isId(id)) return undefined;
-  if (method === undefined)
-    return id !== undefined && (result ?? error) !== undefined ? (value as unknown as Message) : undefined;
-  if (typeof method !== 'string' || (params !== undefined && !(isObject(params) && isMeta(params._meta))))
-    return undefined;
-  return { jsonrpc: '2.0', ...(id !== undefined && { id }), method, ...(params !== undefined && { params }) };
+function isMessage(value: unknown): value is Message {
+  if (typeof value !== 'object' || value === null || !('jsonrpc' in value) || value.jsonrpc !== '2.0') return false;
+  const { method, params, id, ...rest } = value as Record<string, unknown>;
+  if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') return false;
+  if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) return false;
+  return typeof method === 'string' || (id !== undefined && ('result' in rest || 'error' in rest));
 }
-
-/** What whoever sent a request that is none waits for an answer to. */
-const requestIdIn = (value: unknown): Message['id'] =>
-  isObject(value) && typeof value.method === 'string' && isId(value.id) ? value.id : undefined;
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const isId = (value: unknown): value is string | number => typeof value === 'string' || Number.isSafeInteger(value);
-
-function isMeta(meta: unknown): boolean {
-  if (meta === undefined) return true;
-  if (!isObject(meta)) return false;
-  const { progressToken, [RELATED_TASK]: task } = meta;
-  return (progressToken === undefined || isId(progressToken)) && (task === undefined || isTask(task));
-}
-
-const isTask = (task: unknown): boolean => isObject(task) && typeof task.taskId === 'string';

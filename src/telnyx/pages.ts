@@ -165,13 +165,10 @@ async function scanOnce<T extends { id: string }>(
   let size = LARGEST;
   let last = MOST_PAGES;
   let through = true;
-  const end = (): void => {
-    last = 0;
-  };
   let ended = false;
   const breakOff = (): void => {
     through = false;
-    end();
+    last = 0;
   };
 
   async function take(number: number): Promise<void> {
@@ -203,7 +200,7 @@ async function scanOnce<T extends { id: string }>(
     // A list that answers with another page than asked for, or with nothing new, would never end.
     const stands = (page.number ?? number) !== number || (given > 0 && fresh === 0);
     if (stands || (given > 0 && number === MOST_PAGES)) breakOff();
-    else if (given === 0) end();
+    else if (given === 0) last = 0;
   }
 
   let next = 1;
@@ -216,7 +213,7 @@ async function scanOnce<T extends { id: string }>(
   await Promise.all(
     Array.from({ length: readers }, () =>
       reader().catch((error: unknown) => {
-        end();
+        last = 0;
         throw error;
       }),
     ),
