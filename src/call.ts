@@ -78,10 +78,10 @@ async function begin(
   const proposal = await propose(tool, args, deps);
   if ('instead' in proposal) return resultOf(tool, await proposal.instead());
   const bound = digest(tool.name, args, proposal.binding);
-  if (!proposal.question || ways.confirm === 'never') return run(tool, proposal, deps);
+  if (!proposal.question || ways.confirm === 'never') return run(round, proposal, deps);
   // An answer to what was another thing then is none.
   if (answered?.bound === bound)
-    return saysYes(answered.question, answered.answer) ? run(tool, proposal, deps) : notDone(tool, answered.answer);
+    return saysYes(answered.question, answered.answer) ? run(round, proposal, deps) : notDone(tool, answered.answer);
   return ask(round, proposal, await proposal.question(), bound, again);
 }
 
@@ -103,7 +103,7 @@ function ask(round: Round, proposal: Proposal, { text, ...rest }: Question, boun
       const deps = await means();
       try {
         // What was read before the person thought about it is read again by whoever acts on it.
-        return await run(tool, { ...proposal, seen: undefined }, deps);
+        return await run(round, { ...proposal, seen: undefined }, deps);
       } catch (error) {
         // Once more about what it is now; what changes again and again is left alone.
         if (again || !(error instanceof WorldChanged)) throw error;
@@ -116,8 +116,11 @@ function ask(round: Round, proposal: Proposal, { text, ...rest }: Question, boun
 const propose = (tool: ChangeTool, args: Record<string, unknown>, deps: Deps) =>
   tool.propose(args, { ...deps, http: readOnly(deps.http) });
 
-const run = async (tool: ChangeTool, proposal: Proposal, deps: Deps): Promise<Outcome> =>
-  resultOf(tool, await tool.run(proposal, deps));
+async function run({ tool, name, ways }: Round, proposal: Proposal, deps: Deps): Promise<Outcome> {
+  const result = resultOf(tool, await tool.run(proposal, deps));
+  ways.consent.done(name);
+  return result;
+}
 
 const resultOf = (tool: Tool, result: Record<string, unknown>): Outcome & { kind: 'result' } => ({
   kind: 'result',
@@ -157,7 +160,8 @@ function inWords(step: Step): string {
 }
 
 const DECLINED = 'The person said no. Nothing was changed; do not ask again unless they want it.';
-const UNANSWERED = 'The person gave no clear yes. Nothing was changed; find out what they want.';
+const UNANSWERED =
+  'The person gave no clear yes: they left it, or typed another text than was asked for. Nothing was changed; find out what they want.';
 
 const notDone = (tool: Tool, { action }: Answer): Outcome =>
   resultOf(

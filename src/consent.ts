@@ -20,6 +20,8 @@ export interface Agreed {
 export interface Consent extends Sealed<Agreed> {
   /** What a call was last asked about, of which `binding` takes the place. */
   last(call: string, binding: Binding): Binding | undefined;
+  /** A call was done: the next one like it is another. */
+  done(call: string): void;
 }
 
 const MOST_CALLS = 50;
@@ -36,6 +38,7 @@ export function createConsent(clock: () => number): Consent {
       for (const old of last.keys()) if (last.size > MOST_CALLS) last.delete(old);
       return before;
     },
+    done: (call) => void last.delete(call),
   };
 }
 
@@ -55,7 +58,9 @@ export function differences(before: unknown, now: unknown): string[] {
 function* differing(before: unknown, now: unknown, name: string): Generator<string> {
   if (JSON.stringify(before) === JSON.stringify(now)) return;
   if (!isObject(before) || !isObject(now)) {
-    yield `${name.replaceAll('_', ' ')} was ${shown(before)}, is ${shown(now)}`;
+    // A digest tells a person nothing but that it is another.
+    const values = isDigest(now) ? 'changed' : `was ${shown(before)}, is ${shown(now)}`;
+    yield `${name.replaceAll('_', ' ')} ${values}`;
     return;
   }
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
@@ -67,6 +72,8 @@ function* differing(before: unknown, now: unknown, name: string): Generator<stri
 /** The error of what is not as it was when it was proposed to deal with it. */
 export const changedSince = (what: string, changed: readonly string[]): WorldChanged =>
   new WorldChanged(`${what} changed meanwhile: ${changed.join('; ')}. Nothing was done to it.`);
+
+const isDigest = (value: unknown): boolean => typeof value === 'string' && /^[\w-]{43}$/.test(value);
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 

@@ -49,6 +49,12 @@ export class ToolError extends Error {
     this.details = details;
   }
 
+  /** What happened, with the reason that Telnyx gave where it gave one: for a record, which has room for a sentence. */
+  get reason(): string {
+    const { detail, title } = this.details.telnyx ?? {};
+    return [this.message, detail ?? title].filter(Boolean).join(' ');
+  }
+
   /** The error as the agent reads it. */
   toJSON(): Record<string, unknown> {
     const { httpStatus, telnyx, requestId, retryAfterSeconds } = this.details;

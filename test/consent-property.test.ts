@@ -242,7 +242,7 @@ class Server {
       case 'update_telephony_credential':
         return [updating(bound.old, JSON.parse(JSON.stringify(bound.wanted)), looks, yes)];
       case 'rotate_telephony_credential':
-        return rotating(account, looks, bound.old, bound.wish, bound.lives);
+        return rotating(account, looks, bound.old, bound.wish, bound.life_in_seconds);
       case 'delete_mobile_push_credential':
         return [deletingPush(bound.id, bound.users, looks)];
       case 'rotate_mobile_push_credential':

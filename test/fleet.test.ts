@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openLedger } from '../src/rotation/ledger-files.ts';
@@ -468,4 +469,75 @@ test('a filter cannot dress up the question', async () => {
   }
   await app.change(ROTATE, { name: 'safe\u202e\u2066x' });
   expect(app.asked[0]?.message).toContain('with the name "safe x"');
+});
+
+test('a question and the result tell of those that fit as well, and of successors among the chosen', async () => {
+  await using app = await stage(12);
+  const args = { connection_id: app.connection, limit: 8, overlap: '0' };
+  const { rotation } = await app.change(ROTATE, args);
+  expect(app.asked[0]?.message).toContain('4 more fit and are left as they are.');
+  expect(app.asked[0]?.message).not.toContain('successors of earlier');
+  const view = await app.rest(rotation.id);
+  expect(view.warnings.join()).toContain('4 more fitted and were not chosen');
+  expect(view.next).toBe('Nothing is left to do.');
+  await app.change(ROTATE, { connection_id: app.connection });
+  expect(app.asked[1]?.message).toMatch(/8 of them are successors of earlier rotations/);
+});
+
+test('what nobody can bring back is not offered to be rolled back', async () => {
+  await using app = await stage(3);
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection, overlap: '0' });
+  await app.rest(rotation.id);
+  const refused = errorOf(await app.call('roll_back_rotation', { id: rotation.id }));
+  expect(refused).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('too late') });
+  expect(app.asked).toHaveLength(1);
+  expect((await app.rest(rotation.id)).state).toBe('done');
+});
+
+test('an overlap is not promised to those that end before it is over', async () => {
+  await using app = await stage(3);
+  await app.change(ROTATE, { connection_id: app.connection, overlap: '400d' });
+  expect(app.asked[0]?.message).toContain('lives 400d more, or to its own end where that is sooner');
+});
+
+test('passwords that went elsewhere than was agreed are told of', async () => {
+  const commands = join(mkdtempSync(join(tmpdir(), 'telnyx-mcp-commands-')), 'commands.json');
+  writeFileSync(commands, JSON.stringify({ bad: ['/bin/false'] }));
+  await using app = await stage(3, { config: { commandsFile: commands } });
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection, deliver_to: 'command:bad' });
+  const { warnings } = await app.rest(rotation.id);
+  expect(warnings.join()).toMatch(/Of 3 passwords .* is in the vault/);
+});
+
+test('the reason of Telnyx is told of members that failed', async () => {
+  await using app = await stage(4);
+  const error = { code: '10015', title: 'Bad Request', detail: 'quota reached' };
+  const respond = { status: 422, body: { errors: [error] } };
+  app.sandbox.fault({ method: 'POST', path: '/telephony_credentials', times: Infinity, respond });
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  const view = await app.rest(rotation.id);
+  expect([view.progress.failures, view.warnings].join()).toMatch(/refused.*quota reached.*quota reached/);
+});
+
+test('a fleet that was cut off keeps its members and what it may have made, and the next one says whose they are', async () => {
+  await using app = await stage(20);
+  app.sandbox.fault({ method: 'POST', path: '/telephony_credentials', times: Infinity, hang: 'after' });
+  const first = await beside(app);
+  const begun = first.call(ROTATE, { connection_id: app.connection, limit: 15 });
+  while (successorsIn(app.sandbox).length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  const { id } = (await latest(app)) ?? {};
+  const saysSo = async () => {
+    const { plan } = await app.change(ROTATE, { connection_id: app.connection, dry_run: true });
+    expect(plan?.asks).toContain('Rotate 5 telephony credentials');
+    expect(plan?.asks).toContain(`16 that fit are left out: they belong to the fleet ${id}, which is not finished`);
+  };
+  // Nobody has recorded the successor yet; a server that is ended looks for it, and does.
+  await saysSo();
+  await first[Symbol.asyncDispose]();
+  await begun.catch(() => undefined);
+  await saysSo();
+  app.sandbox.clearFaults();
+  await app.change('continue_rotation', { id });
+  await app.rest(`${id}`);
+  expect(successorsIn(app.sandbox)).toHaveLength(15);
 });

@@ -400,3 +400,48 @@ test.each(bad)('%s is refused, and nothing is made', async (_, args) => {
   expect(errorOf(await app.call('rotate_telephony_credential', { id: old.id, ...args })).code).toBe('BAD_INPUT');
   expect(app.sandbox.world.telephony.size).toBe(before);
 });
+
+test('an overlap is not promised to an old one that ends before it is over', async () => {
+  await using app = await stage();
+  const old = await app.old(2);
+  await app.rotate({ id: old.id, overlap: '30d' });
+  const asked = app.asked.at(-1)?.message;
+  expect(asked).toMatch(/The old one expires [\d-]+ [\d:]+ UTC as it is, sooner than the overlap of 30d/);
+  expect(asked).not.toContain('lives 30d more');
+});
+
+test('who wants an old one cut off before its overlap is over is told how', async () => {
+  await using app = await stage();
+  const old = await app.old();
+  await app.rotate({ id: old.id, overlap: '24h' });
+  const { message } = await app.rotate({ id: old.id, overlap: '0' });
+  expect(message).toContain('delete_telephony_credential');
+  expect(app.asked).toHaveLength(1);
+});
+
+test('a deletion whose answer was lost is not told as that of someone else', async () => {
+  await using app = await stage();
+  const old = await app.old();
+  app.sandbox.fault({ method: 'DELETE', reset: 'after' });
+  app.sandbox.fault({ method: 'DELETE', times: Infinity, respond: { status: 403 } });
+  const failed = errorOf(await app.call('rotate_telephony_credential', { id: old.id, overlap: '0' }));
+  app.sandbox.clearFaults();
+  expect([failed.code, app.sandbox.world.telephony.has(old.id)]).toEqual(['PERMISSION', false]);
+  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation'));
+  const { rotation } = await app.rotation('continue_rotation', { id: rotations[0]?.id });
+  expect(rotation.state).toBe('done');
+  expect(rotation.done.join() + rotation.warnings.join()).not.toContain('someone else');
+});
+
+test('a question after one that was answered and done is not told as a change of it', async () => {
+  await using app = await stage();
+  const old = await app.old();
+  const args = { id: old.id, expires_at: new Date(Date.now() + 40 * DAY).toISOString() };
+  const record = app.sandbox.world.telephony.get(old.id);
+  for (const before of ['2090-01-01T00:00:00', '2091-01-01T00:00:00']) {
+    if (record) record.expires_at = before;
+    await app.rotation('update_telephony_credential', args);
+  }
+  expect(app.asked).toHaveLength(2);
+  expect(app.asked[1]?.message).not.toContain('Changed since');
+});

@@ -9,6 +9,7 @@ interface Common {
   beganAt: string;
   /** How many members it was to have: fewer are known when its beginning was cut short. */
   expected: number;
+  more?: number | undefined;
   /** In their order, as they were when they were chosen. */
   members: ReadonlyMap<string, Member>;
   /** Why nothing was done for a member, by id. */

@@ -3,7 +3,7 @@ import { alone, begin, openRotationOf, refuseHalfMade, turnBack } from '../rotat
 import type { Member, RotationEvent } from '../rotation/events.ts';
 import { endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
 import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
-import type { Rotation } from '../rotation/rotation.ts';
+import { factsOf, type Rotation } from '../rotation/rotation.ts';
 import { run } from '../rotation/run.ts';
 import { stateOf } from '../rotation/steps.ts';
 import type { Work } from '../rotation/work.ts';
@@ -88,6 +88,7 @@ async function rollBack(rotation: Rotation | undefined, agreed: boolean, work: W
       `Its successor was rotated in its turn, by ${later.fleet ?? later.id}: roll that back first, then this again.`,
     );
   }
+  if (factsOf(rotation, 'delete')) return skip('It is deleted, and nothing brings it back: its successor was kept.');
   if (!agreed) return skip(UNASKED);
   if (rotation.turnedBackAt === undefined) {
     const old = await lookUp(work.http, rotation.old.id);
@@ -107,9 +108,9 @@ async function remove(member: string, chosen: Member | undefined, work: Work, no
   if (changed) return note({ type: 'skipped', of: member, note: changed });
   await deleteTelephonyCredential(work.http, member).catch(async (error: unknown) => {
     if (!(error instanceof ToolError)) throw error;
-    const { code, message } = error;
+    const { code, reason } = error;
     if (code === 'NOT_FOUND') return;
-    await note({ type: 'failed', step: 'delete', of: member, code, message });
+    await note({ type: 'failed', step: 'delete', of: member, code, message: reason });
     throw error;
   });
   await note({ type: 'done', step: 'delete', of: member, facts: {} });

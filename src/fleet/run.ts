@@ -111,7 +111,7 @@ export class Run {
       if (this.#signal.aborted) return;
       if (!(error instanceof ToolError)) throw error;
       this.#failures += 1;
-      this.#last = error.message;
+      this.#last = error.reason;
     }
   }
 

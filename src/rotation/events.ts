@@ -92,7 +92,8 @@ const fleetWish = telephonyWish.omit({ expires_at: true, name: true }).extend({
 /** A credential as it was when it was chosen; `expires` is in milliseconds since 1970, null for never or unreadable. */
 const member = z.object({ id: text, connection_id: nullable, expires: z.number().nullable() });
 
-const fleetBegan = { type: z.literal('fleet_began'), members: z.number() };
+/** `more` is how many fitted as well, and were not chosen. */
+const fleetBegan = { type: z.literal('fleet_began'), members: z.number(), more: z.number().optional() };
 
 /** What a ledger records: that a rotation began, what is about to be done and what came of it. Never a secret. */
 export const rotationEvent = z.discriminatedUnion('type', [

@@ -99,8 +99,8 @@ async function stopped(
   error: ToolError,
   work: Work,
 ): Promise<ToolError> {
-  const { code, message, next, details } = error;
-  const failed = { type: 'failed' as const, step, ...(of !== undefined && { of }), code, message };
+  const { code, message, reason, next, details } = error;
+  const failed = { type: 'failed' as const, step, ...(of !== undefined && { of }), code, message: reason };
   // When not even this can be recorded, the error itself still says what happened.
   const after = await record(work, rotation.id, failed).catch(() => undefined);
   const tries = ({ steps }: Rotation): number => steps.get('create')?.intents ?? 0;

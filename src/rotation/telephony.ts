@@ -187,9 +187,10 @@ async function retire({ rotation, work, hands, record, intend }: Telephony) {
   return { expires_at, note: 'Telnyx does not show when the old one expires now; it accepted the change.' };
 }
 
-async function end({ rotation, work, hands, intend }: Telephony) {
+async function end({ rotation, work, hands, record, intend }: Telephony) {
   const old = await lookUp(work.http, rotation.old.id);
-  if (!old) return { note: 'The old credential was deleted by someone else.' };
+  // Whoever was about to delete it and lost the answer has done so.
+  if (!old) return record?.intendedAt ? {} : { note: 'The old credential was deleted by someone else.' };
   const changed = changedMeanwhile({ old: hands.agreed ?? rotation.old }, old);
   if (changed) throw notAsAgreed(changed);
   // Whoever made it in this same call has just seen it work.

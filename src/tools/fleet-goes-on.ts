@@ -4,6 +4,8 @@ import type { Way } from '../fleet/run.ts';
 import { refuseRunning } from '../fleet/runner.ts';
 import type { Question } from '../people/question.ts';
 import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
+import { factsOf } from '../rotation/rotation.ts';
+import { tooLate } from '../rotation/telephony-undo.ts';
 import { type Deps, type Instead, nothing, type Proposal } from '../tool.ts';
 import { whileItRuns } from './fleet.ts';
 import { digestOf } from './fleet-select.ts';
@@ -63,13 +65,14 @@ export async function rollingFleetBack(fleet: Fleet, deps: Deps): Promise<FleetP
   const running = deps.fleets.isRunning(fleet.id);
   if (running && fleet.turnedBackAt !== undefined) return asItIs(fleet, deps);
   if (!running) await refuseRunning(fleet.id, deps.ledger);
-  const { ids, kept, by } = await undoable(fleet, deps);
+  const { ids, kept, by, ended } = await undoable(fleet, deps);
   if (ids.length === 0 && by !== undefined && fleet.turnedBackAt === undefined) {
     throw conflict(
       `The successors of this fleet have been rotated in their turn, by ${by}.`,
       'Roll that one back first.',
     );
   }
+  if (ids.length === 0 && ended > 0 && fleet.turnedBackAt === undefined) throw tooLate('of each is deleted');
   if (ids.length === 0) return asItIs(fleet, deps);
   const alone = kept === 0 ? '' : ` Left alone, since their successors were rotated in their turn: ${kept}.`;
   const what = running ? 'Stop this fleet, and undo what it did by then to' : 'Undo the rotation of';
@@ -92,8 +95,14 @@ async function undoable(fleet: Fleet, { ledger, fleets, now }: Deps) {
   const ids: string[] = [];
   const later = new Set<string>();
   let kept = 0;
+  let ended = 0;
   for (const [id, { rotation }] of standings(fleet, records, now())) {
     if (rotation && isUndone(rotation, now())) continue;
+    // Of one that runs all are meant, whatever it has done by then.
+    if (!running && rotation && factsOf(rotation, 'delete')) {
+      ended += 1;
+      continue;
+    }
     const on = rotation && rotatedOnBy(rotation, records, now());
     if (on) {
       kept += 1;
@@ -101,7 +110,7 @@ async function undoable(fleet: Fleet, { ledger, fleets, now }: Deps) {
     } else if (running || rotation) ids.push(id);
   }
   const [by] = later;
-  return { ids, kept, by };
+  return { ids, kept, by, ended };
 }
 
 async function waitingIn(fleet: Fleet, { ledger, now }: Deps): Promise<string[]> {

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
-import { badInput, ToolError, unexpected } from '../errors.ts';
+import { badInput, conflict, ToolError, unexpected } from '../errors.ts';
+import { fleetFrom, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
 import type { Member } from '../rotation/events.ts';
-import { rotationFrom } from '../rotation/rotation.ts';
+import type { Records } from '../rotation/records.ts';
+import { factsOf, rotationFrom } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
+import { forPerson } from '../telnyx/dates.ts';
 import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
 import {
   fits,
@@ -53,14 +56,62 @@ export async function select(filters: TelephonyFilters, aged: Aged, limit: numbe
       const known = rotationFrom(records.of(rotation));
       return known !== undefined && !isOver(stateOf(known, now));
     });
+  const going = filters.status === 'expired' ? [] : unfinished(records, now);
+  const theirs = (row: Candidate) => going.find(({ fleet, made }) => fleet.members.has(row.id) || made(row))?.fleet.id;
+  const taken = fitting.flatMap((row) => theirs(row) ?? []);
   const sorted = fitting
-    .filter((row) => filters.status === 'expired' || !isBusy(row))
+    .filter((row) => filters.status === 'expired' || !(isBusy(row) || theirs(row)))
     .sort((a, b) => end(a) - end(b) || (a.created ?? 0) - (b.created ?? 0) || (a.id < b.id ? -1 : 1));
+  const kept = `${taken.length} that fit are left out: they belong to the fleet ${taken[0]}, which is not finished; continue_rotation goes on with it.`;
+  if (sorted.length === 0 && taken.length > 0) throw conflict(`All ${kept}`, 'Finish that one first.');
   if (sorted.length === 0) throw badInput('No credential fits.', 'Look with list_telephony_credentials.');
   const chosen = sorted.slice(0, limit);
   const members = chosen.map(({ id, connection_id, expires }) => ({ id, connection_id, expires }));
-  const cautions = [...leftOut(unreadable), ...(filters.status === 'expired' ? [] : cautionsOf(chosen))];
-  return { members, more: sorted.length - members.length, cautions, digest: digestOf(members.map(({ id }) => id)) };
+  const more = sorted.length - members.length;
+  const cautions = [
+    ...(more > 0 ? [`${more} more fit and are left as they are.`] : []),
+    ...(taken.length > 0 ? [kept] : []),
+    ...leftOut(unreadable),
+    ...(filters.status === 'expired' ? [] : [...madeBefore(chosen, records), ...cautionsOf(chosen)]),
+  ];
+  return { members, more, cautions, digest: digestOf(members.map(({ id }) => id)) };
+}
+
+// When a create may be carried out of which nobody knows what came, by the clocks of two machines.
+const CREATED_WITHIN_MS = [-60_000, 240_000] as const;
+
+/** The rotating fleets that are not finished, and which rows one of their creates may have made without its being recorded. */
+function unfinished(records: Records, now: Date) {
+  return [...records.ids()].flatMap((id) => {
+    const fleet = fleetFrom(records.of(id));
+    if (fleet?.job !== 'rotate' || isCutShort(fleet)) return [];
+    const all = [...standings(fleet, records, now).values()];
+    if (all.every(({ standing }) => isAtRest(standing))) return [];
+    const creates = all.flatMap(({ rotation }) => {
+      const { firstIntendedAt: first, intendedAt: last, done } = rotation?.steps.get('create') ?? {};
+      const between = [first, last].map((at, n) => Date.parse(at ?? '') + (CREATED_WITHIN_MS[n] ?? 0)) as [
+        number,
+        number,
+      ];
+      return done || last === undefined ? [] : [between];
+    });
+    const successors = new Set(
+      all.flatMap(({ standing, rotation }) =>
+        isAtRest(standing) || !rotation ? [] : (factsOf(rotation, 'create')?.id ?? []),
+      ),
+    );
+    const made = ({ id, created }: Candidate) =>
+      successors.has(id) || (created !== null && creates.some(([from, to]) => from <= created && created <= to));
+    return [{ fleet, made }];
+  });
+}
+
+/** Says how many are themselves successors: whoever calls again for the rest of a connection means others. */
+function madeBefore(chosen: readonly Candidate[], records: Records): string[] {
+  const made = chosen.filter(({ id }) => records.makerOf(id) !== undefined);
+  const latest = Math.max(...made.map(({ created }) => created ?? 0));
+  const when = latest > 0 ? `, the latest made ${forPerson(new Date(latest).toISOString())}` : '';
+  return made.length === 0 ? [] : [`${made.length} of them are successors of earlier rotations${when}.`];
 }
 
 const leftOut = (unreadable: number): string[] =>

@@ -1,4 +1,5 @@
 import { type Fleet, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
+import type { StepName } from '../rotation/events.ts';
 import type { Records } from '../rotation/records.ts';
 import { factsOf, type Rotation } from '../rotation/rotation.ts';
 import type { Deps } from '../tool.ts';
@@ -53,7 +54,7 @@ export function viewFleet(fleet: Fleet, records: Records, { now, fleets }: Pick<
     retires_at: null,
     done: [],
     left: waiting === 0 ? [] : [`${waiting} of ${fleet.expected} credentials`],
-    warnings: [...warningsOf(fleet), ...unended([...all.values()])],
+    warnings: [...warningsOf(fleet), ...ofMembers([...all.values()])],
     next: nextOf(fleet, state),
   };
 }
@@ -68,7 +69,12 @@ function stateOf(fleet: Fleet, waiting: number, running: boolean): string {
 
 function warningsOf(fleet: Fleet): string[] {
   if (isCutShort(fleet)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
-  const told = [...(fleet.stopped === undefined ? [] : [fleet.stopped]), ...leftAlone(fleet)];
+  const others = `${fleet.more} more fitted and were not chosen. For them begin another${fleet.job === 'rotate' ? ', with older_than where the successors would fit, too' : ''}.`;
+  const told = [
+    ...(fleet.stopped === undefined ? [] : [fleet.stopped]),
+    ...leftAlone(fleet),
+    ...(fleet.more ? [others] : []),
+  ];
   if (fleet.job === 'delete' || fleet.turnedBackAt !== undefined) return told;
   return [
     ...told,
@@ -76,13 +82,19 @@ function warningsOf(fleet: Fleet): string[] {
   ];
 }
 
-/** Says how many old ones keep the expiry they had, since nobody can read it. */
-function unended(standings: { rotation?: Rotation }[]): string[] {
-  const retired = standings.flatMap(({ rotation }) => (rotation && factsOf(rotation, 'retire')) ?? []);
-  const kept = retired.filter(({ expires_at, gone }) => expires_at === undefined && !gone).length;
-  return kept === 0
-    ? []
-    : [`${kept} old ones live until they are deleted: their expiry cannot be read, and was left so.`];
+/** What a person should know of members: old ones whose expiry nobody can read, and passwords that went elsewhere. */
+function ofMembers(standings: { rotation?: Rotation }[]): string[] {
+  const ofStep = (step: StepName) => standings.flatMap(({ rotation }) => (rotation && factsOf(rotation, step)) ?? []);
+  const kept = ofStep('retire').filter(({ expires_at, gone }) => expires_at === undefined && !gone).length;
+  const told = ofStep('deliver').flatMap(({ warning }) => warning ?? []);
+  return [
+    ...(kept > 0
+      ? [`${kept} old ones live until they are deleted: their expiry cannot be read, and was left so.`]
+      : []),
+    ...(told.length > 0
+      ? [`Of ${told.length} passwords that were handed over there is to say, such as: ${told[0]}`]
+      : []),
+  ];
 }
 
 function leftAlone({ skipped }: Fleet): string[] {
@@ -91,12 +103,13 @@ function leftAlone({ skipped }: Fleet): string[] {
   return more > 0 ? [...lines, `${more} more were left alone.`] : lines;
 }
 
-function nextOf({ job }: Fleet, state: string): string {
+function nextOf(fleet: Fleet, state: string): string {
+  const { job } = fleet;
   if (state === 'in_progress' || state === 'rolling_back')
     return 'It runs on by itself: call get_rotation with this id to see how far it is.';
   if (state === 'stopped')
     return `continue_rotation goes on${job === 'rotate' ? ', roll_back_rotation undoes it' : ''}.`;
-  return job === 'rotate' && state === 'done'
+  return fleet.job === 'rotate' && state === 'done' && fleet.wish.overlap > 0
     ? 'roll_back_rotation undoes it while the old ones live; after the overlap delete_expired_telephony_credentials removes them.'
     : 'Nothing is left to do.';
 }

@@ -75,10 +75,10 @@ export const rotateFleet = defineChange({
       wish,
     };
   },
-  run: async ({ members, wish }, deps) => {
+  run: async ({ members, more, wish }, deps) => {
     // Proved before anything is recorded or created.
     await using _ = await proposed(deps.destinations, wish.deliver_to, wish.prefix).reserve();
-    return begin({ type: 'fleet_began', job: 'rotate', members: members.length, wish }, members, deps);
+    return begin({ type: 'fleet_began', job: 'rotate', members: members.length, more, wish }, members, deps);
   },
 });
 
@@ -94,9 +94,10 @@ function wishOf(args: Order, deliver_to: string): FleetWish & { deliver_to: stri
 }
 
 /** A selection as it is agreed to: by the digest of its members as they were read. */
-const aboutAll = <B extends object>({ members, digest: selection }: Selection, bound: B) => ({
+const aboutAll = <B extends object>({ members, more, digest: selection }: Selection, bound: B) => ({
   binding: { count: members.length, selection, connections_and_ends: digest(members), ...bound },
   members,
+  more,
 });
 
 /** The first of a selection, one line each. */
@@ -122,9 +123,9 @@ async function rotateQuestion(
   const fate =
     secondsOf(overlap) === 0
       ? 'each old one is DELETED AT ONCE: whoever still uses it is cut off'
-      : `each old one lives ${overlap} more, then it expires for good`;
+      : `each old one lives ${overlap} more, or to its own end where that is sooner, then it expires for good`;
   return {
-    text: `Rotate ${length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor${expires_in === undefined ? '' : ` that lives ${expires_in}`}${new_tag === undefined ? '' : ` with the tag ${quoted(new_tag)}`}, its password goes to ${place.label}, and ${fate}. ${canary} are done first, to see that it works. Every SIP username changes.${told(cautions)}`,
+    text: `Rotate ${length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor${expires_in === undefined ? '' : ` that lives ${expires_in}`}${new_tag === undefined ? '' : ` with the tag ${quoted(new_tag)}`}, its password goes to ${place.label}, and ${fate}. The first ${canary} alone, to see that it works. Every SIP username changes.${told(cautions)}`,
     phrase: `rotate ${length} credentials`,
   };
 }
@@ -157,7 +158,8 @@ export const deleteExpired = defineChange({
       question: () => deleteQuestion(selection),
     };
   },
-  run: ({ members }, deps) => begin({ type: 'fleet_began', job: 'delete', members: members.length }, members, deps),
+  run: ({ members, more }, deps) =>
+    begin({ type: 'fleet_began', job: 'delete', members: members.length, more }, members, deps),
 });
 
 /** Cautions behind a question. */

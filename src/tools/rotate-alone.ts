@@ -1,5 +1,6 @@
 import { alone, busy, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
 import type { Rotation } from '../rotation/rotation.ts';
+import { stateOf } from '../rotation/steps.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { type Deps, type Instead, nothing } from '../tool.ts';
 import { plainly } from '../untrusted.ts';
@@ -42,7 +43,11 @@ function shown(rotation: Rotation, deps: Deps) {
   const { overlap, fingerprint: _, prefix: __, files = {}, ...rest } = rotation.wish as Wish;
   const given = Object.entries({ ...rest, ...files }).map(([name, value]) => `${name} ${plainly(`${value}`)}`);
   const by = [...(overlap === undefined ? [] : [`overlap ${durationOf(overlap)}`]), ...given].join(', ');
-  const message = `A rotation of this credential was begun before, ${forPerson(rotation.beganAt)}, with ${by}. It is shown; the arguments of this call were not used. For another one, finish it with continue_rotation or undo it with roll_back_rotation, and call again.`;
+  const ends = rotation.kind === 'telephony' && stateOf(rotation, deps.now()) === 'overlap';
+  const instead = ends
+    ? 'To end the old one before its overlap is over: delete_telephony_credential with its id. '
+    : '';
+  const message = `A rotation of this credential was begun before, ${forPerson(rotation.beganAt)}, with ${by}. It is shown; the arguments of this call were not used. ${instead}For another one, finish it with continue_rotation or undo it with roll_back_rotation, and call again.`;
   return { ...result(rotation, deps), message };
 }
 

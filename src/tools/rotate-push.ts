@@ -12,7 +12,7 @@ import { type Deps, defineChange } from '../tool.ts';
 import { plainly, quoted } from '../untrusted.ts';
 import { id, text, uniqueName } from './fields.ts';
 import { inspectMaterial, materialArgs, type Report, refuseMaterial, untilDropped } from './push-material.ts';
-import { connectionsNamed, countOf, describePush, handleOf } from './push-view.ts';
+import { connectionsNamed, countOf, describePush, handleOf, viewPush } from './push-view.ts';
 import { begunBefore, rotateAlone } from './rotate-alone.ts';
 import { rotationShape } from './rotation-view.ts';
 
@@ -74,7 +74,10 @@ export const rotatePush = defineChange({
       binding: { old, wish },
       seen: true,
       steps: stepsOf({ type: 'began', kind: 'push', old, wish }),
-      question: () => questionOf(old, wish.alias, inspected, args.connections !== undefined),
+      question: async () => {
+        const other = otherApp(await viewPush(found, deps), inspected);
+        return questionOf(old, wish.alias, inspected, other, args.connections !== undefined);
+      },
       material,
     };
   },
@@ -85,16 +88,26 @@ export const rotatePush = defineChange({
     }),
 });
 
-function questionOf(old: OldPush, alias: string, made: Report, some: boolean): Question {
+function questionOf(old: OldPush, alias: string, made: Report, other: string, some: boolean): Question {
   const { users } = old;
   const effect =
     users.length === 0
       ? `${some ? 'No connection was named' : 'No connection uses it'}, so none changes.`
       : `${countOf(users)} point to the new one from then on: ${connectionsNamed(users)}. Their apps get calls by push only if the new material is right.`;
   return {
-    text: `Rotate the ${describePush(old)}? A successor ${quoted(alias)} is made of ${materialInWords(made)}. ${effect} The old one is kept.`,
+    text: `Rotate the ${describePush(old)}? A successor ${quoted(alias)} is made of ${materialInWords(made)}.${other} ${effect} The old one is kept.`,
     ...(users.length > 0 && { phrase: `rotate ${handleOf(old)} on ${countOf(users)}` }),
   };
+}
+
+/** Says that the material is for another app than the old one: whoever has that app would get no calls by push. */
+function otherApp(old: Pick<Report, 'certificate' | 'service_account'>, made: Report): string {
+  const pairs = [
+    ['app', old.certificate?.bundle_id, made.certificate?.bundle_id],
+    ['project', old.service_account?.project_id, made.service_account?.project_id],
+  ];
+  const [differs] = pairs.filter(([, was, is]) => was && is && was !== is);
+  return differs ? ` BUT THE OLD ONE IS FOR ANOTHER ${differs[0]?.toUpperCase()}, ${quoted(`${differs[1]}`)}.` : '';
 }
 
 /** Material by what tells it from another: what a person can compare with what they hold. */

@@ -61,19 +61,19 @@ export const rotateTelephony = defineChange({
     const old = oldOf(seen);
     const wish = { ...given, deliver_to: place.to };
     return {
-      binding: { old, wish, lives },
+      binding: { old, wish, life_in_seconds: lives },
       seen,
       steps: stepsOf({ type: 'began', kind: 'telephony', old, wish }),
       secret_to: place.label,
       question: async () => {
         const goes = await placeInWords(place, ['sip_username', 'sip_password']);
         return {
-          text: `Rotate ${describe(seen)}${await onConnection(seen, deps)}? A successor is made${named(given)}${lifeInWords(given.expires_at, lives, seen)} and its password goes to ${goes}. ${fate(seen, args)} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
+          text: `Rotate ${describe(seen)}${await onConnection(seen, deps)}? A successor is made${named(given)}${lifeInWords(given.expires_at, lives, seen)} and its password goes to ${goes}. ${fate(seen, args, deps.now())} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
         };
       },
     };
   },
-  run: ({ binding: { old, wish, lives }, seen }, deps) =>
+  run: ({ binding: { old, wish, life_in_seconds: lives }, seen }, deps) =>
     rotateAlone(old.id, deps, async () => {
       // Proved before anything is recorded or created.
       await using slot = await proposed(deps.destinations, wish.deliver_to, wish.prefix).reserve();
@@ -109,11 +109,13 @@ function lifeInWords(expiresAt: string | undefined, lives: number | undefined, o
     : ' that never expires (how long the old one was to live cannot be told; expires_in gives it an end)';
 }
 
-function fate(old: TelephonyCredential, { overlap }: Args): string {
+function fate(old: TelephonyCredential, { overlap }: Args, now: Date): string {
   if (old.expired) return 'The old one has expired already and is left as it is.';
   if (secondsOf(overlap) === 0)
     return 'Then the old one is DELETED AT ONCE: whoever still uses it is cut off, and it cannot be brought back.';
   if (old.expires_at_unreadable !== undefined)
     return `It expires ${whenItExpires(old)}, which is not written over: it lives until it is deleted by continue_rotation.`;
+  if (old.expires_at !== null && Date.parse(old.expires_at) <= now.getTime() + secondsOf(overlap) * 1000)
+    return `The old one expires ${forPerson(old.expires_at)} as it is, sooner than the overlap of ${overlap}; that is left so.`;
   return `Once the successor works, the old one lives ${overlap} more, then it expires for good.`;
 }

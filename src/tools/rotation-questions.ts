@@ -96,7 +96,9 @@ export async function rollingBack(rotation: Rotation, deps: Deps): Promise<Omit<
   const endless = stored_expiry === null && unclear === undefined;
   const life = endless
     ? 'is given no end, since Telnyx showed none before'
-    : `expires ${whenItExpires(rotation.old)} again`;
+    : rotation.old.expires_at === null && unclear === undefined
+      ? 'is to live without end again'
+      : `expires ${whenItExpires(rotation.old)} again`;
   const again = rotation.old.expired ? 'stays expired' : life;
   const text = `Undo the rotation of ${called}? It ${ended ?? again}, and ${successor}.`;
   return { ...(old && { old: oldOf(old) }), question: () => ({ text }) };
