@@ -2,23 +2,42 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Asking, call, needsApproval, type Outcome, type Ways } from './call.ts';
 import type { Config } from './config.ts';
 import { connect, startSandbox } from './connect.ts';
-import { createConsent } from './consent.ts';
+import { createConsent, createSealed } from './consent.ts';
 import { createCursors } from './cursor.ts';
 import { ToolError } from './errors.ts';
 import { createFleets } from './fleet/runner.ts';
 import { createLog, type Log } from './log.ts';
-import { everything, type Offers, offered } from './offers.ts';
 import { once } from './once.ts';
 import type { Answer, ShownPage } from './people/question.ts';
-import { createSealed } from './people/sealed.ts';
+import { prompts } from './prompts/index.ts';
 import { createRecent, type Recent } from './recent.ts';
+import { healthResource, rotationResources } from './resources/rotations.ts';
 import { openLedger } from './rotation/ledger-files.ts';
 import { createDestinations } from './secrets/destinations.ts';
 import { type Keychain, systemKeychain } from './secrets/keychain.ts';
 import { fingerprint, openStateKey, type StateKey } from './secrets/state-key.ts';
 import { openVault } from './secrets/vault.ts';
 import type { HttpLimits } from './telnyx/http.ts';
-import type { Deps, Tool } from './tool.ts';
+import type { Deps, Prompt, Resource, Tool } from './tool.ts';
+import { catalogue } from './tools/index.ts';
+
+/** What a client can be offered. */
+export interface Offers {
+  readonly tools: readonly Tool[];
+  readonly resources: readonly Resource[];
+  readonly prompts: readonly Prompt[];
+}
+
+/** All that the product has. */
+export const everything: Offers = { tools: catalogue, resources: [healthResource, ...rotationResources], prompts };
+
+/** Takes what there is; gives what the settings leave of it: a script whose tools are not all there leads nowhere. */
+export function offered({ toolsets, readOnly }: Config, { tools, resources, prompts }: Offers): Offers {
+  const left = tools.filter((tool) => toolsets.includes(tool.toolset) && (!readOnly || tool.effect === 'read'));
+  const names = new Set(left.map(({ name }) => name));
+  const works = ({ needs = [] }: Prompt | Resource): boolean => needs.every((name) => names.has(name));
+  return { tools: left, resources: resources.filter(works), prompts: prompts.filter(works) };
+}
 
 /** What an engine brings along to a call. */
 export interface CallContext {

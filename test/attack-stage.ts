@@ -1,4 +1,4 @@
-import { everything } from '../src/offers.ts';
+import { everything } from '../src/app.ts';
 import type { ChangeTool, Tool } from '../src/tool.ts';
 import { type Options, type Started, startApp, yes } from './app.ts';
 import { startStateless } from './by-hand.ts';

@@ -5,9 +5,8 @@ import { expect, test } from 'vitest';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../src/sandbox/server.ts';
 import { Secret } from '../src/secrets/secret.ts';
 import { createClient } from '../src/telnyx/client.ts';
-import type { Failure } from '../src/telnyx/failure.ts';
 import type { Http, HttpLimits } from '../src/telnyx/http.ts';
-import { retryDelay } from '../src/telnyx/retry.ts';
+import { type Failure, retryDelay } from '../src/telnyx/retry.ts';
 import { createPlaces } from '../src/telnyx/time.ts';
 
 const LIMITS = { requestMs: 5000, callMs: 8000, recoveryMs: 2000 };

@@ -520,7 +520,7 @@ test('the reason of Telnyx is told of members that failed', async () => {
 });
 
 test('a fleet that was cut off keeps its members and what it may have made, and the next one says whose they are', async () => {
-  await using app = await stage(20);
+  await using app = await stage(20, { reads: ['created_at'] });
   app.sandbox.fault({ method: 'POST', path: '/telephony_credentials', times: Infinity, hang: 'after' });
   const first = await beside(app);
   const begun = first.call(ROTATE, { connection_id: app.connection, limit: 15 });

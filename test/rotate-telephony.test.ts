@@ -402,7 +402,7 @@ test.each(bad)('%s is refused, and nothing is made', async (_, args) => {
 });
 
 test('an overlap is not promised to an old one that ends before it is over', async () => {
-  await using app = await stage();
+  await using app = await stage({ reads: ['expires_at'] });
   const old = await app.old(2);
   await app.rotate({ id: old.id, overlap: '30d' });
   const asked = app.asked.at(-1)?.message;

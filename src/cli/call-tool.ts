@@ -1,7 +1,6 @@
 import { closestMatch } from 'leven';
-import { type App, createApp } from '../app.ts';
+import { type App, createApp, everything } from '../app.ts';
 import { type Config, ConfigError } from '../config.ts';
-import { everything } from '../offers.ts';
 import type { HttpLimits } from '../telnyx/http.ts';
 import { askOnTerminal, type Terminal } from './terminal.ts';
 

@@ -68,7 +68,7 @@ export const COMMANDS: readonly Command[] = [
   command(
     'ledger verify',
     'look whether the record of rotations is whole',
-    async () => (await import('./ledger.ts')).verify,
+    async () => (await import('./rotations.ts')).verify,
   ),
 ];
 

@@ -1,8 +1,8 @@
 import { findApiKey } from '../api-key.ts';
 import type { Config } from '../config.ts';
+import { reach } from '../doctor/api.ts';
 import type { Around, Check, Found } from '../doctor/check.ts';
 import { CHECKS } from '../doctor/checks.ts';
-import { reach } from '../doctor/reach.ts';
 import { ToolError, whereOf } from '../errors.ts';
 import { FAILED } from '../exit-status.ts';
 import { once } from '../once.ts';

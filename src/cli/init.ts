@@ -1,8 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { CLIENT_NAMES, type Client, clientsOf, type Home } from '../clients/clients.ts';
-import { chooseClients, confirmClients } from '../clients/dialog.ts';
 import type { Change } from '../clients/edit.ts';
 import { launchOf, type Plan, toInstall, toUninstall } from '../clients/entry.ts';
 import { fileOf, isInstalled, planFor, type Step } from '../clients/plan.ts';
@@ -11,6 +10,54 @@ import { type Config, ConfigError } from '../config.ts';
 import { ToolError } from '../errors.ts';
 import { version } from '../version.ts';
 import { print, type Terminal } from './terminal.ts';
+
+interface Streams {
+  input: Readable;
+  output: Writable;
+}
+
+interface Choice {
+  name: string;
+  title: string;
+}
+
+/** Asks which of some clients to go on with; gives those that were ticked, none when the person leaves. */
+export async function chooseClients<T extends Choice>(clients: readonly T[], streams: Streams): Promise<readonly T[]> {
+  const { isCancel, multiselect } = await import('@clack/prompts');
+  const chosen = await multiselect({
+    ...streams,
+    message: 'Which clients?',
+    options: clients.map(({ name, title }) => ({ value: name, label: title })),
+    initialValues: clients.map(({ name }) => name),
+    required: false,
+  });
+  return isCancel(chosen) ? [] : clients.filter(({ name }) => chosen.includes(name));
+}
+
+/** Asks for a yes to the changes shown, at once or to each; gives the clients that got one. */
+export async function confirmClients<T extends Choice>(clients: readonly T[], streams: Streams): Promise<readonly T[]> {
+  const { confirm, isCancel, select } = await import('@clack/prompts');
+  if (clients.length > 1) {
+    const answer = await select({
+      ...streams,
+      message: 'Write these changes?',
+      options: [
+        { value: 'all', label: 'All of them' },
+        { value: 'each', label: 'Ask for each' },
+        { value: 'none', label: 'None' },
+      ],
+    });
+    if (isCancel(answer) || answer === 'none') return [];
+    if (answer === 'all') return clients;
+  }
+  const agreed: T[] = [];
+  for (const client of clients) {
+    const yes = await confirm({ ...streams, message: `Write the change of ${client.title}?`, initialValue: false });
+    if (isCancel(yes)) return agreed;
+    if (yes) agreed.push(client);
+  }
+  return agreed;
+}
 
 /** The machine that is set up. */
 export interface Machine extends Home {
@@ -33,42 +80,35 @@ const thisMachine = ({ childEnv }: Config): Machine => ({
 type Outcome = { changes: readonly Change[] } & Partial<Plan>;
 type Ready = Step<Outcome>;
 
+type Decide = (settings: unknown, client: Client) => Outcome;
+
+const command =
+  (nothing: string, deciding: (machine: Machine) => Promise<Decide>) =>
+  async (_args: readonly string[], config: Config, terminal: Terminal, machine = thisMachine(config)) =>
+    change(config, terminal, machine, nothing, await deciding(machine));
+
 /**
  * Puts this server into the settings of the MCP clients found, or of the one that `--client` names; gives 0 when all is
  * in place, 1 when any was not written. Throws ConfigError when it is not told which client and cannot ask.
  */
-export async function init(
-  _args: readonly string[],
-  config: Config,
-  terminal: Terminal,
-  machine: Machine = thisMachine(config),
-): Promise<number> {
+export const init = command('nothing to change', async (machine) => {
   const launch = launchOf(machine.main, version, machine.platform);
   const inKeychain = await machine.holdsKey();
-  return change(config, terminal, machine, 'nothing to change', (settings, client) =>
-    toInstall(settings, client, launch, inKeychain),
-  );
-}
+  return (settings, client) => toInstall(settings, client, launch, inKeychain);
+});
 
 /** Takes this server out of them again; everything else as `init`. */
-export async function uninstall(
-  _args: readonly string[],
-  config: Config,
-  terminal: Terminal,
-  machine: Machine = thisMachine(config),
-): Promise<number> {
+export const uninstall = command('nothing of this server is in it', async (machine) => {
   const launch = launchOf(machine.main, version, machine.platform);
-  return change(config, terminal, machine, 'nothing of this server is in it', (settings, client) => ({
-    changes: toUninstall(settings, client, launch),
-  }));
-}
+  return (settings, client) => ({ changes: toUninstall(settings, client, launch) });
+});
 
 async function change(
   config: Config,
   terminal: Terminal,
   machine: Machine,
   nothing: string,
-  decide: (settings: unknown, client: Client) => Outcome,
+  decide: Decide,
 ): Promise<number> {
   const { stdin, stdout, stderr } = terminal;
   const isTerminal = Boolean(stdin.isTTY && (stdout as Writable & { isTTY?: boolean }).isTTY);

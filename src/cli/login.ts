@@ -1,6 +1,6 @@
 import { checkKey, keepKey } from '../api-key.ts';
 import { type Config, ConfigError } from '../config.ts';
-import { tryKey } from '../doctor/reach.ts';
+import { tryKey } from '../doctor/api.ts';
 import { badInput, misconfigured, ToolError } from '../errors.ts';
 import { type Keychain, probe, systemKeychain } from '../secrets/keychain.ts';
 import type { Secret } from '../secrets/secret.ts';

@@ -1,9 +1,9 @@
 import { text as textOf } from 'node:stream/consumers';
+import { everything, offered } from '../app.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { badInput, ToolError } from '../errors.ts';
 import { FAILED, INTERRUPTED, MISUSED } from '../exit-status.ts';
 import { listingOf } from '../mcp/listing.ts';
-import { everything, offered } from '../offers.ts';
 import { redactDeep } from '../secrets/redact.ts';
 import type { Effect, Tool } from '../tool.ts';
 import { withTools } from './call-tool.ts';

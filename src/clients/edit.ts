@@ -1,15 +1,35 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  applyEdits,
-  createScanner,
-  type Edit,
-  findNodeAtLocation,
-  type Node,
-  type ParseError,
-  parse,
-  parseTree,
-} from 'jsonc-parser';
-import { indentOf, isOneLine, printed, type Style, styleOf } from './layout.ts';
+import * as jsonc from 'jsonc-parser';
+
+/** How a text of JSON is laid out. */
+interface Style {
+  /** One step of indentation. */
+  unit: string;
+  eol: string;
+}
+
+const isOneLine = (text: string): boolean => !/[\r\n]/.test(text);
+
+/** Takes a text and its parsed top; gives the layout to go on with. */
+function styleOf(text: string, root: jsonc.Node): Style {
+  const first = root.children?.[0];
+  const indent = first && !isOneLine(text.slice(0, first.offset)) ? indentOf(text, first.offset) : '';
+  return { unit: indent.slice(0, 10) || '  ', eol: text.includes('\r\n') ? '\r\n' : '\n' };
+}
+
+/** The white space that the line of `offset` begins with. */
+function indentOf(text: string, offset: number): string {
+  let from = offset;
+  while (from > 0 && text[from - 1] !== '\n') from -= 1;
+  return /^[ \t]*/.exec(text.slice(from, offset))?.[0] ?? '';
+}
+
+/** A value as JSON: over several lines below `indent`, or on one, where a list may have spaces. */
+function printed(value: unknown, flat: 'spaced' | 'tight' | false, indent: string, style: Style): string {
+  if (flat === 'spaced' && Array.isArray(value)) return `[${value.map((one) => JSON.stringify(one)).join(', ')}]`;
+  if (flat === 'tight' || typeof value !== 'object') return JSON.stringify(value);
+  return JSON.stringify(value, null, style.unit).replaceAll('\n', `${style.eol}${indent}`);
+}
 
 type Path = readonly (string | number)[];
 
@@ -23,8 +43,8 @@ const OPTIONS = { allowTrailingComma: true };
 
 /** Takes JSON with comments and trailing commas; gives its value. Throws SyntaxError, which quotes nothing, for anything else. */
 export function readJson(text: string): unknown {
-  const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, OPTIONS);
+  const errors: jsonc.ParseError[] = [];
+  const value: unknown = jsonc.parse(text, errors, OPTIONS);
   if (errors.length > 0) throw new SyntaxError('not JSON');
   return value;
 }
@@ -36,27 +56,27 @@ export function readJson(text: string): unknown {
  * `modify` of jsonc-parser loses comments beside what it removes, and adding and removing do not give back the same bytes.
  */
 export function changed(text: string, { path, value }: Change): string {
-  const root = parseTree(text, [], OPTIONS);
+  const root = jsonc.parseTree(text, [], OPTIONS);
   if (!root) throw new SyntaxError('not JSON');
   const edits = value === undefined ? removal(text, root, path) : addition(text, root, path, value);
-  const after = applyEdits(text, edits);
+  const after = jsonc.applyEdits(text, edits);
   if (!isDeepStrictEqual(readJson(after), replaced(readJson(text), path, value))) {
     throw new SyntaxError('not JSON that can be changed in one place');
   }
   return after;
 }
 
-function addition(text: string, root: Node, path: Path, value: unknown): Edit[] {
+function addition(text: string, root: jsonc.Node, path: Path, value: unknown): jsonc.Edit[] {
   const style = styleOf(text, root);
-  const present = path.at(-1) === 0 ? undefined : findNodeAtLocation(root, [...path]);
+  const present = path.at(-1) === 0 ? undefined : jsonc.findNodeAtLocation(root, [...path]);
   if (present) {
     const { offset, length } = present;
     const flat = isOneLine(text.slice(offset, offset + length));
     return [{ offset, length, content: printed(value, flat && 'spaced', indentOf(text, offset), style) }];
   }
   let depth = path.length - 1;
-  while (depth > 0 && !findNodeAtLocation(root, path.slice(0, depth))) depth -= 1;
-  const container = findNodeAtLocation(root, path.slice(0, depth)) ?? root;
+  while (depth > 0 && !jsonc.findNodeAtLocation(root, path.slice(0, depth))) depth -= 1;
+  const container = jsonc.findNodeAtLocation(root, path.slice(0, depth)) ?? root;
   const wrapped = path
     .slice(depth + 1)
     .reduceRight<unknown>((inner, key) => (typeof key === 'number' ? [inner] : { [key]: inner }), value);
@@ -66,12 +86,12 @@ function addition(text: string, root: Node, path: Path, value: unknown): Edit[] 
 /** First in its container, so that not a comma or comment of the others has to move. */
 function insertion(
   text: string,
-  container: Node,
+  container: jsonc.Node,
   key: string | number | undefined,
   value: unknown,
   style: Style,
   atTop: boolean,
-): Edit {
+): jsonc.Edit {
   const item = (flat: 'tight' | false, indent: string): string =>
     `${typeof key === 'string' ? `${JSON.stringify(key)}:${flat ? '' : ' '}` : ''}${printed(value, flat, indent, style)}`;
   const open = container.offset + 1;
@@ -96,8 +116,8 @@ function insertion(
   return { offset: at, length: close - at, content };
 }
 
-function removal(text: string, root: Node, path: Path): Edit[] {
-  const node = findNodeAtLocation(root, [...path]);
+function removal(text: string, root: jsonc.Node, path: Path): jsonc.Edit[] {
+  const node = jsonc.findNodeAtLocation(root, [...path]);
   const item = node?.parent?.type === 'property' ? node.parent : node;
   const siblings = item?.parent?.children;
   if (!item?.parent || !siblings) return [];
@@ -116,7 +136,7 @@ function removal(text: string, root: Node, path: Path): Edit[] {
 }
 
 /** The piece from `start` to `end` with the white space before it; of a line that goes on, only the piece. */
-function gap(text: string, start: number, end: number): Edit {
+function gap(text: string, start: number, end: number): jsonc.Edit {
   let from = start;
   while (from > 0 && /[ \t]/.test(text[from - 1] ?? '')) from -= 1;
   if (text[from - 1] !== '\n') return { offset: from, length: end - from, content: '' };
@@ -127,7 +147,7 @@ function gap(text: string, start: number, end: number): Edit {
 }
 
 function commaAfter(text: string, offset: number): number | undefined {
-  const scanner = createScanner(text, true);
+  const scanner = jsonc.createScanner(text, true);
   scanner.setPosition(offset);
   scanner.scan();
   return text[scanner.getTokenOffset()] === ',' ? scanner.getTokenOffset() : undefined;

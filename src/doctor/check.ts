@@ -1,7 +1,7 @@
 import type { findApiKey } from '../api-key.ts';
 import type { Config } from '../config.ts';
 import type { Keychain } from '../secrets/keychain.ts';
-import type { Reached } from './reach.ts';
+import type { Reached } from './api.ts';
 
 /** What a check found, and what to do about it. */
 export interface Found {

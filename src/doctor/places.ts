@@ -1,10 +1,34 @@
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { parse, resolve } from 'node:path';
+import { type Config, DEFAULT_BASE_URL, TOOLSETS } from '../config.ts';
 import { ToolError } from '../errors.ts';
 import { resolveAllowed } from '../secrets/allowed-folder.ts';
 import { commandSink } from '../secrets/command.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
+
+/** The settings that change what the program may do, in plain words. */
+export const settings: Check = ({ config }) => {
+  const { baseUrl, readOnly, toolsets, sandbox, deliverTo } = config;
+  const { host } = new URL(baseUrl);
+  const real = sandbox === undefined;
+  return [
+    ...(real ? [] : [ok('a sandbox: nothing real is touched')]),
+    ...(real && baseUrl !== DEFAULT_BASE_URL
+      ? [warning(`the key is sent to ${host}, not to Telnyx itself`, 'leave out TELNYX_BASE_URL unless you mean it')]
+      : []),
+    readOnly ? ok('read-only: nothing can be changed') : ok('credentials can be changed'),
+    asking(config),
+    ...(toolsets.length < TOOLSETS.length ? [ok(`only the toolsets ${toolsets.join(', ')}`)] : []),
+    ok(`new secrets go to ${deliverTo}`),
+  ];
+};
+
+function asking({ confirm, readOnly, sandbox }: Config): Found {
+  if (confirm === 'ask' || readOnly) return ok('a person is asked before something is taken away');
+  const says = 'nobody is asked before something is taken away';
+  return sandbox === undefined ? warning(says, 'leave out TELNYX_MCP_CONFIRM=never, except in CI') : ok(says);
+}
 
 const SET_DIRS = 'set TELNYX_MCP_ALLOW_DIRS to the folder of your project';
 const MEND_FILE = 'correct the file that TELNYX_MCP_COMMANDS_FILE names: {"NAME": ["program", "argument"]}';

@@ -1,8 +1,7 @@
 import type { FleetWish, Member } from '../rotation/events.ts';
 import type { Entry, Records } from '../rotation/records.ts';
-import { isUndone } from '../rotation/rotated-on.ts';
 import { type Rotation, rotationFrom } from '../rotation/rotation.ts';
-import { left, stateOf } from '../rotation/steps.ts';
+import { isUndone, left, stateOf } from '../rotation/steps.ts';
 
 interface Common {
   id: string;

@@ -1,4 +1,4 @@
-import { lapseOf } from '../material/x509.ts';
+import { lapseOf } from '../material/pem.ts';
 import type { Connection } from '../telnyx/connections.ts';
 import type { LeanPush } from '../telnyx/lean-rows.ts';
 import { type Add, type Moments, short } from './settings.ts';

@@ -1,4 +1,4 @@
-import { render } from '../render.ts';
+import { render } from '../mcp/result.ts';
 import type { Deps } from '../tool.ts';
 import { examine } from './examine.ts';
 import { type FindingName, KINDS, type Next, type Severity } from './kinds.ts';

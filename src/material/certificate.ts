@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { BaseStringBlock, Constructed, fromBER, ObjectIdentifier, OctetString } from 'asn1js';
 import { oneLine } from '../untrusted.ts';
-import { parseCertificate } from './x509.ts';
+import { parseCertificate } from './pem.ts';
 
 /**
  * What a certificate says of itself, all of it public. Dates are ISO 8601 UTC; `days_left` is negative once lapsed. The

@@ -1,7 +1,7 @@
 import { createDecipheriv, createHmac, pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
-import { inside, numberOf, octetsOf, oidOf, partsOf } from './ber.ts';
+import * as ber from './ber.ts';
 
 type Node = forge.asn1.Asn1;
 type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
@@ -49,11 +49,11 @@ const [FOR_KEY, FOR_IV, FOR_MAC] = [1, 2, 3];
 
 /** Whether the MAC of RFC 7292 §4 is that of the content under the passphrase. Throws `Locked` and `Malformed`. */
 export function isMacOf(macData: Node, content: Buffer, opener: Opener): boolean {
-  const [digestInfo, salt, rounds] = partsOf(macData);
-  const [algorithm, digest] = partsOf(digestInfo);
-  const hash = known(HASHES, oidOf(inside(algorithm)));
-  const key = derive(opener, FOR_MAC, octetsOf(salt), rounds ? numberOf(rounds) : 1, HASH_BYTES[hash], hash);
-  return createHmac(hash, key).update(content).digest().equals(octetsOf(digest));
+  const [digestInfo, salt, rounds] = ber.partsOf(macData);
+  const [algorithm, digest] = ber.partsOf(digestInfo);
+  const hash = known(HASHES, ber.oidOf(ber.inside(algorithm)));
+  const key = derive(opener, FOR_MAC, ber.octetsOf(salt), rounds ? ber.numberOf(rounds) : 1, HASH_BYTES[hash], hash);
+  return createHmac(hash, key).update(content).digest().equals(ber.octetsOf(digest));
 }
 
 /** The content encrypted under an AlgorithmIdentifier of PKCS#12 or PBES2. Throws `Locked` and `Malformed`. */
@@ -74,26 +74,27 @@ function isAsn1(bytes: Buffer): boolean {
 }
 
 async function decryptAny(algorithm: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
-  const [scheme, parameters] = partsOf(algorithm);
-  const oid = oidOf(scheme);
+  const [scheme, parameters] = ber.partsOf(algorithm);
+  const oid = ber.oidOf(scheme);
   if (oid === PBES2) return decryptPbes2(parameters, data, opener);
-  const [salt, rounds] = partsOf(parameters);
-  const make = (purpose: number, bytes: number) => derive(opener, purpose, octetsOf(salt), numberOf(rounds), bytes);
+  const [salt, rounds] = ber.partsOf(parameters);
+  const make = (purpose: number, bytes: number) =>
+    derive(opener, purpose, ber.octetsOf(salt), ber.numberOf(rounds), bytes);
   if (oid === TRIPLE_DES) return decipher('des-ede3-cbc', make(FOR_KEY, 24), make(FOR_IV, 8), data);
   const keyBytes = known(RC2_BYTES, oid);
   return decipherRc2(make(FOR_KEY, keyBytes), make(FOR_IV, 8), data);
 }
 
 async function decryptPbes2(parameters: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
-  const [derivation, encryption] = partsOf(parameters).map(partsOf);
-  if (oidOf(derivation?.[0]) !== PBKDF2) throw new Locked('unsupported');
-  const [salt, rounds, ...optional] = partsOf(derivation?.[1]);
+  const [derivation, encryption] = ber.partsOf(parameters).map(ber.partsOf);
+  if (ber.oidOf(derivation?.[0]) !== PBKDF2) throw new Locked('unsupported');
+  const [salt, rounds, ...optional] = ber.partsOf(derivation?.[1]);
   const prf = optional.find((part) => Array.isArray(part.value));
-  const hash = prf ? known(HMACS, oidOf(inside(prf))) : 'sha1';
-  const [name, keyBytes] = known(CIPHERS, oidOf(encryption?.[0]));
-  const count = spend(opener, numberOf(rounds), Math.ceil(keyBytes / HASH_BYTES[hash]));
-  const key = await promisify(pbkdf2)(opener.passphrase ?? '', octetsOf(salt), count, keyBytes, hash);
-  return decipher(name, key, octetsOf(encryption?.[1]), data);
+  const hash = prf ? known(HMACS, ber.oidOf(ber.inside(prf))) : 'sha1';
+  const [name, keyBytes] = known(CIPHERS, ber.oidOf(encryption?.[0]));
+  const count = spend(opener, ber.numberOf(rounds), Math.ceil(keyBytes / HASH_BYTES[hash]));
+  const key = await promisify(pbkdf2)(opener.passphrase ?? '', ber.octetsOf(salt), count, keyBytes, hash);
+  return decipher(name, key, ber.octetsOf(encryption?.[1]), data);
 }
 
 // RFC 7292 appendix B.

@@ -1,10 +1,9 @@
 import forge from 'node-forge';
 import type { Secret } from '../secrets/secret.ts';
-import { implicitOctetsOf, inside, Malformed, numberOf, octetsOf, oidOf, partsOf } from './ber.ts';
+import * as ber from './ber.ts';
 import { type Finding, refusal } from './finding.ts';
-import { identify } from './kind.ts';
+import { identify, wrongFile } from './kind.ts';
 import { decrypt, isMacOf, Locked, type Opener } from './pkcs12-cipher.ts';
-import { wrongFile } from './wrong-file.ts';
 
 /** What an archive holds: certificates as X.509 DER, private keys as PKCS#8 DER. */
 export interface Pkcs12 {
@@ -55,43 +54,43 @@ function whyLocked({ reason }: Locked, isGiven: boolean): Finding {
 }
 
 async function open(pfx: Node, openers: Opener[]): Promise<Pkcs12> {
-  const [version, authSafe, macData] = partsOf(pfx);
-  if (numberOf(version) !== 3) throw new Malformed();
-  const [type, content] = partsOf(authSafe);
+  const [version, authSafe, macData] = ber.partsOf(pfx);
+  if (ber.numberOf(version) !== 3) throw new ber.Malformed();
+  const [type, content] = ber.partsOf(authSafe);
   // The other kind is sealed with a certificate in place of a passphrase.
-  if (oidOf(type) !== DATA) throw new Locked('unsupported');
-  const safe = octetsOf(inside(content));
+  if (ber.oidOf(type) !== DATA) throw new Locked('unsupported');
+  const safe = ber.octetsOf(ber.inside(content));
   const opener = macData ? openers.find((each) => isMacOf(macData, safe, each)) : openers[0];
   if (!opener) throw new Locked('passphrase');
 
   const found: Pkcs12 = { certificates: [], keys: [] };
-  for (const info of partsOf(parse(safe))) {
+  for (const info of ber.partsOf(parse(safe))) {
     const bags = await contentsOf(info, opener);
-    for (const bag of bags ? partsOf(parse(bags)) : []) await readBag(bag, opener, found);
+    for (const bag of bags ? ber.partsOf(parse(bags)) : []) await readBag(bag, opener, found);
   }
   return found;
 }
 
 async function contentsOf(info: Node, opener: Opener): Promise<Buffer | undefined> {
-  const [type, content] = partsOf(info);
-  const oid = oidOf(type);
-  if (oid === DATA) return octetsOf(inside(content));
+  const [type, content] = ber.partsOf(info);
+  const oid = ber.oidOf(type);
+  if (oid === DATA) return ber.octetsOf(ber.inside(content));
   if (oid !== ENCRYPTED_DATA) return undefined;
-  const [, encrypted] = partsOf(inside(content));
-  const [, algorithm, data] = partsOf(encrypted);
-  return decrypt(algorithm, implicitOctetsOf(data), opener);
+  const [, encrypted] = ber.partsOf(ber.inside(content));
+  const [, algorithm, data] = ber.partsOf(encrypted);
+  return decrypt(algorithm, ber.implicitOctetsOf(data), opener);
 }
 
 async function readBag(bag: Node, opener: Opener, found: Pkcs12): Promise<void> {
-  const [type, wrapped] = partsOf(bag);
-  const oid = oidOf(type);
-  const value = inside(wrapped);
+  const [type, wrapped] = ber.partsOf(bag);
+  const oid = ber.oidOf(type);
+  const value = ber.inside(wrapped);
   if (oid === CERTIFICATE_BAG) {
-    const [, certificate] = partsOf(value);
-    found.certificates.push(octetsOf(inside(certificate)));
+    const [, certificate] = ber.partsOf(value);
+    found.certificates.push(ber.octetsOf(ber.inside(certificate)));
   } else if (oid === SHROUDED_KEY_BAG) {
-    const [algorithm, data] = partsOf(value);
-    found.keys.push(await decrypt(algorithm, octetsOf(data), opener));
+    const [algorithm, data] = ber.partsOf(value);
+    found.keys.push(await decrypt(algorithm, ber.octetsOf(data), opener));
   } else if (oid === KEY_BAG && value) {
     found.keys.push(Buffer.from(forge.asn1.toDer(value).getBytes(), 'latin1'));
   }

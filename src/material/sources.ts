@@ -3,7 +3,7 @@ import type { Secret } from '../secrets/secret.ts';
 import { type Contents, readCertificate, readContents } from './contents.ts';
 import { caution, type Finding, refusal } from './finding.ts';
 import { readKey } from './key.ts';
-import { type Slot, tooLarge, wrongFile } from './wrong-file.ts';
+import { type Slot, tooLarge, wrongFile } from './kind.ts';
 
 /** What the files of a person hold between them, and what kept the rest from being read. */
 export interface Found {

@@ -1,8 +1,7 @@
 import type { App, CallContext } from '../app.ts';
 import type { Asking, Outcome } from '../call.ts';
 import type { Answer, ShownPage } from '../people/question.ts';
-import { isTemplate, matchUri } from '../resource.ts';
-import type { Tool } from '../tool.ts';
+import { isTemplate, matchUri, type Tool } from '../tool.ts';
 import { listingOf } from './listing.ts';
 import { asToolError, errorResult, resultOf } from './result.ts';
 

@@ -2,22 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import {
-  CallToolRequestSchema,
-  CompleteRequestSchema,
-  type ElicitResult,
-  ErrorCode,
-  GetPromptRequestSchema,
-  isJSONRPCRequest,
-  ListPromptsRequestSchema,
-  ListResourcesRequestSchema,
-  ListResourceTemplatesRequestSchema,
-  ListToolsRequestSchema,
-  McpError,
-  ReadResourceRequestSchema,
-  type ServerNotification,
-  type ServerRequest,
-} from '@modelcontextprotocol/sdk/types.js';
+import * as mcp from '@modelcontextprotocol/sdk/types.js';
 import type { App, CallContext } from '../app.ts';
 import type { Asking } from '../call.ts';
 import { linkedSignal } from '../linked-signal.ts';
@@ -27,7 +12,7 @@ import { createDesk } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
 import { resultOf } from './result.ts';
 
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+type Extra = RequestHandlerExtra<mcp.ServerRequest, mcp.ServerNotification>;
 type Result = {
   content: { type: 'text'; text: string }[];
   isError?: boolean;
@@ -53,18 +38,18 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
   });
   const leaving = new AbortController();
 
-  server.setRequestHandler(ListToolsRequestSchema, desk.listTools);
-  server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
+  server.setRequestHandler(mcp.ListToolsRequestSchema, desk.listTools);
+  server.setRequestHandler(mcp.CallToolRequestSchema, ({ params }, extra) =>
     converse(params.name, params.arguments, extra, contextOf(extra)),
   );
-  server.setRequestHandler(ListResourcesRequestSchema, desk.listResources);
-  server.setRequestHandler(ListResourceTemplatesRequestSchema, desk.listTemplates);
-  server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
+  server.setRequestHandler(mcp.ListResourcesRequestSchema, desk.listResources);
+  server.setRequestHandler(mcp.ListResourceTemplatesRequestSchema, desk.listTemplates);
+  server.setRequestHandler(mcp.ReadResourceRequestSchema, ({ params }, extra) =>
     desk.read(params.uri, contextOf(extra), RESOURCE_NOT_FOUND),
   );
-  server.setRequestHandler(ListPromptsRequestSchema, desk.listPrompts);
-  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => desk.getPrompt(params.name, params.arguments));
-  server.setRequestHandler(CompleteRequestSchema, ({ params }, extra) =>
+  server.setRequestHandler(mcp.ListPromptsRequestSchema, desk.listPrompts);
+  server.setRequestHandler(mcp.GetPromptRequestSchema, ({ params }) => desk.getPrompt(params.name, params.arguments));
+  server.setRequestHandler(mcp.CompleteRequestSchema, ({ params }, extra) =>
     desk.complete(params.ref, params.argument, contextOf(extra)),
   );
 
@@ -97,7 +82,7 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
     } catch (error) {
       const answer = { state, action: 'cancel' as const };
       if (extra.signal.aborted || leaving.signal.aborted) return answer;
-      const cannot = error instanceof McpError && error.code === ErrorCode.MethodNotFound;
+      const cannot = error instanceof mcp.McpError && error.code === mcp.ErrorCode.MethodNotFound;
       return cannot || (await load()).isClientsOwn(answer) ? undefined : answer;
     }
   }
@@ -106,7 +91,7 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
     params: Parameters<Server['elicitInput']>[0],
     extra: Extra,
     { progress }: CallContext,
-  ): Promise<ElicitResult> {
+  ): Promise<mcp.ElicitResult> {
     using stop = linkedSignal([extra.signal, leaving.signal]);
     const options = { signal: stop.signal, timeout: ANSWER_WITHIN_MS, relatedRequestId: extra.requestId };
     const stillHere = setInterval(progress, STILL_HERE_MS);
@@ -125,7 +110,7 @@ export async function serveHandshake(about: About, load: () => Promise<App>, tra
 
   await server.connect(redacted(transport));
   return {
-    takes: isJSONRPCRequest,
+    takes: mcp.isJSONRPCRequest,
     drain: () => {
       leaving.abort();
       return desk.idle();

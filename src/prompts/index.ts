@@ -1,4 +1,4 @@
-import { blank, type Prompt } from '../prompt.ts';
+import { blank, type Prompt } from '../tool.ts';
 import { oneLine } from '../untrusted.ts';
 
 const LONGEST = 500;

@@ -1,8 +1,7 @@
-import type { Resource } from '../resource.ts';
 import { allRotations } from '../rotation/begin.ts';
 import type { Rotation } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
-import type { Deps } from '../tool.ts';
+import type { Deps, Resource } from '../tool.ts';
 import { reportHealth } from '../tools/health.ts';
 import { rotationShape, viewRotation } from '../tools/rotation-view.ts';
 

@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { conflict, type ToolError } from '../errors.ts';
 import type { RotationEvent } from './events.ts';
 import type { Ledger } from './records.ts';
-import { refuseWhenRotatedOn } from './rotated-on.ts';
 import { factsOf, type Rotation, rotationFrom } from './rotation.ts';
 import { record } from './run.ts';
-import { inWords, isOver, left, stateOf } from './steps.ts';
+import { inWords, isOver, left, refuseWhenRotatedOn, stateOf } from './steps.ts';
 import type { Work } from './work.ts';
 
 /** Every rotation there was, the latest first. */

@@ -80,13 +80,8 @@ function findDamage(run: number, walks: Walks): LedgerFinding[] {
   const { good = [], wrong, end } = walks.get(run) ?? {};
   const line = (end?.lines ?? 0) + 1;
   if (wrong === 'altered') {
-    return [
-      finding(
-        file,
-        'altered',
-        `Line ${line} of ${file} was altered or lines before it are gone; the rest does not count.`,
-      ),
-    ];
+    const says = `Line ${line} of ${file} was altered or lines before it are gone; the rest does not count.`;
+    return [finding(file, 'altered', says)];
   }
   if (good[0] && headerOf(good[0]).run !== run) {
     return [finding(file, 'altered', `${file} is not what its name says: line 1 has another number.`)];

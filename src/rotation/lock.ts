@@ -1,16 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badInput, misconfigured } from '../errors.ts';
@@ -39,8 +28,8 @@ export async function takeLock(stateDir: string, credential: string): Promise<As
   if (!/^[\w-]{1,140}$/.test(credential)) throw badInput('A credential to be locked has no usable id.');
   const folder = join(stateDir, 'locks', credential);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(folder, 0o700);
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    fs.chmodSync(folder, 0o700);
     return claim(folder);
   } catch (error) {
     throw misconfigured(
@@ -60,17 +49,17 @@ function claim(folder: string): AsyncDisposable | undefined {
   if (!linkWhole(path, self)) return claim(folder);
   const [highest, ...lower] = generations(folder);
   // Whoever removes a claim removes all lower ones first: one that is still here was not overtaken during the listing.
-  if (highest !== newest + 1 || !existsSync(path)) {
-    rmSync(path, { force: true });
+  if (highest !== newest + 1 || !fs.existsSync(path)) {
+    fs.rmSync(path, { force: true });
     return claim(folder);
   }
-  for (const old of lower.toReversed()) rmSync(join(folder, `${old}`), { force: true });
+  for (const old of lower.toReversed()) fs.rmSync(join(folder, `${old}`), { force: true });
   return { [Symbol.asyncDispose]: async () => release(path, self) };
 }
 
 /** The numbers of the claims, highest first. */
 function generations(folder: string): number[] {
-  const names = readdirSync(folder).filter((name) => /^[1-9]\d{0,14}$/.test(name));
+  const names = fs.readdirSync(folder).filter((name) => /^[1-9]\d{0,14}$/.test(name));
   return names.map(Number).sort((a, b) => b - a);
 }
 
@@ -92,7 +81,7 @@ const differ = (a: string | null, b: string | null): boolean => a !== null && b 
 /** Undefined for a claim that is gone or does not read as one: it was overtaken, or released without space for a word. */
 function readOwner(path: string): Owner | undefined {
   try {
-    return owner.parse(JSON.parse(readFileSync(path, 'utf8')));
+    return owner.parse(JSON.parse(fs.readFileSync(path, 'utf8')));
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof z.ZodError || reason(error) === 'ENOENT') return undefined;
     throw error;
@@ -103,14 +92,14 @@ function readOwner(path: string): Owner | undefined {
 function linkWhole(path: string, self: Owner): boolean {
   const beside = `${path}.${self.token}.tmp`;
   try {
-    writeFileSync(beside, JSON.stringify(self), { flag: 'wx', mode: 0o600 });
-    linkSync(beside, path);
+    fs.writeFileSync(beside, JSON.stringify(self), { flag: 'wx', mode: 0o600 });
+    fs.linkSync(beside, path);
     return true;
   } catch (error) {
     if (reason(error) !== 'EEXIST') throw error;
     return false;
   } finally {
-    rmSync(beside, { force: true });
+    fs.rmSync(beside, { force: true });
   }
 }
 
@@ -119,8 +108,8 @@ function release(path: string, self: Owner): void {
   try {
     // Somebody may have emptied the folder meanwhile, and another claim may have the number.
     if (readOwner(path)?.token !== self.token) return;
-    writeFileSync(beside, JSON.stringify({ ...self, released: true }), { mode: 0o600 });
-    renameSync(beside, path);
+    fs.writeFileSync(beside, JSON.stringify({ ...self, released: true }), { mode: 0o600 });
+    fs.renameSync(beside, path);
   } catch {
     releaseInPlace(path, beside);
   }
@@ -129,8 +118,8 @@ function release(path: string, self: Owner): void {
 /** A full disk still lets a file shrink. A claim that cannot be emptied either ends with this process. */
 function releaseInPlace(path: string, beside: string): void {
   try {
-    truncateSync(path);
-    rmSync(beside, { force: true });
+    fs.truncateSync(path);
+    fs.rmSync(beside, { force: true });
   } catch {
     // Whoever disposes of a lock has done its work already, and has nothing to do about this.
   }
@@ -149,7 +138,7 @@ function startOf(pid: number): string | null {
 
 function readProc(name: string): string | undefined {
   try {
-    return readFileSync(join('/proc', name), 'utf8');
+    return fs.readFileSync(join('/proc', name), 'utf8');
   } catch {
     return undefined;
   }

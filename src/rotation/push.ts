@@ -1,5 +1,5 @@
 import { conflict, type ToolError, unexpected } from '../errors.ts';
-import { parseCertificate } from '../material/x509.ts';
+import { parseCertificate } from '../material/pem.ts';
 import {
   type Connection,
   connectionsUsing,

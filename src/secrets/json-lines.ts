@@ -3,8 +3,15 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { badInput } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import { type Destination, entryOf, type Handover, notIgnored, reason, syncFolder } from './destination.ts';
-import { gitStanding } from './git.ts';
+import {
+  type Destination,
+  entryOf,
+  gitStanding,
+  type Handover,
+  notIgnored,
+  reason,
+  syncFolder,
+} from './destination.ts';
 import type { FileRules } from './project-file.ts';
 
 /** The ids that the lines of a file are about, and how long it was then. */

@@ -4,8 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { badInput } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import { type Destination, notIgnored, reason, syncFolder } from './destination.ts';
-import { gitStanding } from './git.ts';
+import { type Destination, gitStanding, notIgnored, reason, syncFolder } from './destination.ts';
 
 type Merge = (before: string, values: Record<string, string>) => string;
 

@@ -6,11 +6,19 @@ import { ToolError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Secret } from '../secrets/secret.ts';
 import type { Ticket } from './allowance.ts';
-import { explain, type Failure, type Method } from './failure.ts';
 import { type Answer, type Http, type HttpLimits, type Query, type Scope, unreadable } from './http.ts';
 import { Pace } from './pace.ts';
 import { problemOf } from './problem.ts';
-import { type Headers, isRefusal, retryDelay, sensible, waitAsked } from './retry.ts';
+import {
+  explain,
+  type Failure,
+  type Headers,
+  isRefusal,
+  type Method,
+  retryDelay,
+  sensible,
+  waitAsked,
+} from './retry.ts';
 import { callTime, createPlaces, jobTime, type Time } from './time.ts';
 
 interface ClientOptions {

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import { linkedSignal } from '../linked-signal.ts';
-import type { Method } from './failure.ts';
 import type { HttpLimits } from './http.ts';
+import type { Method } from './retry.ts';
 
 /** The time one request may take, waiting included. Dispose of it when the request is over. */
 export interface Time extends Disposable {

@@ -1,10 +1,9 @@
 import { badInput, conflict } from '../errors.ts';
 import { type Fleet, fleetFrom, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
-import type { Way } from '../fleet/run.ts';
-import { refuseRunning } from '../fleet/runner.ts';
+import { refuseRunning, type Way } from '../fleet/runner.ts';
 import type { Question } from '../people/question.ts';
-import { isUndone, rotatedOnBy } from '../rotation/rotated-on.ts';
 import { factsOf } from '../rotation/rotation.ts';
+import { isUndone, rotatedOnBy } from '../rotation/steps.ts';
 import { tooLate } from '../rotation/telephony-undo.ts';
 import { type Deps, type Instead, nothing, type Proposal } from '../tool.ts';
 import { whileItRuns } from './fleet.ts';

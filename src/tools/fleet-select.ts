@@ -3,7 +3,7 @@ import { badInput, conflict, ToolError, unexpected } from '../errors.ts';
 import { fleetFrom, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
 import type { Member } from '../rotation/events.ts';
 import type { Records } from '../rotation/records.ts';
-import { factsOf, rotationFrom } from '../rotation/rotation.ts';
+import { rotationFrom, type StepRecord } from '../rotation/rotation.ts';
 import { isOver, stateOf } from '../rotation/steps.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
@@ -57,7 +57,7 @@ export async function select(filters: TelephonyFilters, aged: Aged, limit: numbe
       return known !== undefined && !isOver(stateOf(known, now));
     });
   const going = filters.status === 'expired' ? [] : unfinished(records, now);
-  const theirs = (row: Candidate) => going.find(({ fleet, made }) => fleet.members.has(row.id) || made(row))?.fleet.id;
+  const theirs = (row: Candidate) => going.find(({ has }) => has(row))?.id;
   const taken = fitting.flatMap((row) => theirs(row) ?? []);
   const sorted = fitting
     .filter((row) => filters.status === 'expired' || !(isBusy(row) || theirs(row)))
@@ -77,32 +77,24 @@ export async function select(filters: TelephonyFilters, aged: Aged, limit: numbe
   return { members, more, cautions, digest: digestOf(members.map(({ id }) => id)) };
 }
 
-// When a create may be carried out of which nobody knows what came, by the clocks of two machines.
-const CREATED_WITHIN_MS = [-60_000, 240_000] as const;
+// The clocks of two machines differ, and a create may wait for minutes before it is sent.
+const [EARLIER_MS, LATER_MS] = [60_000, 240_000];
 
-/** The rotating fleets that are not finished, and which rows one of their creates may have made without its being recorded. */
+/** The rotating fleets that are not finished, and which rows are theirs: members, and what creates of theirs may have made. */
 function unfinished(records: Records, now: Date) {
   return [...records.ids()].flatMap((id) => {
     const fleet = fleetFrom(records.of(id));
     if (fleet?.job !== 'rotate' || isCutShort(fleet)) return [];
-    const all = [...standings(fleet, records, now).values()];
-    if (all.every(({ standing }) => isAtRest(standing))) return [];
-    const creates = all.flatMap(({ rotation }) => {
-      const { firstIntendedAt: first, intendedAt: last, done } = rotation?.steps.get('create') ?? {};
-      const between = [first, last].map((at, n) => Date.parse(at ?? '') + (CREATED_WITHIN_MS[n] ?? 0)) as [
-        number,
-        number,
-      ];
-      return done || last === undefined ? [] : [between];
-    });
-    const successors = new Set(
-      all.flatMap(({ standing, rotation }) =>
-        isAtRest(standing) || !rotation ? [] : (factsOf(rotation, 'create')?.id ?? []),
-      ),
-    );
-    const made = ({ id, created }: Candidate) =>
-      successors.has(id) || (created !== null && creates.some(([from, to]) => from <= created && created <= to));
-    return [{ fleet, made }];
+    const going = [...standings(fleet, records, now).values()].filter(({ standing }) => !isAtRest(standing));
+    const creates = going.flatMap(({ rotation }) => rotation?.steps.get('create') ?? []);
+    const mayHaveMade = ({ firstIntendedAt = '', intendedAt = '', done }: StepRecord, row: Candidate): boolean => {
+      if (done || row.created === null) return done?.facts.id === row.id;
+      return (
+        Date.parse(firstIntendedAt) - EARLIER_MS <= row.created && row.created <= Date.parse(intendedAt) + LATER_MS
+      );
+    };
+    const has = (row: Candidate) => fleet.members.has(row.id) || creates.some((create) => mayHaveMade(create, row));
+    return going.length === 0 ? [] : [{ id, has }];
   });
 }
 

@@ -70,11 +70,7 @@ function stateOf(fleet: Fleet, waiting: number, running: boolean): string {
 function warningsOf(fleet: Fleet): string[] {
   if (isCutShort(fleet)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
   const others = `${fleet.more} more fitted and were not chosen. For them begin another${fleet.job === 'rotate' ? ', with older_than where the successors would fit, too' : ''}.`;
-  const told = [
-    ...(fleet.stopped === undefined ? [] : [fleet.stopped]),
-    ...leftAlone(fleet),
-    ...(fleet.more ? [others] : []),
-  ];
+  const told = [fleet.stopped ?? [], leftAlone(fleet), fleet.more ? others : []].flat();
   if (fleet.job === 'delete' || fleet.turnedBackAt !== undefined) return told;
   return [
     ...told,
@@ -88,13 +84,9 @@ function ofMembers(standings: { rotation?: Rotation }[]): string[] {
   const kept = ofStep('retire').filter(({ expires_at, gone }) => expires_at === undefined && !gone).length;
   const told = ofStep('deliver').flatMap(({ warning }) => warning ?? []);
   return [
-    ...(kept > 0
-      ? [`${kept} old ones live until they are deleted: their expiry cannot be read, and was left so.`]
-      : []),
-    ...(told.length > 0
-      ? [`Of ${told.length} passwords that were handed over there is to say, such as: ${told[0]}`]
-      : []),
-  ];
+    kept > 0 && `${kept} old ones live until they are deleted: their expiry cannot be read, and was left so.`,
+    told.length > 0 && `Of ${told.length} passwords that were handed over there is to say, such as: ${told[0]}`,
+  ].filter((line) => line !== false);
 }
 
 function leftAlone({ skipped }: Fleet): string[] {
@@ -104,11 +96,10 @@ function leftAlone({ skipped }: Fleet): string[] {
 }
 
 function nextOf(fleet: Fleet, state: string): string {
-  const { job } = fleet;
   if (state === 'in_progress' || state === 'rolling_back')
     return 'It runs on by itself: call get_rotation with this id to see how far it is.';
   if (state === 'stopped')
-    return `continue_rotation goes on${job === 'rotate' ? ', roll_back_rotation undoes it' : ''}.`;
+    return `continue_rotation goes on${fleet.job === 'rotate' ? ', roll_back_rotation undoes it' : ''}.`;
   return fleet.job === 'rotate' && state === 'done' && fleet.wish.overlap > 0
     ? 'roll_back_rotation undoes it while the old ones live; after the overlap delete_expired_telephony_credentials removes them.'
     : 'Nothing is left to do.';

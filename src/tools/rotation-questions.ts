@@ -8,9 +8,8 @@ import {
   successorLives,
   unlessGone,
 } from '../rotation/parties.ts';
-import { refuseWhenRotatedOn } from '../rotation/rotated-on.ts';
 import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../rotation/rotation.ts';
-import { endsNow, isOver, left, stateOf } from '../rotation/steps.ts';
+import { endsNow, isOver, left, refuseWhenRotatedOn, stateOf } from '../rotation/steps.ts';
 import { tooLate } from '../rotation/telephony-undo.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import type { Deps, Proposal } from '../tool.ts';

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { ToolError } from '../../src/errors.ts';
-import type { Prompt } from '../../src/prompt.ts';
-import type { Resource } from '../../src/resource.ts';
-import { type Deps, defineChange, defineRead, type Tool } from '../../src/tool.ts';
+import { type Deps, defineChange, defineRead, type Prompt, type Resource, type Tool } from '../../src/tool.ts';
 import { schemaTool } from './schema-tool.ts';
 
 /** A tool that the suite calls by name, and that does nothing but answer. */

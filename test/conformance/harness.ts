@@ -13,11 +13,10 @@ import {
 } from '@modelcontextprotocol/node';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
-import { type App, createApp } from '../../src/app.ts';
+import { type App, createApp, everything } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { serveHandshake } from '../../src/mcp/handshake.ts';
 import { createStatelessServer } from '../../src/mcp/stateless.ts';
-import { everything } from '../../src/offers.ts';
 import { createFixtures } from './fixtures.ts';
 
 interface Harness extends AsyncDisposable {

@@ -1,9 +1,76 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { declaresMore, readFields, TooLarge } from './body.ts';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { contentPolicy, notice, renderDocument } from './document.ts';
 import { type Entry, sameText } from './entry.ts';
-import { cookieOf, hasToken, isNavigation, isSameOrigin, isType, knowsHost, setCookie } from './guard.ts';
 import type { Reply, View } from './page.ts';
+
+const COOKIE = 'telnyx_page';
+
+/** Whether the request names this server by an address it gave out; a rebound DNS name shows here. */
+function knowsHost({ host }: IncomingHttpHeaders, port: number): boolean {
+  return host === `127.0.0.1:${port}` || host === `localhost:${port}`;
+}
+
+/** Whether a browser went to the page for a person to look at; a prefetch, a frame or a script is none of that. */
+function isNavigation(headers: IncomingHttpHeaders): boolean {
+  const mode = headers['sec-fetch-mode'] ?? 'navigate';
+  const dest = headers['sec-fetch-dest'] ?? 'document';
+  return mode === 'navigate' && dest === 'document' && !headers['sec-purpose'] && !headers.purpose;
+}
+
+/** Whether a submission was made by a page of this very origin, as the browser says. */
+function isSameOrigin(headers: IncomingHttpHeaders): boolean {
+  return headers.origin === `http://${headers.host}` && (headers['sec-fetch-site'] ?? 'same-origin') === 'same-origin';
+}
+
+function cookieOf({ cookie }: IncomingHttpHeaders): string | undefined {
+  return cookie
+    ?.split(/;\s*/)
+    .find((pair) => pair.startsWith(`${COOKIE}=`))
+    ?.slice(COOKIE.length + 1);
+}
+
+/** A cookie of this page alone, for as long as the browser runs. Lax: a reload after coming from elsewhere sends it. */
+const setCookie = (value: string, path: string): string => `${COOKIE}=${value}; Path=${path}; HttpOnly; SameSite=Lax`;
+
+function isType({ headers }: IncomingMessage, accepts: 'form' | 'json'): boolean {
+  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  return type === (accepts === 'form' ? 'application/x-www-form-urlencoded' : 'application/json');
+}
+
+/** Whether the submission carries the token that the page was shown with. */
+function hasToken(fields: unknown, token: string): boolean {
+  if (typeof fields !== 'object' || fields === null || !('token' in fields)) return false;
+  return typeof fields.token === 'string' && sameText(fields.token, token);
+}
+
+class TooLarge extends Error {}
+
+/** Whether the request admits to more than the limit before a byte of it was read. */
+const declaresMore = ({ headers }: IncomingMessage, limit: number): boolean =>
+  Number(headers['content-length'] ?? 0) > limit;
+
+/** The body as form fields or JSON; throws TooLarge at the first byte beyond the limit, and gives undefined for garbage. */
+async function readFields(request: IncomingMessage, accepts: 'form' | 'json', limit: number): Promise<unknown> {
+  const text = await readText(request, limit);
+  if (accepts === 'form') return Object.fromEntries(new URLSearchParams(text));
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readText(request: IncomingMessage, limit: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Not destroyed: the answer that says it is too large still has to leave by the same socket.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    size += chunk.length;
+    if (size > limit) throw new TooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
 
 const ASK_AGAIN = 'If you still need it, ask your assistant to open it again.';
 const GONE = notice(
