@@ -1,8 +1,7 @@
 // The built server as it is, plus resources and prompts to try the engines on, after the product's own.
-import { createApp } from '../../.build/src/app.js';
+import { createApp, everything } from '../../.build/src/app.js';
 import { loadConfig } from '../../.build/src/config.js';
 import { serveStdio } from '../../.build/src/mcp/stdio.js';
-import { everything } from '../../.build/src/offers.js';
 
 const ITEMS = ['apple', 'apricot', 'banana'];
 const complete = async (typed) => ITEMS.filter((item) => item.startsWith(typed));
