@@ -92,6 +92,8 @@ export const digest = (...values: unknown[]): string =>
   createHash('sha256').update(JSON.stringify(values)).digest('base64url');
 
 const MOST_DIFFERENCES = 5;
+/** A binding names what it holds only the digest of so: that it is another is all there is to tell a person. */
+const DIGEST = 'digest_of_';
 
 /** What of a binding is different by now, each in words for a person; at most a few. */
 export function differences(before: unknown, now: unknown): string[] {
@@ -103,9 +105,8 @@ export function differences(before: unknown, now: unknown): string[] {
 function* differing(before: unknown, now: unknown, name: string): Generator<string> {
   if (JSON.stringify(before) === JSON.stringify(now)) return;
   if (!isObject(before) || !isObject(now)) {
-    // A digest tells a person nothing but that it is another.
-    const values = isDigest(now) ? 'changed' : `was ${shown(before)}, is ${shown(now)}`;
-    yield `${name.replaceAll('_', ' ')} ${values}`;
+    const [digested, what] = name.startsWith(DIGEST) ? [true, name.slice(DIGEST.length)] : [false, name];
+    yield `${what.replaceAll('_', ' ')} ${digested ? 'changed' : `was ${shown(before)}, is ${shown(now)}`}`;
     return;
   }
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
@@ -117,8 +118,6 @@ function* differing(before: unknown, now: unknown, name: string): Generator<stri
 /** The error of what is not as it was when it was proposed to deal with it. */
 export const changedSince = (what: string, changed: readonly string[]): WorldChanged =>
   new WorldChanged(`${what} changed meanwhile: ${changed.join('; ')}. Nothing was done to it.`);
-
-const isDigest = (value: unknown): boolean => typeof value === 'string' && /^[\w-]{43}$/.test(value);
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 

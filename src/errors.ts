@@ -1,3 +1,5 @@
+import { quoted } from './untrusted.ts';
+
 /** Every way a call can fail, as an agent sees it. */
 export type ErrorCode =
   | 'BAD_INPUT'
@@ -51,8 +53,8 @@ export class ToolError extends Error {
 
   /** What happened, with the reason that Telnyx gave where it gave one: for a record, which has room for a sentence. */
   get reason(): string {
-    const { detail, title } = this.details.telnyx ?? {};
-    return [this.message, detail ?? title].filter(Boolean).join(' ');
+    const { title, detail = title } = this.details.telnyx ?? {};
+    return detail ? `${this.message} Telnyx says: ${quoted(detail, 300)}.` : this.message;
   }
 
   /** The error as the agent reads it. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { differences } from '../src/consent.ts';
 import { oneLine, quoted } from '../src/untrusted.ts';
 
 /** confusables.txt of UTS #39, version 16.0.0: what maps to 0027, and to two or more of it; but for marks. */
@@ -47,4 +48,16 @@ test.each([
   ['\u30d5\u30ed\u30f3\u30c8 \ud83d\udcde', '"\u30d5\u30ed\u30f3\u30c8 \ud83d\udcde"'],
 ])('a name stays as people write it: %s', (name, shown) => {
   expect(quoted(name)).toBe(shown);
+});
+
+test.each([
+  [
+    'a name as long as a digest is told',
+    { name: 'a' },
+    { name: 'x'.repeat(43) },
+    [`name was "a", is "${'x'.repeat(43)}"`],
+  ],
+  ['a digest is told to be another', { digest_of_ends: 'x' }, { digest_of_ends: 'y' }, ['ends changed']],
+])('of what is different, %s', (_, before, now, told) => {
+  expect(differences(before, now)).toEqual(told);
 });

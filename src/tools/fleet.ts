@@ -95,7 +95,7 @@ function wishOf(args: Order, deliver_to: string): FleetWish & { deliver_to: stri
 
 /** A selection as it is agreed to: by the digest of its members as they were read. */
 const aboutAll = <B extends object>({ members, more, digest: selection }: Selection, bound: B) => ({
-  binding: { count: members.length, selection, connections_and_ends: digest(members), ...bound },
+  binding: { count: members.length, selection, digest_of_connections_and_ends: digest(members), ...bound },
   members,
   more,
 });
