@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { openLedger } from '../src/rotation/ledger-files.ts';
 import type { Sandbox } from '../src/sandbox/server.ts';
 import { digestOf } from '../src/tools/fleet-select.ts';
@@ -65,6 +65,9 @@ function successorOf(app: Stage, id: string): string {
   const { name } = app.sandbox.world.telephony.get(id) ?? {};
   return `${successorsIn(app.sandbox).find((row) => row.name === name)?.id}`;
 }
+
+const folder = mkdtempSync(join(tmpdir(), 'telnyx-mcp-fleet-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const CLEAN_UP = 'delete_expired_telephony_credentials';
 
@@ -494,6 +497,60 @@ test('what nobody can bring back is not offered to be rolled back', async () => 
   expect((await app.rest(rotation.id)).state).toBe('done');
 });
 
+test('of a fleet that stopped half way, what is deleted is neither counted nor told as nobody having been asked', async () => {
+  await using app = await stage(6);
+  app.sandbox.fault({ method: 'DELETE', skip: 2, times: Infinity, respond: { status: 403 } });
+  const { rotation } = await app.change(ROTATE, {
+    connection_id: app.connection,
+    overlap: '0',
+    stop_after_failures: 9,
+  });
+  await app.rest(rotation.id);
+  app.sandbox.clearFaults();
+  expect(app.members().filter(isMember)).toHaveLength(4);
+  await app.change('roll_back_rotation', { id: rotation.id });
+  expect(app.asked.at(-1)?.message).toContain('Undo the rotation of 4 telephony credentials');
+  const { progress, warnings } = await app.rest(rotation.id);
+  expect(progress).toMatchObject({ done: 4, skipped: 2 });
+  expect(warnings.filter((line) => line.includes('is deleted'))).toHaveLength(2);
+});
+
+test('of a fleet that is not finished only the members it has still to do are its own', async () => {
+  await using app = await stage(6);
+  await app.change(ROTATE, { connection_id: app.connection, limit: 1, overlap: '0' });
+  app.sandbox.fault({
+    method: 'POST',
+    path: '/telephony_credentials',
+    skip: 1,
+    times: Infinity,
+    respond: { status: 403 },
+  });
+  const before = app.members();
+  for (const limit of [3, 2]) {
+    const { rotation } = await app.change(ROTATE, { connection_id: app.connection, limit, overlap: '24h' });
+    await app.rest(rotation.id);
+  }
+  app.sandbox.clearFaults();
+  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation'));
+  const stopped = rotations.filter(({ state }) => state === 'stopped').map(({ id }) => id);
+  expect([before.length, stopped.length]).toEqual([6, 2]);
+  const { plan } = await app.change(ROTATE, { connection_id: app.connection, dry_run: true });
+  // What the first made may be chosen, and what was made for the one that is done.
+  expect(plan?.asks).toContain('Rotate 2 telephony credentials');
+  for (const id of stopped) expect(plan?.asks).toContain(id);
+});
+
+test.each([
+  [0, ''],
+  [1, ' The first alone, to see that it works.'],
+  [3, ' The first 3 one by one, to see that it works.'],
+])('%i canaries are told as they will go', async (canary, says) => {
+  await using app = await stage(4);
+  await app.change(ROTATE, { connection_id: app.connection, canary, dry_run: true }).then(({ plan }) => {
+    expect(plan?.asks).toContain(`then it expires for good.${says} Every SIP username changes.`);
+  });
+});
+
 test('an overlap is not promised to those that end before it is over', async () => {
   await using app = await stage(3);
   await app.change(ROTATE, { connection_id: app.connection, overlap: '400d' });
@@ -501,12 +558,12 @@ test('an overlap is not promised to those that end before it is over', async () 
 });
 
 test('passwords that went elsewhere than was agreed are told of', async () => {
-  const commands = join(mkdtempSync(join(tmpdir(), 'telnyx-mcp-commands-')), 'commands.json');
+  const commands = join(folder, 'commands.json');
   writeFileSync(commands, JSON.stringify({ bad: ['/bin/false'] }));
   await using app = await stage(3, { config: { commandsFile: commands } });
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection, deliver_to: 'command:bad' });
   const { warnings } = await app.rest(rotation.id);
-  expect(warnings.join()).toMatch(/Of 3 passwords .* is in the vault/);
+  expect(warnings.join()).toMatch(/3 passwords were handed over otherwise than agreed.* is in the vault/);
 });
 
 test('the reason of Telnyx is told of members that failed', async () => {
@@ -531,7 +588,7 @@ test('a fleet that was cut off keeps its members and what it may have made, and 
   const saysSo = async () => {
     const { plan } = await app.change(ROTATE, { connection_id: app.connection, dry_run: true });
     expect(plan?.asks).toContain('Rotate 5 telephony credentials');
-    expect(plan?.asks).toContain(`16 that fit are left out: they belong to the fleet ${id}, which is not finished`);
+    expect(plan?.asks).toContain(`16 that fit are left out, since ${id} is still to finish with them`);
   };
   // Nobody has recorded the successor yet; a server that is ended looks for it, and does.
   await saysSo();

@@ -38,15 +38,12 @@ test.concurrent.each([
   ['says nothing', '{"jsonrpc":"2.0","id":1}', -32600],
   ['is over 10 MB', `{"jsonrpc":"2.0","id":1,"method":"${'x'.repeat(10 * 1024 * 1024)}"}`, -32600],
   ['is over 10 MB of garbage', 'x'.repeat(11 * 1024 * 1024), -32600],
-] as [what: string, line: string, code: number, id?: number][])(
-  'a first line that %s is refused, and the next one served',
-  async (_, line, code) => {
-    await using server = await startByHand();
-    server.send(line);
-    expect(await refusal(server)).toBe(code);
-    await works(server);
-  },
-);
+])('a first line that %s is refused, and the next one served', async (_, line, code) => {
+  await using server = await startByHand();
+  server.send(line);
+  expect(await refusal(server)).toBe(code);
+  await works(server);
+});
 
 test.concurrent.each([
   ['a member nobody knows', { more: 1 }],
@@ -111,7 +108,7 @@ test('an end of input before the first line ends the server with 0', () => {
 const asked: [method: string, params: object][] = [
   ['tools/list', {}],
   ['tools/call', { name: 'list_telephony_credentials', arguments: {} }],
-  ['tools/call', { name: 'check_credential_health', arguments: {} }],
+  ['tools/call', { name: 'report_credential_health', arguments: {} }],
   ['tools/call', { name: 'list_connections', arguments: { limit: 'many' } }],
   ['tools/call', { name: 'no_such_tool' }],
   ['resources/list', {}],
@@ -142,7 +139,11 @@ test.each([
     const dropped = { jsonrpc: '2.0', id: 99, method: 'tools/call', params: { name: 'list_connections', _meta } };
     const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 99, _meta } };
     const input = [first, ...requests, dropped, cancel].map((line) => `${JSON.stringify(line)}\n`).join('');
-    const { status, stdout } = spawnSync(process.execPath, [MAIN, '--sandbox'], { input, encoding: 'utf8' });
+    const { status, stdout } = spawnSync(process.execPath, [MAIN, '--sandbox'], {
+      input,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     const answered = stdout.split('\n').flatMap((line) => (line ? [(JSON.parse(line) as { id?: number }).id] : []));
     expect(status).toBe(0);
     expect(answered.filter((id) => id !== 99).sort((a = 0, b = 0) => a - b)).toEqual([

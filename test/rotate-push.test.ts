@@ -268,11 +268,11 @@ test('a disk that is full stops a rotation before its first outside effect', asy
 });
 
 test.each([
-  ['acme-dialer-ios', 'APP, "com.acme.dialer"'],
-  ['acme-dialer-android', 'PROJECT, "acme-dialer-prod"'],
+  ['acme-dialer-ios', '"com.acme.dialer"'],
+  ['acme-dialer-android', '"acme-dialer-prod"'],
 ])('material for another app than that of %s is told of before anything is done', async (alias, says) => {
   await using app = await stage({ reads: ['certificate', 'project_account_json_file'] });
   const material = alias.includes('ios') ? files : account;
   await app.rotate({ id: app.push(alias).id, ...material });
-  expect(app.asked[0]?.message).toContain(`BUT THE OLD ONE IS FOR ANOTHER ${says}.`);
+  expect(app.asked[0]?.message).toContain(`BUT THE OLD ONE IS FOR ANOTHER, ${says}.`);
 });

@@ -7,7 +7,8 @@ import { print, type Terminal } from './terminal.ts';
 
 /**
  * Runs the command that the words name; gives the exit status: 0 fine, 1 not done, 2 wrong use; those of a report
- * are its own. Says on stderr what went wrong and what to do next. Throws ConfigError for words that are no command, and what nobody foresaw.
+ * are its own. Says on stderr what went wrong and what to do next. Throws ConfigError for words that are no command, and
+ * what nobody foresaw.
  */
 export async function runCommand(words: readonly string[], config: Config, terminal: Terminal): Promise<number> {
   const command = find(words);

@@ -8,6 +8,7 @@ interface Common {
   beganAt: string;
   /** How many members it was to have: fewer are known when its beginning was cut short. */
   expected: number;
+  /** How many fitted as well, and were not chosen. */
   more?: number | undefined;
   /** In their order, as they were when they were chosen. */
   members: ReadonlyMap<string, Member>;

@@ -57,20 +57,20 @@ export async function select(filters: TelephonyFilters, aged: Aged, limit: numbe
       return known !== undefined && !isOver(stateOf(known, now));
     });
   const going = filters.status === 'expired' ? [] : unfinished(records, now);
-  const theirs = (row: Candidate) => going.find(({ has }) => has(row))?.id;
-  const taken = fitting.flatMap((row) => theirs(row) ?? []);
+  const owners = new Map(fitting.flatMap((row) => going.filter(({ has }) => has(row)).map(({ id }) => [row.id, id])));
   const sorted = fitting
-    .filter((row) => filters.status === 'expired' || !(isBusy(row) || theirs(row)))
+    .filter((row) => filters.status === 'expired' || !(owners.has(row.id) || isBusy(row)))
     .sort((a, b) => end(a) - end(b) || (a.created ?? 0) - (b.created ?? 0) || (a.id < b.id ? -1 : 1));
-  const kept = `${taken.length} that fit are left out: they belong to the fleet ${taken[0]}, which is not finished; continue_rotation goes on with it.`;
-  if (sorted.length === 0 && taken.length > 0) throw conflict(`All ${kept}`, 'Finish that one first.');
+  const fleets = [...new Set(owners.values())].join(' and ');
+  const kept = `${owners.size} that fit are left out, since ${fleets} is still to finish with them; continue_rotation does.`;
+  if (sorted.length === 0 && owners.size > 0) throw conflict(`All ${kept}`, 'Finish that first.');
   if (sorted.length === 0) throw badInput('No credential fits.', 'Look with list_telephony_credentials.');
   const chosen = sorted.slice(0, limit);
   const members = chosen.map(({ id, connection_id, expires }) => ({ id, connection_id, expires }));
   const more = sorted.length - members.length;
   const cautions = [
     ...(more > 0 ? [`${more} more fit and are left as they are.`] : []),
-    ...(taken.length > 0 ? [kept] : []),
+    ...(owners.size > 0 ? [kept] : []),
     ...leftOut(unreadable),
     ...(filters.status === 'expired' ? [] : [...madeBefore(chosen, records), ...cautionsOf(chosen)]),
   ];
@@ -80,22 +80,24 @@ export async function select(filters: TelephonyFilters, aged: Aged, limit: numbe
 // The clocks of two machines differ, and a create may wait for minutes before it is sent.
 const [EARLIER_MS, LATER_MS] = [60_000, 240_000];
 
-/** The rotating fleets that are not finished, and which rows are theirs: members, and what creates of theirs may have made. */
+/** The rotating fleets that are not finished, and which rows are theirs: members still to do, and what creates may have made. */
 function unfinished(records: Records, now: Date) {
   return [...records.ids()].flatMap((id) => {
     const fleet = fleetFrom(records.of(id));
     if (fleet?.job !== 'rotate' || isCutShort(fleet)) return [];
-    const going = [...standings(fleet, records, now).values()].filter(({ standing }) => !isAtRest(standing));
-    const creates = going.flatMap(({ rotation }) => rotation?.steps.get('create') ?? []);
-    const mayHaveMade = ({ firstIntendedAt = '', intendedAt = '', done }: StepRecord, row: Candidate): boolean => {
-      if (done || row.created === null) return done?.facts.id === row.id;
-      return (
-        Date.parse(firstIntendedAt) - EARLIER_MS <= row.created && row.created <= Date.parse(intendedAt) + LATER_MS
-      );
-    };
-    const has = (row: Candidate) => fleet.members.has(row.id) || creates.some((create) => mayHaveMade(create, row));
-    return going.length === 0 ? [] : [{ id, has }];
+    const going = new Map([...standings(fleet, records, now)].filter(([, { standing }]) => !isAtRest(standing)));
+    // What was given up has surely made nothing.
+    const creates = [...going.values()].flatMap(({ rotation }) =>
+      rotation?.givenUp === undefined ? (rotation?.steps.get('create') ?? []) : [],
+    );
+    const has = (row: Candidate) => going.has(row.id) || creates.some((create) => mayHaveMade(create, row));
+    return going.size === 0 ? [] : [{ id, has }];
   });
+}
+
+function mayHaveMade({ firstIntendedAt = '', intendedAt = '', done }: StepRecord, { id, created }: Candidate): boolean {
+  if (done || created === null) return done?.facts.id === id;
+  return Date.parse(firstIntendedAt) - EARLIER_MS <= created && created <= Date.parse(intendedAt) + LATER_MS;
 }
 
 /** Says how many are themselves successors: whoever calls again for the rest of a connection means others. */

@@ -85,7 +85,8 @@ function ofMembers(standings: { rotation?: Rotation }[]): string[] {
   const told = ofStep('deliver').flatMap(({ warning }) => warning ?? []);
   return [
     kept > 0 && `${kept} old ones live until they are deleted: their expiry cannot be read, and was left so.`,
-    told.length > 0 && `Of ${told.length} passwords that were handed over there is to say, such as: ${told[0]}`,
+    told.length > 0 &&
+      `${told.length} passwords were handed over otherwise than agreed, or with a warning, such as: ${told[0]}`,
   ].filter((line) => line !== false);
 }
 

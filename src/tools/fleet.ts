@@ -124,8 +124,10 @@ async function rotateQuestion(
     secondsOf(overlap) === 0
       ? 'each old one is DELETED AT ONCE: whoever still uses it is cut off'
       : `each old one lives ${overlap} more, or to its own end where that is sooner, then it expires for good`;
+  const alone = canary > 1 ? ` The first ${canary} one by one` : ' The first alone';
+  const first = canary > 0 ? `${alone}, to see that it works.` : '';
   return {
-    text: `Rotate ${length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor${expires_in === undefined ? '' : ` that lives ${expires_in}`}${new_tag === undefined ? '' : ` with the tag ${quoted(new_tag)}`}, its password goes to ${place.label}, and ${fate}. The first ${canary} alone, to see that it works. Every SIP username changes.${told(cautions)}`,
+    text: `Rotate ${length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor${expires_in === undefined ? '' : ` that lives ${expires_in}`}${new_tag === undefined ? '' : ` with the tag ${quoted(new_tag)}`}, its password goes to ${place.label}, and ${fate}.${first} Every SIP username changes.${told(cautions)}`,
     phrase: `rotate ${length} credentials`,
   };
 }

@@ -102,12 +102,9 @@ function questionOf(old: OldPush, alias: string, made: Report, other: string, so
 
 /** Says that the material is for another app than the old one: whoever has that app would get no calls by push. */
 function otherApp(old: Pick<Report, 'certificate' | 'service_account'>, made: Report): string {
-  const pairs = [
-    ['app', old.certificate?.bundle_id, made.certificate?.bundle_id],
-    ['project', old.service_account?.project_id, made.service_account?.project_id],
-  ];
-  const [differs] = pairs.filter(([, was, is]) => was && is && was !== is);
-  return differs ? ` BUT THE OLD ONE IS FOR ANOTHER ${differs[0]?.toUpperCase()}, ${quoted(`${differs[1]}`)}.` : '';
+  const of = ({ certificate, service_account }: typeof old) => certificate?.bundle_id ?? service_account?.project_id;
+  const [was, is] = [of(old), of(made)];
+  return was && is && was !== is ? ` BUT THE OLD ONE IS FOR ANOTHER, ${quoted(was)}.` : '';
 }
 
 /** Material by what tells it from another: what a person can compare with what they hold. */
