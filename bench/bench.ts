@@ -5,6 +5,7 @@ import { bundle } from './bundle.ts';
 import { type Row, table } from './figures.ts';
 import { fleet } from './fleet.ts';
 import { health } from './health.ts';
+import { journal } from './journal.ts';
 import { perCall } from './per-call.ts';
 import { readAll } from './read-all.ts';
 import { server } from './server.ts';
@@ -13,7 +14,7 @@ import { start } from './start.ts';
 // npm run bench [-- <part>… <tarball or package>… [-- <arguments of those servers>]]: without a part, all of them.
 const [words, args] = atDashes(process.argv.slice(2));
 const folder = mkdtempSync(join(tmpdir(), 'telnyx-mcp-bench-'));
-const PARTS = ['start', 'read-all', 'per-call', 'server', 'health', 'fleet', 'bundle'];
+const PARTS = ['start', 'read-all', 'per-call', 'server', 'health', 'fleet', 'journal', 'bundle'];
 const named = words.filter((word) => PARTS.includes(word));
 const others = words.filter((word) => !PARTS.includes(word));
 const asked = (part: string): boolean => named.length === 0 || named.includes(part);
@@ -24,6 +25,7 @@ const parts: Record<string, () => Promise<Row[]>> = {
   server: () => server(folder),
   health: () => health(folder),
   fleet: () => fleet(folder),
+  journal: () => journal(folder),
 };
 try {
   const rows: Row[] = [];

@@ -8,7 +8,7 @@ const SETTINGS = {
   TELNYX_API_KEY: { description: 'Telnyx API key, from portal.telnyx.com', isRequired: true, isSecret: true },
   TELNYX_API_KEY_FILE: { description: 'A file that holds the API key, instead of TELNYX_API_KEY', format: 'filepath' },
   TELNYX_BASE_URL: { description: 'The API, /v2 included', default: 'https://api.telnyx.com/v2' },
-  TELNYX_MCP_STATE_DIR: { description: 'Where the vault and the ledger are; a folder of your system unless set' },
+  TELNYX_MCP_STATE_DIR: { description: 'Where the vault and the journal are; a folder of your system unless set' },
   TELNYX_MCP_CONFIRM: {
     description: 'Whether a person is asked before something is destroyed',
     choices: ['ask', 'never'],

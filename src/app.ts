@@ -5,16 +5,19 @@ import { connect, startSandbox } from './connect.ts';
 import { createConsent, createSealed } from './consent.ts';
 import { createCursors } from './cursor.ts';
 import { ToolError } from './errors.ts';
-import { createFleets } from './fleet/runner.ts';
+import { type Account, accountOf, keptKey, localActor } from './jobs/account.ts';
+import { Jobs } from './jobs/jobs.ts';
+import { openJournal } from './jobs/journal-files.ts';
+import { createFleets } from './jobs/runner.ts';
 import { createLog, type Log } from './log.ts';
 import { once } from './once.ts';
 import type { Answer, ShownPage } from './people/question.ts';
 import { prompts } from './prompts/index.ts';
 import { createRecent, type Recent } from './recent.ts';
 import { healthResource, rotationResources } from './resources/rotations.ts';
-import { openLedger } from './rotation/ledger-files.ts';
 import { createDestinations } from './secrets/destinations.ts';
 import { type Keychain, systemKeychain } from './secrets/keychain.ts';
+import type { Secret } from './secrets/secret.ts';
 import { fingerprint, openStateKey, type StateKey } from './secrets/state-key.ts';
 import { openVault } from './secrets/vault.ts';
 import type { HttpLimits } from './telnyx/http.ts';
@@ -106,11 +109,17 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   const { tools, resources, prompts } = offered(config, around.offers ?? everything);
   const log = createLog(config.logLevel, now, writeLog);
   const vault = openVault(config.stateDir);
-  const ledger = openLedger(config.stateDir, now);
+  const journal = openJournal(config.stateDir, () => keptKey(key()), now);
   // Loaded when the first question or secret needs a page.
   const pages = once(async () => {
     const { openLocalPages } = await import('./people/local-pages.ts');
-    return openLocalPages({ env: config.childEnv, account: accountOf(config), vault, clock, launch: around.launch });
+    return openLocalPages({
+      env: config.childEnv,
+      account: accountInWords(config),
+      vault,
+      clock,
+      launch: around.launch,
+    });
   });
   const consent = createConsent(clock);
   const ways: Ways = {
@@ -125,18 +134,27 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox, keychain, now));
 
+  let known: { apiKey: Secret; account: Account } | undefined;
+  async function account(): Promise<Account> {
+    const { host, apiKey } = await telnyx();
+    const secret = await apiKey();
+    if (known?.apiKey !== secret) known = { apiKey: secret, account: accountOf(host, secret, keptKey(key())) };
+    return known.account;
+  }
+
   async function deps({ signal, progress, showsPages }: Omit<CallContext, 'answer'>, show?: Show): Promise<Deps> {
     const started = performance.now();
-    const http = await telnyx();
+    const { open } = await telnyx();
+    const http = open({ signal });
     const browser = async () => (await pages()).destination(showsPages ? show : undefined);
     const destinations = createDestinations(config, { vault, keychain, browser });
     return {
-      http: http({ signal }),
+      http,
       vault,
       destinations,
       uploads: async () => (await pages()).uploads,
       cursors: createCursors(key()),
-      ledger,
+      jobs: new Jobs(journal, account, localActor(), http),
       fleets,
       fingerprint: fingerprint.bind(null, key()),
       now,
@@ -148,8 +166,8 @@ export function createApp(config: Config, around: Surroundings = {}): App {
 
   const fleets = createFleets(async (signal) => {
     const means = await deps({ signal, progress: () => undefined, showsPages: false });
-    const http = (await telnyx())({ signal, background: true });
-    return { ...means, http, timeLeft: () => Number.POSITIVE_INFINITY };
+    const http = (await telnyx()).open({ signal, background: true });
+    return { ...means, http, jobs: means.jobs.with(http), timeLeft: () => Number.POSITIVE_INFINITY };
   }, log);
 
   return {
@@ -193,7 +211,7 @@ export function createApp(config: Config, around: Surroundings = {}): App {
   };
 }
 
-const accountOf = ({ sandbox, baseUrl }: Config): string =>
+const accountInWords = ({ sandbox, baseUrl }: Config): string =>
   sandbox === undefined ? `that of your API key, at ${new URL(baseUrl).host}` : 'a sandbox, nothing real';
 
 function cannotAsk(): ToolError {

@@ -8,10 +8,15 @@ import { Secret } from './secrets/secret.ts';
 import type { Http, HttpLimits, Scope } from './telnyx/http.ts';
 import { version } from './version.ts';
 
-type Client = (scope: Scope) => Http;
+interface Connection {
+  open(scope: Scope): Http;
+  /** The API's host, and the key that is sent to it. */
+  host: string;
+  apiKey(): Promise<Secret>;
+}
 
 /**
- * What a request is sent with, for a scope: to Telnyx or to the sandbox. A key that no setting holds is looked for in
+ * What requests are sent with: to Telnyx or to the sandbox. A key that no setting holds is looked for in
  * the keychain at the first request, and each request says so while there is none.
  */
 export async function connect(
@@ -21,25 +26,31 @@ export async function connect(
   sandbox: () => ReturnType<typeof startSandbox>,
   keychain: () => Promise<Keychain>,
   now: () => Date,
-): Promise<Client> {
+): Promise<Connection> {
   // got is slow to load, and listing the tools needs none of it.
   const { createClient } = await import('./telnyx/client.ts');
   const baseUrl = (await sandbox())?.baseUrl ?? config.baseUrl;
-  const clientWith = (apiKey: Secret): Client => createClient({ baseUrl, apiKey, version, limits, log, now });
-  if (config.apiKey instanceof Secret) return clientWith(config.apiKey);
+  const { host } = new URL(baseUrl);
+  const clientWith = (apiKey: Secret) => createClient({ baseUrl, apiKey, version, limits, log, now });
+  const { apiKey: set } = config;
+  if (set instanceof Secret) return { open: clientWith(set), host, apiKey: async () => set };
 
-  let client: Promise<Client> | undefined;
-  const find = async (): Promise<Client> => {
-    client ??= findApiKey(config, keychain).then(({ apiKey }) => clientWith(apiKey));
+  let found: Promise<{ apiKey: Secret; client: ReturnType<typeof clientWith> }> | undefined;
+  const find = async () => {
+    found ??= findApiKey(config, keychain).then(({ apiKey }) => ({ apiKey, client: clientWith(apiKey) }));
     try {
-      return await client;
+      return await found;
     } catch (error) {
       // After a login the next call finds the key, without a restart.
-      client = undefined;
+      found = undefined;
       throw error;
     }
   };
-  return (scope) => whenOpen(async () => (await find())(scope));
+  return {
+    open: (scope) => whenOpen(async () => (await find()).client(scope)),
+    host,
+    apiKey: async () => (await find()).apiKey,
+  };
 }
 
 /** Requests that wait for the first of them to open the connection. */

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import type { Toolset } from './config.ts';
 import type { Binding } from './consent.ts';
 import type { Cursors } from './cursor.ts';
-import type { Fleets } from './fleet/runner.ts';
+import type { Fleets } from './jobs/runner.ts';
+import type { Work } from './jobs/work.ts';
 import type { PageUploads } from './people/page-uploads.ts';
 import type { Question } from './people/question.ts';
 import type { Recent } from './recent.ts';
-import type { Work } from './rotation/work.ts';
 import type { Change } from './telnyx/http.ts';
 
 /** A script for a conversation, with blanks to fill in. */

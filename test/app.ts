@@ -56,6 +56,24 @@ export const yes: Person = ({ requestedSchema }) => ({
   ),
 });
 
+const fronts = new Map<Sandbox, { reshaper: ReturnType<typeof startReshaper>; servers: number }>();
+
+/** What reshapes the answers of an account: at one address for all servers on it, since a job is of an address. */
+function frontOf(sandbox: Sandbox, options: Parameters<typeof startReshaper>[1]) {
+  const front = fronts.get(sandbox) ?? { reshaper: startReshaper(sandbox, options), servers: 0 };
+  fronts.set(sandbox, front);
+  front.servers += 1;
+  return {
+    reshaper: front.reshaper,
+    async leave() {
+      front.servers -= 1;
+      if (front.servers > 0) return;
+      fronts.delete(sandbox);
+      await (await front.reshaper).close();
+    },
+  };
+}
+
 /** No test opens a window on somebody's desktop. */
 const noBrowser = () => Promise.reject(new Error('no browser'));
 
@@ -72,12 +90,12 @@ export async function startApp({
   ...around
 }: Options = {}): Promise<Started> {
   const sandbox = account ?? (await startSandbox(options));
-  const reshaper = shape && (await startReshaper(sandbox, { shape, reads }));
+  const front = shape && frontOf(sandbox, { shape, reads });
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-test-'));
   const log: string[] = [];
   const env = {
     TELNYX_API_KEY: sandbox.apiKey,
-    TELNYX_BASE_URL: (reshaper ?? sandbox).baseUrl,
+    TELNYX_BASE_URL: ((await front?.reshaper) ?? sandbox).baseUrl,
     TELNYX_MCP_STATE_DIR: stateDir,
   };
   let read = 0;
@@ -112,7 +130,7 @@ export async function startApp({
       await client.close();
       await engine.close();
       await app.close();
-      await reshaper?.close();
+      await front?.leave();
       if (!account) await sandbox.close();
       rmSync(stateDir, { recursive: true, force: true });
     },

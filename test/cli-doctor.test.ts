@@ -74,7 +74,7 @@ test('--json tells the same for programs', async () => {
     'account',
     'state folder',
     'vault',
-    'ledger',
+    'journal',
     'keychain',
     'browser',
     'folders',
@@ -134,9 +134,14 @@ const vaultFile = (mode: number) => (machine: Machine) => {
   chmodSync(path, mode);
   return {};
 };
-const ledgerLine = (line: string) => (machine: Machine) => {
+const jobOf = (line: string) => (machine: Machine) => {
+  mkdirSync(join(machine.state, 'journal', 'open'), { recursive: true, mode: 0o700 });
+  writeFileSync(join(machine.state, 'journal', 'open', '0190a0b0c0d0abcdef.jsonl'), line);
+  writeFileSync(join(machine.state, 'key'), Buffer.alloc(32), { mode: 0o600 });
+  return {};
+};
+const oldLedger = (machine: Machine) => {
   mkdirSync(join(machine.state, 'ledger'), { recursive: true, mode: 0o700 });
-  writeFileSync(join(machine.state, 'ledger', '000001.jsonl'), line);
   return {};
 };
 const commands = (text: string, mode?: number) => (machine: Machine) => ({
@@ -230,8 +235,9 @@ const cases: Case[] = [
   ],
   ['a vault', 'vault', 'ok', /^1 secret kept$/, vaultFile(0o600)],
   ['a vault file others can read', 'vault', 'error', /^1 file or folder is not for you alone$/, vaultFile(0o644)],
-  ['no ledger', 'ledger', 'ok', /^whole: 0 files, 0 entries$/, set({})],
-  ['a damaged ledger', 'ledger', 'error', /altered|missing/, ledgerLine('{"damaged":true}\n{}\n')],
+  ['no journal', 'journal', 'ok', /^whole: 0 jobs, 0 records$/, set({})],
+  ['a damaged journal', 'journal', 'error', /^Record 1 of job \w+ was altered/, jobOf('{"damaged":true}\n{}\n')],
+  ['a ledger of an earlier version', 'journal', 'warning', /before the first release .+ left alone/, oldLedger],
   ['a keychain', 'keychain', 'ok', /written, read and removed/, set({})],
   [
     'a keychain that refuses',

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -11,10 +11,11 @@ import { COMMANDS } from '../src/cli/commands.ts';
 import { continueRotation } from '../src/cli/rotations.ts';
 import { askOnTerminal, print } from '../src/cli/terminal.ts';
 import { loadConfig } from '../src/config.ts';
+import { openJournal } from '../src/jobs/journal-files.ts';
 import { type Question, saysYes } from '../src/people/question.ts';
-import { openLedger } from '../src/rotation/ledger-files.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { Secret } from '../src/secrets/secret.ts';
+import { openStateKey } from '../src/secrets/state-key.ts';
 import { dataOf, startApp, yes } from './app.ts';
 import { MAIN, NOBODY, startProcess } from './process.ts';
 
@@ -81,11 +82,11 @@ async function rotate(sandbox: Sandbox, env: Machine, overlap: string): Promise<
 test.concurrent.each([
   ['no key', []],
   ['the sandbox', ['--sandbox']],
-])('an empty ledger with %s is an empty list, and whole', async (_, flags) => {
+])('an empty journal with %s is an empty list, and whole', async (_, flags) => {
   expect(await run([...flags, 'rotations'])).toEqual({ status: 0, stdout: '0 rotations\n', stderr: '' });
-  expect(await run(['ledger', 'verify', ...flags])).toEqual({
+  expect(await run(['journal', 'verify', ...flags])).toEqual({
     status: 0,
-    stdout: '0 files, 0 entries, 0 errors\n',
+    stdout: '0 jobs, 0 records, 0 errors\n',
     stderr: '',
   });
 });
@@ -161,41 +162,59 @@ test.concurrent('a rotation that someone else is at is waited for', async () => 
   const env = machineFor(sandbox);
   const { id, oldId } = await rotate(sandbox, env, '30m');
   expect((await run(['rotations'], env)).stdout).toContain('state: in_progress');
-  const lock = await openLedger(env.TELNYX_MCP_STATE_DIR, () => new Date()).lock(oldId);
+  const stateDir = env.TELNYX_MCP_STATE_DIR;
+  const lease = await openJournal(
+    stateDir,
+    () => openStateKey(stateDir),
+    () => new Date(),
+  ).lease(oldId);
+  if ('holder' in lease) throw new Error(lease.holder);
   const going = run(['rotations', 'continue', id], env);
   const early = await Promise.race([going, sleep(2500)]);
   expect(early).toBeUndefined();
-  await lock?.[Symbol.asyncDispose]();
+  await lease[Symbol.asyncDispose]();
   expect(await going).toMatchObject({ status: 0, stdout: expect.stringContaining('state: overlap') });
 });
 
-test.concurrent('a ledger that is whole is said to be, and damage is told of line by line', async () => {
+test.concurrent('a journal that is whole is said to be, and damage is told of line by line', async () => {
   await using sandbox = await startSandbox();
   const env = machineFor(sandbox);
-  await rotate(sandbox, env, '30m');
-  // It needs no key.
-  const verify = () => run(['ledger', 'verify'], { TELNYX_MCP_STATE_DIR: env.TELNYX_MCP_STATE_DIR });
-  const file = join(env.TELNYX_MCP_STATE_DIR, 'ledger', '000001.jsonl');
+  const { id } = await rotate(sandbox, env, '30m');
+  // It needs no API key.
+  const verify = () => run(['journal', 'verify'], { TELNYX_MCP_STATE_DIR: env.TELNYX_MCP_STATE_DIR });
+  const file = join(env.TELNYX_MCP_STATE_DIR, 'journal', 'open', `${id}.jsonl`);
   const whole = readFileSync(file, 'utf8');
-  const entries = whole.trim().split('\n').length - 1;
-  expect(await verify()).toEqual({ status: 0, stdout: `1 file, ${entries} entries, 0 errors\n`, stderr: '' });
+  const records = whole.trim().split('\n').length;
+  expect(await verify()).toEqual({ status: 0, stdout: `1 job, ${records} records, 0 errors\n`, stderr: '' });
 
   writeFileSync(file, whole.slice(0, -20));
   expect(await verify()).toMatchObject({
     status: 0,
     stdout: expect.stringMatching(
-      new RegExp(`^note: 000001.jsonl cut: .+\n1 file, ${entries - 1} entries, 0 errors, 1 note\n$`),
+      new RegExp(`^note: journal/open/${id}.jsonl cut: .+\n1 job, ${records - 1} records, 0 errors, 1 note\n$`),
     ),
   });
   writeFileSync(file, whole.replace('"telephony"', '"telephonY"'));
   expect(await verify()).toMatchObject({
     status: 1,
-    stdout: expect.stringMatching(/^error: 000001.jsonl altered: .+\n1 file, 0 entries, 1 error\n$/),
+    stdout: expect.stringMatching(
+      new RegExp(`^error: journal/open/${id}.jsonl altered: Record 1 .+\n1 job, 0 records, 1 error\n$`),
+    ),
   });
   rmSync(file);
   expect(await verify()).toMatchObject({
     status: 1,
-    stdout: expect.stringMatching(/^error: 000001.jsonl missing: .+\n0 files, 0 entries, 1 error\n$/),
+    stdout: expect.stringMatching(
+      new RegExp(`^error: journal/open/${id}.jsonl missing: .+ gone.\n0 jobs, 0 records, 1 error\n$`),
+    ),
+  });
+  writeFileSync(file, whole);
+  mkdirSync(join(env.TELNYX_MCP_STATE_DIR, 'ledger'));
+  expect(await verify()).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(
+      new RegExp(`^note: ledger old: .+ left alone.\n1 job, ${records} records, 0 errors, 1 note\n$`),
+    ),
   });
 });
 
@@ -208,8 +227,8 @@ test.concurrent.each([
     /^telnyx-credentials-mcp: no such command; the nearest is: rotations; see --help\n$/,
   ],
   ['a misspelt second word', ['rotations', 'contiune', 'x'], /the nearest is: rotations continue <id>;/],
-  ['half a command', ['ledger'], /the nearest is: ledger verify;/],
-  ['a word too many', ['ledger', 'verify', 'now'], /the nearest is: ledger verify;/],
+  ['half a command', ['journal'], /the nearest is: journal verify;/],
+  ['a word too many', ['journal', 'verify', 'now'], /the nearest is: journal verify;/],
   ['a key in the place of a word', [KEY], /no such command/],
   ['no id', ['rotations', 'continue'], /: this needs id: rotations continue <id>\n$/],
   ['a misspelt flag', ['rotations', '--sandbx'], /: --sandbx is no flag/],

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { call, type Outcome, type Ways } from '../src/call.ts';
 import { ToolError } from '../src/errors.ts';
-import { createFleets } from '../src/fleet/runner.ts';
+import { createFleets } from '../src/jobs/runner.ts';
 import type { Answer } from '../src/people/question.ts';
 import type { ChangeTool, Deps, Proposal } from '../src/tool.ts';
 import { catalogue } from '../src/tools/index.ts';
@@ -142,8 +142,8 @@ const TOOLS = {
     ...material.paths('ios', 1),
   }),
   hand_off_secret: (n: string) => ({ id: n, kind: 'telephony' }),
-  continue_rotation: (_: string, account: Account) => ({ id: [...account.entries.keys()].at(-1) ?? 'none' }),
-  roll_back_rotation: (_: string, account: Account) => ({ id: [...account.entries.keys()].at(-1) ?? 'none' }),
+  continue_rotation: (_: string, account: Account) => ({ id: [...account.memory.entries.keys()].at(-1) ?? 'none' }),
+  roll_back_rotation: (_: string, account: Account) => ({ id: [...account.memory.entries.keys()].at(-1) ?? 'none' }),
 };
 const ALIASES: Record<string, string> = {
   rename: 'update_telephony_credential',
@@ -304,7 +304,7 @@ class Server {
   }
 
   async settled(): Promise<void> {
-    const running = () => [...this.account.entries.keys()].some((id) => this.fleets.isRunning(id));
+    const running = () => [...this.account.memory.entries.keys()].some((id) => this.fleets.isRunning(id));
     for (let turns = 0; running() && turns < 20_000; turns += 1) await Promise.resolve();
   }
 }

@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { openLedger } from '../src/rotation/ledger-files.ts';
+import { openJournal } from '../src/jobs/journal-files.ts';
 import type { Sandbox } from '../src/sandbox/server.ts';
+import { openStateKey } from '../src/secrets/state-key.ts';
 import { digestOf } from '../src/tools/fleet-select.ts';
 import { dataOf, errorOf, type Options, type Person, type Started, startApp, textOf, yes } from './app.ts';
 import { addMembers, CONNECTION, isMember, latest, ROTATE, rest, successorsIn, type View } from './fleet-account.ts';
@@ -55,9 +56,13 @@ async function changeBy(app: Started, name: string, args: Record<string, unknown
 const beside = (app: Stage, options: Options = {}): Promise<Started> =>
   startApp({ person: yes, now: app.now, account: app.sandbox, ...options, config: { stateDir: app.stateDir } });
 
-/** The places of what is recorded of a fleet itself. */
+/** The journal of that server, as another process has it. */
+const journalOf = (app: Stage) => openJournal(app.stateDir, () => openStateKey(app.stateDir), app.now);
+
+/** The places of what is recorded of a fleet and its members. */
 async function placesOf(app: Stage, id: string): Promise<number[]> {
-  return (await openLedger(app.stateDir, app.now).read()).of(id).map(({ n }) => n);
+  const job = await journalOf(app).job(id);
+  return [...(job?.ids() ?? [])].flatMap((one) => job?.of(one).map(({ n }) => n) ?? []).sort((a, b) => a - b);
 }
 
 /** The credential that replaced another of the same name. */
@@ -244,11 +249,12 @@ test('a successor that someone is at this moment is not deleted', async () => {
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
   await app.rest(rotation.id);
   const inUse = successorOf(app, 'member-1');
-  const rotating = await openLedger(app.stateDir, app.now).lock(inUse);
+  const rotating = await journalOf(app).lease(inUse);
+  if ('holder' in rotating) throw new Error(rotating.holder);
   await app.change('roll_back_rotation', { id: rotation.id });
   expect(await app.rest(rotation.id)).toMatchObject({ state: 'stopped', progress: { done: 2, left: 1 } });
   expect(app.members()).toContain(inUse);
-  await rotating?.[Symbol.asyncDispose]();
+  await rotating[Symbol.asyncDispose]();
   await app.change('continue_rotation', { id: rotation.id });
   expect(app.asked.at(-1)?.message).toContain('Go on undoing the rotation of 1');
   expect(await app.rest(rotation.id)).toMatchObject({ state: 'rolled_back', progress: { done: 3 } });
@@ -344,8 +350,9 @@ test('two processes that undo a fleet at once turn it back once', async () => {
   app.sandbox.latencyMs = 0;
   expect(await rest(app, rotation.id)).toMatchObject({ state: 'rolled_back', progress: { done: 20 } });
   expect(app.members()).toHaveLength(20);
-  const entries = (await openLedger(app.stateDir, app.now).read()).of(rotation.id);
-  expect(entries.map(({ n }) => n)).toEqual(entries.map((_, index) => index));
+  const entries = (await journalOf(app).job(rotation.id))?.of(rotation.id) ?? [];
+  const places = await placesOf(app, rotation.id);
+  expect(places).toEqual(places.map((_, index) => index));
   expect(entries.filter(({ event }) => event.type === 'turned_back')).toHaveLength(1);
 });
 

@@ -40,6 +40,7 @@ export async function startProcess({
   initialize = true,
   imports = [],
   fileBlocks,
+  within = [],
 }: {
   args?: string[];
   env?: Record<string, string>;
@@ -50,10 +51,13 @@ export async function startProcess({
   imports?: string[];
   /** The largest file it may write, in blocks of 512 bytes: a full disk, as far as a process can tell. */
   fileBlocks?: number;
+  /** A command that runs the server, such as one that puts it into a namespace. */
+  within?: readonly string[];
 } = {}): Promise<ServerProcess> {
   const stateDir = mkdtempSync(join(tmpdir(), 'telnyx-mcp-process-'));
   const { PATH = '', HOME = '' } = process.env;
-  const node = [process.execPath, ...[GUARD, ...imports].flatMap((module) => ['--import', module]), MAIN, ...args];
+  const modules = [GUARD, ...imports].flatMap((module) => ['--import', module]);
+  const node = [...within, process.execPath, ...modules, MAIN, ...args];
   const limited = ['sh', '-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'sh', ...node];
   const [command = '', ...rest] = fileBlocks === undefined ? node : limited;
   const child = spawn(command, rest, {

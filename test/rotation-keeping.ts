@@ -1,41 +1,41 @@
 import { ToolError } from '../src/errors.ts';
-import { rotationEvent } from '../src/rotation/events.ts';
-import { type Ledger, Records } from '../src/rotation/records.ts';
+import type { Journal } from '../src/jobs/journal.ts';
 import { entryOf, type Slot } from '../src/secrets/destination.ts';
 import type { Vault } from '../src/secrets/vault.ts';
+import { MemoryJournal } from './memory-journal.ts';
 import type { Process } from './rotation-model.ts';
 
-/** The ledger as a process sees it; what it keeps outlives the process, its locks do not. */
-export function ledgerOf(process: Process): Ledger {
-  const { universe } = process;
-  const { entries, locks } = universe;
+/** The journal as a process sees it; what it keeps outlives the process, its leases do not. */
+export function journalOf(process: Process): Journal {
+  const { memory } = process.universe;
+  const journal = new MemoryJournal(memory, () => process.universe.now(), process.name);
   return {
-    async append(entry) {
+    async append(...record) {
       const fault = await process.reach('append');
       if (fault === 'fail') throw new ToolError('CONFIGURATION', 'The disk is full.', 'Make room.');
-      const before = entries.get(entry.rotation) ?? [];
-      universe.demand(entry.n === before.length, `entry ${entry.n} after ${before.length} of them`);
-      // As from a file: what the schema does not name is lost.
-      const kept = { ...entry, event: rotationEvent.parse(JSON.parse(JSON.stringify(entry.event))) };
-      entries.set(entry.rotation, [...before, kept]);
+      const kept = await journal.append(...record);
       process.recorded = kept;
       if (kept.event.type === 'done' && process.amid && process.amid.after-- === 0) process.amid.happen();
       if (fault === 'crash-after') process.crash();
+      return kept;
     },
-    async read() {
+    async job(id) {
       process.alive();
-      const records = new Records();
-      for (const recorded of entries.values()) records.add(recorded);
-      return records;
+      return journal.job(id);
     },
-    async lock(credential) {
+    async about(credential) {
       process.alive();
-      if (locks.has(credential)) return undefined;
-      locks.set(credential, process);
-      const release = async () => {
-        if (locks.get(credential) === process) locks.delete(credential);
-      };
-      return { [Symbol.asyncDispose]: release };
+      return journal.about(credential);
+    },
+    open: () => journal.open(),
+    finished: (from, limit) => journal.finished(from, limit),
+    async condense(id, lease) {
+      process.alive();
+      return journal.condense(id, lease);
+    },
+    async lease(name) {
+      process.alive();
+      return journal.lease(name);
     },
   };
 }

@@ -1,12 +1,14 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { type Consent, createConsent } from '../src/consent.ts';
-import type { Entry } from '../src/rotation/records.ts';
-import { type Rotation, rotationFrom } from '../src/rotation/rotation.ts';
+import { Jobs } from '../src/jobs/jobs.ts';
+import type { Entry } from '../src/jobs/journal.ts';
+import { type Rotation, rotationFrom } from '../src/jobs/rotation.ts';
 import { World } from '../src/sandbox/world.ts';
 import type { Deps } from '../src/tool.ts';
+import { Memory } from './memory-journal.ts';
 import type { Fault, Moment } from './rotation-faults.ts';
 import { httpOf } from './rotation-http.ts';
-import { ledgerOf, vaultOf } from './rotation-keeping.ts';
+import { journalOf, vaultOf } from './rotation-keeping.ts';
 
 const START = Date.parse('2026-03-01T09:00:00.000Z');
 const CALL_MS = 20_000;
@@ -24,7 +26,7 @@ export interface Write {
   body: Record<string, unknown>;
 }
 
-/** What crashes do not touch: the account, the clock, the ledger, and the place secrets are kept at. */
+/** What crashes do not touch: the account, the clock, the journal, and the place secrets are kept at. */
 export class Universe {
   time = START;
   readonly world = new World(
@@ -32,8 +34,7 @@ export class Universe {
     () => this.now(),
     async () => undefined,
   );
-  readonly entries = new Map<string, Entry[]>();
-  readonly locks = new Map<string, Process>();
+  readonly memory = new Memory();
   readonly kept = new Map<string, Record<string, string | null>>();
   readonly violations: string[] = [];
   /** The files that push material is given in, and what the person dropped at a page. */
@@ -45,7 +46,7 @@ export class Universe {
   readonly untagged = new Set<string>();
   /** Every question a person ever said yes to. */
   readonly agreed: string[] = [];
-  /** Two servers on one account and one ledger; another takes the place of one that has died. */
+  /** Two servers on one account and one journal; another takes the place of one that has died. */
   readonly processes: [Process, Process] = [new Process(this), new Process(this)];
   #late: { at: number; arrive: () => void }[] = [];
 
@@ -69,7 +70,7 @@ export class Universe {
   }
 
   rotations(): Rotation[] {
-    return [...this.entries.values()].flatMap((entries) => rotationFrom(entries) ?? []);
+    return [...this.memory.entries.values()].flatMap((entries) => rotationFrom(entries) ?? []);
   }
 
   demand(holds: boolean, otherwise: string): void {
@@ -80,6 +81,7 @@ export class Universe {
 /** A process of the server: what it remembers between calls, and the faults of the call it is at. */
 export class Process {
   readonly universe: Universe;
+  readonly name = `process ${randomUUID()}`;
   readonly consent: Consent;
   dead = false;
   /** What a person agreed to in this very call. */
@@ -125,7 +127,8 @@ export class Process {
 
   crash(): never {
     this.dead = true;
-    for (const [key, holder] of this.universe.locks) if (holder === this) this.universe.locks.delete(key);
+    const { leases } = this.universe.memory;
+    for (const [name, { holder }] of leases) if (holder === this.name) leases.delete(name);
     throw new Crash();
   }
 
@@ -133,13 +136,15 @@ export class Process {
     const { universe } = this;
     const until = universe.time + CALL_MS;
     const vault = vaultOf(this);
+    const http = httpOf(this, until);
+    const account = async () => ({ host: 'api.telnyx.com', key: 'key', user: async () => undefined });
     return {
-      http: httpOf(this, until),
+      http,
       vault,
       destinations: () => vault,
       uploads: () => universe.uploads(),
       cursors: { seal: (_, offset) => String(offset), open: () => 0 },
-      ledger: ledgerOf(this),
+      jobs: new Jobs(journalOf(this), account, 'someone', http),
       fingerprint: (secret) => secret && createHash('sha256').update(secret.reveal()).digest('hex').slice(0, 8),
       now: () => universe.now(),
       pause: async (ms) => {

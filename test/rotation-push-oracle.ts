@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { factsOf, type PushRotation, type Rotation, rotationFrom } from '../src/rotation/rotation.ts';
-import { stateOf } from '../src/rotation/steps.ts';
+import { factsOf, type PushRotation, type Rotation, rotationFrom } from '../src/jobs/rotation.ts';
+import { stateOf } from '../src/jobs/steps.ts';
 import type { PushUniverse } from './rotation-push-model.ts';
 
 const isPush = (rotation: Rotation | undefined): rotation is PushRotation => rotation?.kind === 'push';
@@ -31,7 +31,7 @@ export function watchPush(universe: PushUniverse): void {
     const { recorded, agreed } = process;
     const demand = (holds: boolean, otherwise: string) =>
       universe.demand(holds, `${otherwise} (${method} ${path}, agreed: ${agreed})`);
-    const rotation = recorded && rotationFrom(universe.entries.get(recorded.rotation) ?? []);
+    const rotation = recorded && rotationFrom(universe.memory.entries.get(recorded.rotation) ?? []);
     const event = recorded?.event;
     if (!isPush(rotation) || event?.type !== 'intent') return demand(false, 'a write that was not announced');
     const { old, wish } = rotation;

@@ -1,6 +1,6 @@
-import { factsOf, type Rotation, rotationFrom, type TelephonyRotation } from '../src/rotation/rotation.ts';
-import { stateOf } from '../src/rotation/steps.ts';
-import { markOf } from '../src/rotation/telephony.ts';
+import { factsOf, type Rotation, rotationFrom, type TelephonyRotation } from '../src/jobs/rotation.ts';
+import { stateOf } from '../src/jobs/steps.ts';
+import { markOf } from '../src/jobs/telephony.ts';
 import { expiryFromTelnyx, fromTelnyx } from '../src/telnyx/dates.ts';
 import type { Write } from './rotation-model.ts';
 import type { TelephonyUniverse } from './rotation-telephony-model.ts';
@@ -31,7 +31,7 @@ function takenOver(universe: TelephonyUniverse, rotation: Rotation): boolean {
 export function watchTelephony(universe: TelephonyUniverse): void {
   const { world, others } = universe;
   const recordedBy = ({ recorded }: Write['process']) =>
-    recorded && rotationFrom(universe.entries.get(recorded.rotation) ?? []);
+    recorded && rotationFrom(universe.memory.entries.get(recorded.rotation) ?? []);
 
   universe.watch = (write) => {
     const { process, method, path, body } = write;
@@ -68,7 +68,7 @@ export function watchTelephony(universe: TelephonyUniverse): void {
         expiryFromTelnyx(now, record?.created_at ?? null).at === old.expires_at &&
         record?.resource_id === `connection:${old.connection_id}`;
       demand(!record || unchanged, 'what someone else changed is overwritten');
-      const accepted = universe.entries.get(rotation.id)?.some((entry) => entry.event.type === 'accepted');
+      const accepted = universe.memory.entries.get(rotation.id)?.some((entry) => entry.event.type === 'accepted');
       const asked = universe.agreed.some((question) => says(question, 'was changed since', old.sip_username));
       demand(!accepted || asked, 'what someone else changed is overwritten without a yes');
       const ends = Date.parse(String(body.expires_at)) - universe.time - wish.overlap * 1000;
@@ -125,7 +125,7 @@ function checkRotation(universe: TelephonyUniverse, rotation: TelephonyRotation)
       demand(handedOver(universe, rotation) || others.deleted.has(id) || rotatedOn, 'no successor');
       if (successor) {
         // Where the old one was then, whatever a person agreed to since.
-        const began = universe.entries.get(rotation.id)?.[0]?.event;
+        const began = universe.memory.entries.get(rotation.id)?.[0]?.event;
         const place = `connection:${began?.type === 'began' && began.kind === 'telephony' && began.old.connection_id}`;
         demand(successor.resource_id === place || others.moved.has(id), 'the successor is on another connection');
         const life = wish.expires_at?.slice(0, 19) ?? successor.expires_at;

@@ -177,11 +177,13 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   expect(vault).toHaveLength(4);
   for (const file of vault)
     expect(readFileSync(join(server.stateDir, 'vault', file), 'utf8')).toMatch(/"(sip_password|push_private_key)"/);
-  for (const file of readdirSync(join(server.stateDir, 'ledger'))) {
-    const ledger = readFileSync(join(server.stateDir, 'ledger', file), 'utf8');
-    expect(ledger.match(/canary\w+/g)).toBeNull();
-    for (const record of sandbox.world.telephony.values()) expect(ledger).not.toContain(record.sip_password);
-    for (const line of pemLines(material.account.private_key)) expect(ledger).not.toContain(line);
+  const journal = readdirSync(join(server.stateDir, 'journal'), { recursive: true, withFileTypes: true });
+  for (const file of journal.filter((entry) => entry.isFile())) {
+    const kept = readFileSync(join(file.parentPath, file.name), 'utf8');
+    expect(kept.match(/canary\w+/g)).toBeNull();
+    expect(kept).not.toContain(sandbox.apiKey);
+    for (const record of sandbox.world.telephony.values()) expect(kept).not.toContain(record.sip_password);
+    for (const line of pemLines(material.account.private_key)) expect(kept).not.toContain(line);
   }
   const token = /^TELNYX_LOGIN_TOKEN=(.+)$/m.exec(readFileSync(join(server.stateDir, '.env'), 'utf8'))?.[1] ?? '-';
   expect(token).toMatch(/^eyJ/);

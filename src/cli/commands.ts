@@ -66,7 +66,7 @@ export const COMMANDS: readonly Command[] = [
     { takes: ['id'] },
   ),
   command(
-    'ledger verify',
+    'journal verify',
     'look whether the record of rotations is whole',
     async () => (await import('./rotations.ts')).verify,
   ),

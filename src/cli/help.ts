@@ -20,7 +20,7 @@ Options
   --read-only           offer only tools that change nothing            TELNYX_MCP_READ_ONLY
   --toolsets LIST       telephony,push,rotation,connections,secrets     TELNYX_MCP_TOOLSETS
   --confirm ask|never   ask a person before destroying (default: ask)   TELNYX_MCP_CONFIRM
-  --state-dir PATH      where the vault and the ledger are              TELNYX_MCP_STATE_DIR
+  --state-dir PATH      where the vault and the journal are             TELNYX_MCP_STATE_DIR
   --api-key-file PATH   a file that holds the API key                   TELNYX_API_KEY_FILE
   --base-url URL        the API, /v2 included                           TELNYX_BASE_URL
   --deliver-to PLACE    where new secrets go (default: vault)           TELNYX_MCP_DELIVER_TO

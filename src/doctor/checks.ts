@@ -2,7 +2,7 @@ import { account, clock, key, network } from './api.ts';
 import type { Check } from './check.ts';
 import { browser, keychain, node } from './machine.ts';
 import { commands, folders, settings } from './places.ts';
-import { ledger, stateFolder, vault } from './state.ts';
+import { journal, stateFolder, vault } from './state.ts';
 
 /** Every check by its name, in the order a person reads them. */
 export const CHECKS: readonly (readonly [name: string, check: Check])[] = [
@@ -14,7 +14,7 @@ export const CHECKS: readonly (readonly [name: string, check: Check])[] = [
   ['account', account],
   ['state folder', stateFolder],
   ['vault', vault],
-  ['ledger', ledger],
+  ['journal', journal],
   ['keychain', keychain],
   ['browser', browser],
   ['folders', folders],

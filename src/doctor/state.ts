@@ -1,7 +1,7 @@
 import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { count } from '../cli/terminal.ts';
-import { verifyLedger } from '../rotation/ledger-verify.ts';
+import { verifyJournal } from '../jobs/journal-verify.ts';
 import { reason } from '../secrets/destination.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
 
@@ -60,12 +60,18 @@ export const vault: Check = ({ config: { stateDir } }) => {
 };
 
 /** Whether the record of rotations is whole. */
-export const ledger: Check = async ({ config: { stateDir } }) => {
-  const { files, entries, findings } = await verifyLedger(stateDir);
+export const journal: Check = ({ config: { stateDir } }) => {
+  const { jobs, records, findings } = verifyJournal(stateDir);
   const [wrong, ...more] = findings.filter(({ severity }) => severity === 'error');
-  if (!wrong) return [ok(`whole: ${count(files, ['file', 'files'])}, ${count(entries, ['entry', 'entries'])}`)];
+  const old = findings
+    .filter(({ problem }) => problem === 'old')
+    .map(({ says }) => warning(says, 'delete the folder ledger in the state folder, once nothing of it is needed'));
+  if (!wrong) return [ok(`whole: ${count(jobs, ['job', 'jobs'])}, ${count(records, ['record', 'records'])}`), ...old];
   const others = more.length > 0 ? ` (and ${more.length} more)` : '';
   return [
-    error(`${wrong.says}${others}`, 'see telnyx-credentials-mcp ledger verify, and restore the folder from a backup'),
+    error(
+      `${wrong.says}${others}`,
+      'see telnyx-credentials-mcp journal verify, and look at those credentials in the Telnyx portal',
+    ),
   ];
 };

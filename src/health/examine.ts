@@ -1,6 +1,6 @@
-import { allRotations } from '../rotation/begin.ts';
-import type { Ledger } from '../rotation/records.ts';
-import type { Rotation } from '../rotation/rotation.ts';
+import { isFleet } from '../jobs/fleet.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Rotation } from '../jobs/rotation.ts';
 import { CONNECTION_KINDS, visitConnections } from '../telnyx/connections.ts';
 import type { Http } from '../telnyx/http.ts';
 import { type LeanTelephony, visitPush, visitTelephony } from '../telnyx/lean-rows.ts';
@@ -35,7 +35,7 @@ interface Order {
 export async function examine(
   { sections, connectionId, moments }: Order,
   add: Add,
-  { http, ledger, now, progress, timeLeft }: Deps,
+  { http, jobs, now, progress, timeLeft }: Deps,
 ): Promise<Read[]> {
   const wants = (...any: Section[]): boolean => any.some((section) => sections.includes(section));
   const reading = startReading(progress);
@@ -48,7 +48,7 @@ export async function examine(
   };
   const connections = new Map<string, KnownConnection>();
   const push = new Map<string, KnownPush>();
-  const rotations = lists.rotations ? await readRotations(ledger, lists.rotations) : [];
+  const rotations = lists.rotations ? await readRotations(jobs, lists.rotations) : [];
   const telephony = telephonyFindings(moments, add, rotationsByCredential(rotations));
 
   // Connections before the credentials they point to: one made in between would seem missing.
@@ -75,7 +75,11 @@ export async function examine(
     );
   }
   if (wants('connections')) findInConnections(judged, push, lists.push?.complete ?? false, moments, add);
-  if (wants('rotations')) findInRotations(rotations, connectionId, now(), add);
+  if (wants('rotations')) {
+    findInRotations(rotations, connectionId, now(), add);
+    for (const { id, wrong } of await jobs.damaged().catch(() => []))
+      add('rotation_damaged', 0, id, () => ({ id, why: wrong.says }));
+  }
   return reading.read();
 }
 
@@ -124,11 +128,12 @@ function readPush(http: Http, list: ListReading, into: Map<string, KnownPush>): 
   return list.end([scan]);
 }
 
-/** Gives the rotations of the ledger, the latest first; none when it cannot be read. */
-async function readRotations(ledger: Ledger, list: ListReading): Promise<Rotation[]> {
+/** Gives the rotations that something may be left of, the latest first; none when the journal cannot be read. */
+async function readRotations(jobs: Jobs, list: ListReading): Promise<Rotation[]> {
   let found: Rotation[] = [];
-  const reading = allRotations(ledger).then((rotations) => {
-    found = rotations;
+  const reading = jobs.open().then((open) => {
+    const rotations = open.flatMap((job) => (isFleet(job) ? job.rotations : [job]));
+    found = rotations.sort((a, b) => b.beganAt.localeCompare(a.beganAt));
     list.rows = rotations.length;
     return { whole: true, steady: true, stopped: false, unreadable: { count: 0, paths: [] } };
   });

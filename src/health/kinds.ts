@@ -38,6 +38,11 @@ const goOn: Kind['next'] = (_, { id }) => ({ tool: 'continue_rotation', argument
 
 /** All that can be found, the worst first. */
 export const KINDS = {
+  rotation_damaged: kind(
+    'rotations',
+    'error',
+    'rotations whose record was altered, or is of a newer version: nothing goes on with them; run journal verify',
+  ),
   connection_push_missing: kind(
     'connections',
     'error',

@@ -1,5 +1,5 @@
-import { factsOf, type Rotation } from '../rotation/rotation.ts';
-import { stateOf } from '../rotation/steps.ts';
+import { factsOf, type Rotation } from '../jobs/rotation.ts';
+import { stateOf } from '../jobs/steps.ts';
 import { type Add, minute, short } from './settings.ts';
 
 const LONG_MS = 60 * 60_000;

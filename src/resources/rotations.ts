@@ -1,23 +1,25 @@
-import { allRotations } from '../rotation/begin.ts';
-import type { Rotation } from '../rotation/rotation.ts';
-import { isOver, stateOf } from '../rotation/steps.ts';
-import type { Deps, Resource } from '../tool.ts';
+import type { Resource } from '../tool.ts';
 import { reportHealth } from '../tools/health.ts';
-import { rotationShape, viewRotation } from '../tools/rotation-view.ts';
+import { listJobs, viewJob } from '../tools/job-view.ts';
+import { type RotationView, rotationShape } from '../tools/rotation-view.ts';
 
 const needs = ['get_rotation'];
 const mimeType = 'application/json';
 
-/** The rotations of this machine's ledger, as get_rotation shows them. */
+// As many as anyone reads.
+const MOST = 50;
+
+/** The rotations and fleets of the account, as get_rotation shows them. */
 export const rotationResources: readonly Resource[] = [
   {
     uri: 'telnyx://rotations',
     name: 'rotations',
     title: 'Rotations',
-    description: 'All rotations of credentials, open ones first: what was done, what is left, what to do next.',
+    description:
+      'Rotations of credentials, open ones first, then the latest: what was done, what is left, what to do next.',
     mimeType,
     needs,
-    read: async (_, deps) => JSON.stringify({ rotations: (await openFirst(deps)).map((one) => view(one, deps)) }),
+    read: async (_, deps) => JSON.stringify({ rotations: (await listJobs(0, MOST, deps)).rows.map(shown) }),
   },
   {
     uri: 'telnyx://rotations/{id}',
@@ -27,22 +29,19 @@ export const rotationResources: readonly Resource[] = [
     mimeType,
     needs,
     read: async ({ id }, deps) => {
-      const found = (await allRotations(deps.ledger)).find((rotation) => rotation.id === id);
-      return found && JSON.stringify(view(found, deps));
+      if (id === undefined) return undefined;
+      const found = (await deps.jobs.fleet(id)) ?? (await deps.jobs.rotation(id));
+      return found && JSON.stringify(shown(viewJob(found, deps)));
     },
     complete: {
-      id: async (typed, deps) => (await openFirst(deps)).map(({ id }) => id).filter((id) => id.startsWith(typed)),
+      id: async (typed, deps) =>
+        (await listJobs(0, MOST, deps)).rows.map(({ id }) => id).filter((id) => id.startsWith(typed)),
     },
   },
 ];
 
-async function openFirst({ ledger, now }: Deps): Promise<Rotation[]> {
-  const over = (rotation: Rotation): number => Number(isOver(stateOf(rotation, now())));
-  return (await allRotations(ledger)).sort((a, b) => over(a) - over(b));
-}
-
 /** What is not declared is dropped, as in a tool's result. */
-const view = (rotation: Rotation, deps: Deps) => rotationShape.parse(viewRotation(rotation, deps));
+const shown = (view: RotationView) => rotationShape.parse(view);
 
 /** The health report of the whole account, as report_credential_health gives it without arguments. */
 export const healthResource: Resource = {

@@ -8,8 +8,8 @@ const BYTES = 32;
 export interface StateKey {
   /** False when the state folder could not keep the key: what it signs then lasts only as long as the process. */
   readonly kept: boolean;
-  /** HMAC-SHA-256 of a text under this key, separated by purpose, as raw bytes. */
-  mac(purpose: string, text: string): Buffer;
+  /** HMAC-SHA-256 of a text or bytes under this key, separated by purpose, as raw bytes. */
+  mac(purpose: string, text: string | Buffer): Buffer;
 }
 
 /** The key of this machine's state folder (a 0600 file, made on first use); one in memory when the folder is unusable. */

@@ -19,6 +19,8 @@ export interface LeanTelephony {
   /** There is an expiry, and nobody can tell which: `expires` is null then, and does not mean never. */
   unclear: boolean;
   created: number | null;
+  /** The account it belongs to. */
+  user_id: string | null;
 }
 
 const leanTelephony: Row<LeanTelephony> = (fields, at) => {
@@ -34,6 +36,7 @@ const leanTelephony: Row<LeanTelephony> = (fields, at) => {
     expires: expires !== null && neverEnds(String(said), created) ? null : expires,
     unclear: said !== '' && expires === null,
     created: time(created),
+    user_id: wireRaw(fields.user_id),
   };
 };
 

@@ -119,7 +119,7 @@ export interface Made {
   /** When the create was sent, at the earliest and at the latest, by the clock of this machine. */
   between: readonly [Date, Date];
   /** Tells which credentials are known to be something else: what a create is to replace, or what another one made. */
-  isOther?: ((id: string) => boolean) | undefined;
+  isOther?: ((id: string) => Promise<boolean>) | undefined;
 }
 
 /** What a create asks for: of the changes, a connection at least. */
@@ -159,13 +159,15 @@ export interface Found {
  */
 export async function findMade(
   http: Http,
-  { mark, connection_id, name, between, isOther = () => false }: Made,
+  { mark, connection_id, name, between, isOther = async () => false }: Made,
   now: () => Date,
 ): Promise<Found> {
   const { rows, at } = await listTelephonyCredentials(http, { tag: mark }, { offset: 0, limit: LOOKED_AT });
-  const likely = rows.filter(
-    (row) => !isOther(row.id) && fits(row, { connection_id, name: row.name === null ? undefined : name }),
-  );
+  const likely: TelephonyCredential[] = [];
+  for (const row of rows) {
+    const fitting = fits(row, { connection_id, name: row.name === null ? undefined : name });
+    if (fitting && !(await isOther(row.id))) likely.push(row);
+  }
   if (likely.length === 0) return { rows: [], sure: rows.length === 0 };
   if (await filtersByTag(http)) return { rows: likely, sure: true };
   const ahead = at - now().getTime();
@@ -205,7 +207,7 @@ export async function createTelephonyCredential(
   wanted: Wanted,
   mark: string,
   now: () => Date,
-  isOther?: (id: string) => boolean,
+  isOther?: (id: string) => Promise<boolean>,
 ): Promise<TelephonyCredential> {
   const from = now();
   const { connection_id, name } = wanted;

@@ -1,19 +1,16 @@
 import { badInput, conflict } from '../errors.ts';
-import { type Fleet, fleetFrom, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
-import { refuseRunning, type Way } from '../fleet/runner.ts';
+import { type Fleet, type FleetJob, isAtRest, isCutShort, standings } from '../jobs/fleet.ts';
+import { damage } from '../jobs/job-file.ts';
+import { rotatedOnBy } from '../jobs/rotated-on.ts';
+import { factsOf } from '../jobs/rotation.ts';
+import { refuseRunning, type Way } from '../jobs/runner.ts';
+import { isUndone } from '../jobs/steps.ts';
+import { tooLate } from '../jobs/telephony-undo.ts';
 import type { Question } from '../people/question.ts';
-import { factsOf } from '../rotation/rotation.ts';
-import { isUndone, rotatedOnBy } from '../rotation/steps.ts';
-import { tooLate } from '../rotation/telephony-undo.ts';
 import { type Deps, type Instead, nothing, type Proposal } from '../tool.ts';
 import { whileItRuns } from './fleet.ts';
 import { digestOf } from './fleet-select.ts';
 import { showFleet } from './fleet-view.ts';
-
-/** The fleet with an id, or undefined when it is that of something else, or of nothing. */
-export async function findFleet(id: string, { ledger }: Deps): Promise<Fleet | undefined> {
-  return fleetFrom((await ledger.read()).of(id));
-}
 
 /** What is to be done with the members of a fleet, which are named by the digest of their ids. */
 interface FleetProposal extends Proposal {
@@ -29,17 +26,19 @@ function proposalOf(fleet: Fleet, way: Way, ids: readonly string[], question: Qu
 }
 
 /** What is given of a fleet that there is nothing to do for. */
-const asItIs = (fleet: Fleet, deps: Deps): Instead =>
-  nothing('it is shown as it is', async () => showFleet(fleet, await deps.ledger.read(), deps));
+const asItIs = (job: FleetJob, deps: Deps): Instead => nothing('it is shown as it is', () => showFleet(job, deps));
 
 /** Goes on with a fleet the way it goes. Throws `CONFLICT` while another process runs it. */
-export async function goingOnWithFleet(fleet: Fleet, deps: Deps): Promise<FleetProposal | Instead> {
-  const waiting = await waitingIn(fleet, deps);
-  if (waiting.length === 0 || deps.fleets.isRunning(fleet.id) || isCutShort(fleet)) return asItIs(fleet, deps);
-  await refuseRunning(fleet.id, deps.ledger);
+export async function goingOnWithFleet(job: FleetJob, deps: Deps): Promise<FleetProposal | Instead> {
+  const { fleet } = job;
+  if (fleet.wrong) throw damage(fleet.id, fleet.wrong);
+  const all = standings(job, deps.now());
+  const waiting = [...all].filter(([, { standing }]) => !isAtRest(standing)).map(([id]) => id);
+  if (waiting.length === 0 || deps.fleets.isRunning(fleet.id) || isCutShort(fleet)) return asItIs(job, deps);
+  await refuseRunning(fleet.id, deps);
   const selection = `(selection ${digestOf(waiting)})`;
   if (fleet.turnedBackAt !== undefined) {
-    const { ids } = await undoable(fleet, deps);
+    const { ids } = await undoable(job, deps);
     const question = ids.length === 0 ? undefined : undoing(`Go on undoing the rotation of ${ids.length}`, ids, '');
     return proposalOf(fleet, 'back', ids, question);
   }
@@ -59,12 +58,14 @@ export async function goingOnWithFleet(fleet: Fleet, deps: Deps): Promise<FleetP
  * Undoes a fleet's rotations, of all that still runs too; nothing when that is done, or under way. Throws when there is no
  * way back, and `CONFLICT` while another process runs it.
  */
-export async function rollingFleetBack(fleet: Fleet, deps: Deps): Promise<FleetProposal | Instead> {
+export async function rollingFleetBack(job: FleetJob, deps: Deps): Promise<FleetProposal | Instead> {
+  const { fleet } = job;
+  if (fleet.wrong) throw damage(fleet.id, fleet.wrong);
   if (fleet.job === 'delete') throw badInput('What is deleted cannot be brought back.', 'Nothing can be done.');
   const running = deps.fleets.isRunning(fleet.id);
-  if (running && fleet.turnedBackAt !== undefined) return asItIs(fleet, deps);
-  if (!running) await refuseRunning(fleet.id, deps.ledger);
-  const { ids, kept, by, ended } = await undoable(fleet, deps);
+  if (running && fleet.turnedBackAt !== undefined) return asItIs(job, deps);
+  if (!running) await refuseRunning(fleet.id, deps);
+  const { ids, kept, by, ended } = await undoable(job, deps);
   if (ids.length === 0 && by !== undefined && fleet.turnedBackAt === undefined) {
     throw conflict(
       `The successors of this fleet have been rotated in their turn, by ${by}.`,
@@ -72,7 +73,7 @@ export async function rollingFleetBack(fleet: Fleet, deps: Deps): Promise<FleetP
     );
   }
   if (ids.length === 0 && ended > 0 && fleet.turnedBackAt === undefined) throw tooLate('of each is deleted');
-  if (ids.length === 0) return asItIs(fleet, deps);
+  if (ids.length === 0) return asItIs(job, deps);
   const alone = kept === 0 ? '' : ` Left alone, since their successors were rotated in their turn: ${kept}.`;
   const what = running ? 'Stop this fleet, and undo what it did by then to' : 'Undo the rotation of';
   return proposalOf(fleet, 'back', ids, undoing(`${what} ${ids.length}`, ids, alone));
@@ -88,21 +89,21 @@ const undoing = (opening: string, ids: readonly string[], ending: string): Quest
 });
 
 /** Whose rotation can be undone: all of a fleet that still runs. `kept` of them cannot, since `by` came after. */
-async function undoable(fleet: Fleet, { ledger, fleets, now }: Deps) {
-  const records = await ledger.read();
-  const running = fleets.isRunning(fleet.id);
+async function undoable(job: FleetJob, deps: Deps) {
+  const now = deps.now();
+  const running = deps.fleets.isRunning(job.fleet.id);
   const ids: string[] = [];
   const later = new Set<string>();
   let kept = 0;
   let ended = 0;
-  for (const [id, { rotation }] of standings(fleet, records, now())) {
-    if (rotation && isUndone(rotation, now())) continue;
+  for (const [id, { rotation }] of standings(job, now)) {
+    if (rotation && isUndone(rotation, now)) continue;
     // Of one that runs all are meant, whatever it has done by then.
     if (!running && rotation && factsOf(rotation, 'delete')) {
       ended += 1;
       continue;
     }
-    const on = rotation && rotatedOnBy(rotation, records, now());
+    const on = rotation && (await rotatedOnBy(rotation, deps));
     if (on) {
       kept += 1;
       later.add(on.fleet ?? on.id);
@@ -110,9 +111,4 @@ async function undoable(fleet: Fleet, { ledger, fleets, now }: Deps) {
   }
   const [by] = later;
   return { ids, kept, by, ended };
-}
-
-async function waitingIn(fleet: Fleet, { ledger, now }: Deps): Promise<string[]> {
-  const all = standings(fleet, await ledger.read(), now());
-  return [...all].filter(([, { standing }]) => !isAtRest(standing)).map(([id]) => id);
 }

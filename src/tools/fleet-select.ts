@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { badInput, conflict, ToolError, unexpected } from '../errors.ts';
-import { fleetFrom, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
-import type { Member } from '../rotation/events.ts';
-import type { Records } from '../rotation/records.ts';
-import { rotationFrom, type StepRecord } from '../rotation/rotation.ts';
-import { isOver, stateOf } from '../rotation/steps.ts';
+import type { Member } from '../jobs/events.ts';
+import { isAtRest, isCutShort, isFleet, standings } from '../jobs/fleet.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { StepRecord } from '../jobs/rotation.ts';
+import { isOver, stateOf } from '../jobs/steps.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
 import {
@@ -23,6 +23,8 @@ export interface Selection {
   /** What a person should know of what was chosen. */
   cautions: string[];
   digest: string;
+  /** The account they belong to, where Telnyx tells. */
+  user_id?: string | undefined;
 }
 
 /** What a credential must be besides what Telnyx filters by; lengths of time are in seconds from now. */
@@ -49,17 +51,18 @@ export const digestOf = (ids: readonly string[]): string =>
 export async function select(filters: TelephonyFilters, aged: Aged, limit: number, deps: Deps): Promise<Selection> {
   const now = deps.now();
   if (filters.tag !== undefined) await refuseUnheededTag(deps.http);
-  const { fitting, unreadable } = await read(filters, (row) => fits(row, filters) && isAged(row, aged, now), deps);
-  const records = await deps.ledger.read();
-  const isBusy = ({ id }: Candidate): boolean =>
-    records.ofCredential(id).some((rotation) => {
-      const known = rotationFrom(records.of(rotation));
-      return known !== undefined && !isOver(stateOf(known, now));
-    });
-  const going = filters.status === 'expired' ? [] : unfinished(records, now);
+  const { fitting, unreadable, user_id } = await read(
+    filters,
+    (row) => fits(row, filters) && isAged(row, aged, now),
+    deps,
+  );
+  const open = await deps.jobs.open();
+  const rotations = open.flatMap((job) => (isFleet(job) ? job.rotations : [job]));
+  const busy = new Set(rotations.filter((one) => !isOver(stateOf(one, now))).map(({ old }) => old.id));
+  const going = filters.status === 'expired' ? [] : unfinished(open, now);
   const owners = new Map(fitting.flatMap((row) => going.filter(({ has }) => has(row)).map(({ id }) => [row.id, id])));
   const sorted = fitting
-    .filter((row) => filters.status === 'expired' || !(owners.has(row.id) || isBusy(row)))
+    .filter((row) => filters.status === 'expired' || !(owners.has(row.id) || busy.has(row.id)))
     .sort((a, b) => end(a) - end(b) || (a.created ?? 0) - (b.created ?? 0) || (a.id < b.id ? -1 : 1));
   const fleets = [...new Set(owners.values())].join(' and ');
   const kept = `${owners.size} that fit are left out, since ${fleets} is still to finish with them; continue_rotation does.`;
@@ -72,26 +75,25 @@ export async function select(filters: TelephonyFilters, aged: Aged, limit: numbe
     ...(more > 0 ? [`${more} more fit and are left as they are.`] : []),
     ...(owners.size > 0 ? [kept] : []),
     ...leftOut(unreadable),
-    ...(filters.status === 'expired' ? [] : [...madeBefore(chosen, records), ...cautionsOf(chosen)]),
+    ...(filters.status === 'expired' ? [] : [...(await madeBefore(chosen, deps.jobs)), ...cautionsOf(chosen)]),
   ];
-  return { members, more, cautions, digest: digestOf(members.map(({ id }) => id)) };
+  return { members, more, cautions, digest: digestOf(members.map(({ id }) => id)), user_id };
 }
 
 // The clocks of two machines differ, and a create may wait for minutes before it is sent.
 const [EARLIER_MS, LATER_MS] = [60_000, 240_000];
 
 /** The rotating fleets that are not finished, and which rows are theirs: members still to do, and what creates may have made. */
-function unfinished(records: Records, now: Date) {
-  return [...records.ids()].flatMap((id) => {
-    const fleet = fleetFrom(records.of(id));
-    if (fleet?.job !== 'rotate' || isCutShort(fleet)) return [];
-    const going = new Map([...standings(fleet, records, now)].filter(([, { standing }]) => !isAtRest(standing)));
+function unfinished(open: Awaited<ReturnType<Jobs['open']>>, now: Date) {
+  return open.flatMap((job) => {
+    if (!isFleet(job) || job.fleet.job !== 'rotate' || isCutShort(job.fleet)) return [];
+    const going = new Map([...standings(job, now)].filter(([, { standing }]) => !isAtRest(standing)));
     // What was given up has surely made nothing.
     const creates = [...going.values()].flatMap(({ rotation }) =>
       rotation?.givenUp === undefined ? (rotation?.steps.get('create') ?? []) : [],
     );
     const has = (row: Candidate) => going.has(row.id) || creates.some((create) => mayHaveMade(create, row));
-    return going.size === 0 ? [] : [{ id, has }];
+    return going.size === 0 ? [] : [{ id: job.fleet.id, has }];
   });
 }
 
@@ -101,8 +103,9 @@ function mayHaveMade({ firstIntendedAt = '', intendedAt = '', done }: StepRecord
 }
 
 /** Says how many are themselves successors: whoever calls again for the rest of a connection means others. */
-function madeBefore(chosen: readonly Candidate[], records: Records): string[] {
-  const made = chosen.filter(({ id }) => records.makerOf(id) !== undefined);
+async function madeBefore(chosen: readonly Candidate[], jobs: Jobs): Promise<string[]> {
+  const made: Candidate[] = [];
+  for (const row of chosen) if (await jobs.isSuccessor(row.id)) made.push(row);
   const latest = Math.max(...made.map(({ created }) => created ?? 0));
   const when = latest > 0 ? `, the latest made ${forPerson(new Date(latest).toISOString())}` : '';
   return made.length === 0 ? [] : [`${made.length} of them are successors of earlier rotations${when}.`];
@@ -132,13 +135,15 @@ async function read(
   filters: TelephonyFilters,
   fits: (row: LeanTelephony) => boolean,
   { http, progress, timeLeft }: Deps,
-): Promise<{ fitting: Candidate[]; unreadable: number }> {
+): Promise<{ fitting: Candidate[]; unreadable: number; user_id: string | undefined }> {
   const fitting = new Map<string, Candidate>();
   let seen = 0;
   let rows: number | undefined;
+  let user_id: string | undefined;
   const visit = (row: LeanTelephony, again: boolean): void => {
     if (!again) seen += 1;
     const { id, connection_id, expires, unclear, created } = row;
+    user_id ??= row.user_id ?? undefined;
     if (fits(row)) fitting.set(id, { id, connection_id, expires, unclear, created });
     else fitting.delete(id);
   };
@@ -153,7 +158,7 @@ async function read(
     if (error instanceof ToolError && error.code === 'TIMEOUT') return undefined;
     throw error;
   });
-  if (scanned?.whole) return { fitting: [...fitting.values()], unreadable: scanned.unreadable.count };
+  if (scanned?.whole) return { fitting: [...fitting.values()], unreadable: scanned.unreadable.count, user_id };
   if (scanned && !scanned.stopped) {
     throw unexpected(
       `Telnyx gave ${seen} credentials where it says there are ${rows ?? 'more'}, or the same page again, so which of them fit is not known. Nothing was changed.`,

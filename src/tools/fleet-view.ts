@@ -1,22 +1,23 @@
-import { type Fleet, isAtRest, isCutShort, standings } from '../fleet/fleet.ts';
-import type { StepName } from '../rotation/events.ts';
-import type { Records } from '../rotation/records.ts';
-import { factsOf, type Rotation } from '../rotation/rotation.ts';
+import type { StepName } from '../jobs/events.ts';
+import { type Fleet, type FleetJob, isAtRest, isCutShort, standings } from '../jobs/fleet.ts';
+import { factsOf, type Rotation } from '../jobs/rotation.ts';
 import type { Deps } from '../tool.ts';
+import { DAMAGED, type RotationView } from './rotation-view.ts';
 
 const MINUTE = 60_000;
 const EXAMPLES = 5;
 
 /** The result of a call that worked on a fleet. */
-export function showFleet(fleet: Fleet, records: Records, deps: Pick<Deps, 'now' | 'fleets'>) {
-  const rotation = viewFleet(fleet, records, deps);
+export function showFleet(job: FleetJob, deps: Pick<Deps, 'now' | 'fleets'>) {
+  const rotation = viewFleet(job, deps);
   const going = ['in_progress', 'rolling_back'].includes(rotation.state);
   return { ...(going && { status: 'in_progress' as const }), rotation };
 }
 
 /** A fleet as an agent sees it, in the shape of a rotation: how far it is, how fast, and what failed. */
-export function viewFleet(fleet: Fleet, records: Records, { now, fleets }: Pick<Deps, 'now' | 'fleets'>) {
-  const all = standings(fleet, records, now());
+export function viewFleet(job: FleetJob, { now, fleets }: Pick<Deps, 'now' | 'fleets'>): RotationView {
+  const { fleet } = job;
+  const all = standings(job, now());
   const counts = { done: 0, skipped: 0, failed: 0, left: 0 };
   const failures = new Map<string, { count: number; message: string }>();
   for (const { standing } of all.values()) {
@@ -59,8 +60,9 @@ export function viewFleet(fleet: Fleet, records: Records, { now, fleets }: Pick<
   };
 }
 
-function stateOf(fleet: Fleet, waiting: number, running: boolean): string {
+function stateOf(fleet: Fleet, waiting: number, running: boolean): RotationView['state'] {
   const { turnedBackAt } = fleet;
+  if (fleet.wrong) return 'damaged';
   if (running) return turnedBackAt === undefined ? 'in_progress' : 'rolling_back';
   if (isCutShort(fleet)) return 'given_up';
   if (waiting > 0) return 'stopped';
@@ -68,6 +70,7 @@ function stateOf(fleet: Fleet, waiting: number, running: boolean): string {
 }
 
 function warningsOf(fleet: Fleet): string[] {
+  if (fleet.wrong) return [`${fleet.wrong.says} What is told here may not be true: it is left alone.`];
   if (isCutShort(fleet)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
   const others = `${fleet.more} more fitted and were not chosen. For them begin another${fleet.job === 'rotate' ? ', with older_than where the successors would fit, too' : ''}.`;
   const told = [fleet.stopped ?? [], leftAlone(fleet), fleet.more ? others : []].flat();
@@ -97,6 +100,7 @@ function leftAlone({ skipped }: Fleet): string[] {
 }
 
 function nextOf(fleet: Fleet, state: string): string {
+  if (state === 'damaged') return DAMAGED;
   if (state === 'in_progress' || state === 'rolling_back')
     return 'It runs on by itself: call get_rotation with this id to see how far it is.';
   if (state === 'stopped')

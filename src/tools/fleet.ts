@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { digest } from '../consent.ts';
 import { badInput } from '../errors.ts';
-import { fleetFrom } from '../fleet/fleet.ts';
+import { alone, busy } from '../jobs/begin.ts';
+import type { FleetWish, Member, RotationEvent } from '../jobs/events.ts';
+import { newJob } from '../jobs/journal.ts';
 import type { Question } from '../people/question.ts';
-import type { FleetWish, Member, RotationEvent } from '../rotation/events.ts';
 import type { Destination } from '../secrets/destination.ts';
 import { proposed } from '../secrets/destinations.ts';
 import { parseInstant } from '../telnyx/dates.ts';
@@ -75,10 +75,10 @@ export const rotateFleet = defineChange({
       wish,
     };
   },
-  run: async ({ members, more, wish }, deps) => {
+  run: async ({ members, more, user_id, wish }, deps) => {
     // Proved before anything is recorded or created.
     await using _ = await proposed(deps.destinations, wish.deliver_to, wish.prefix).reserve();
-    return begin({ type: 'fleet_began', job: 'rotate', members: members.length, more, wish }, members, deps);
+    return begin({ type: 'fleet_began', job: 'rotate', members: members.length, more, user_id, wish }, members, deps);
   },
 });
 
@@ -94,10 +94,11 @@ function wishOf(args: Order, deliver_to: string): FleetWish & { deliver_to: stri
 }
 
 /** A selection as it is agreed to: by the digest of its members as they were read. */
-const aboutAll = <B extends object>({ members, more, digest: selection }: Selection, bound: B) => ({
+const aboutAll = <B extends object>({ members, more, user_id, digest: selection }: Selection, bound: B) => ({
   binding: { count: members.length, selection, digest_of_connections_and_ends: digest(members), ...bound },
   members,
   more,
+  user_id,
 });
 
 /** The first of a selection, one line each. */
@@ -160,8 +161,8 @@ export const deleteExpired = defineChange({
       question: () => deleteQuestion(selection),
     };
   },
-  run: ({ members, more }, deps) =>
-    begin({ type: 'fleet_began', job: 'delete', members: members.length, more }, members, deps),
+  run: ({ members, more, user_id }, deps) =>
+    begin({ type: 'fleet_began', job: 'delete', members: members.length, more, user_id }, members, deps),
 });
 
 /** Cautions behind a question. */
@@ -177,14 +178,20 @@ const ANSWERS_AFTER_MS = 8000;
 
 /** Records who the members are, starts the work, and gives how far it got in a few seconds. */
 async function begin(beginning: RotationEvent & { type: 'fleet_began' }, members: readonly Member[], deps: Deps) {
-  const fleet = randomBytes(8).toString('hex');
   const chunks = Array.from({ length: Math.ceil(members.length / CHUNK) }, (_, index) => ({
     type: 'members' as const,
     members: members.slice(index * CHUNK, (index + 1) * CHUNK),
   }));
-  const events: RotationEvent[] = [beginning, ...chunks];
-  const at = deps.now().toISOString();
-  await Promise.all(events.map((event, n) => deps.ledger.append({ rotation: fleet, n, at, event })));
+  const fleet = newJob(deps.now());
+  await alone(
+    deps,
+    [fleet],
+    async (lease) => {
+      await deps.jobs.note(fleet, beginning, lease);
+      await Promise.all(chunks.map((event) => deps.jobs.note(fleet, event, lease)));
+    },
+    (held) => Promise.reject(busy(held)),
+  );
   return whileItRuns(fleet, deps.fleets.run(fleet, 'on', new Set(members.map(({ id }) => id))), deps);
 }
 
@@ -192,8 +199,7 @@ async function begin(beginning: RotationEvent & { type: 'fleet_began' }, members
 export async function whileItRuns(fleet: string, running: Promise<void>, deps: Deps) {
   const enough = deps.pause(Math.max(0, Math.min(ANSWERS_AFTER_MS, deps.timeLeft() - 2000)));
   await Promise.race([running, enough]);
-  const records = await deps.ledger.read();
-  const known = fleetFrom(records.of(fleet));
-  if (!known) throw badInput('No fleet has this id.');
-  return showFleet(known, records, deps);
+  const job = await deps.jobs.fleet(fleet);
+  if (!job) throw badInput('No fleet has this id.');
+  return showFleet(job, deps);
 }

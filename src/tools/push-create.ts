@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { conflict } from '../errors.ts';
-import { fingerprintOfMaterial } from '../rotation/push.ts';
+import { fingerprintOfMaterial } from '../jobs/push.ts';
 import { createPushCredential, creationOfPush, findPushCredential } from '../telnyx/push-credentials.ts';
 import { defineChange, defineRead } from '../tool.ts';
 import { uniqueName } from './fields.ts';

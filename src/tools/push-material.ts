@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badInput, misconfigured, type ToolError } from '../errors.ts';
+import type { Rotation } from '../jobs/rotation.ts';
 import { checkApple } from '../material/apple.ts';
 import type { CertificateFacts } from '../material/certificate.ts';
 import { readMaterial } from '../material/file.ts';
@@ -7,7 +8,6 @@ import type { Finding } from '../material/finding.ts';
 import { checkGoogle } from '../material/google.ts';
 import { identify, type Kind, kindOf } from '../material/kind.ts';
 import type { WaitingUpload } from '../people/page-uploads.ts';
-import type { Rotation } from '../rotation/rotation.ts';
 import { Secret } from '../secrets/secret.ts';
 import type { PushMaterial, ServiceAccount } from '../telnyx/push-credentials.ts';
 import type { Deps, Instead } from '../tool.ts';

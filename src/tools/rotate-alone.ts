@@ -1,6 +1,7 @@
-import { alone, busy, openRotationOf, refuseHalfMade } from '../rotation/begin.ts';
-import type { Rotation } from '../rotation/rotation.ts';
-import { stateOf } from '../rotation/steps.ts';
+import { alone, busy, openRotationOf, refuseHalfMade } from '../jobs/begin.ts';
+import type { Lease } from '../jobs/journal.ts';
+import type { Rotation } from '../jobs/rotation.ts';
+import { stateOf } from '../jobs/steps.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { type Deps, type Instead, nothing } from '../tool.ts';
 import { plainly } from '../untrusted.ts';
@@ -23,18 +24,18 @@ async function current(id: string, deps: Deps): Promise<Rotation | undefined> {
 }
 
 /** Rotates a credential as the only one at it, or shows the rotation that it is in. Throws as `begunBefore` does. */
-export function rotateAlone(id: string, deps: Deps, rotate: () => Promise<Rotation>) {
+export function rotateAlone(id: string, deps: Deps, rotate: (lease: Lease) => Promise<Rotation>) {
   return alone(
-    deps.ledger,
-    id,
-    async () => {
+    deps,
+    [id],
+    async (lease) => {
       const begun = await current(id, deps);
-      return begun ? shown(begun, deps) : result(await rotate(), deps);
+      return begun ? shown(begun, deps) : result(await rotate(lease), deps);
     },
-    async () => {
+    async (held) => {
       const begun = await current(id, deps);
       if (begun) return shown(begun, deps);
-      throw busy();
+      throw busy(held);
     },
   );
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { badInput, conflict } from '../errors.ts';
+import { begin, stepsOf } from '../jobs/begin.ts';
+import type { OldPush, PushUser } from '../jobs/events.ts';
+import { fingerprintOfMaterial, isMadeOf, usersOf } from '../jobs/push.ts';
+import { run } from '../jobs/run.ts';
 import type { Question } from '../people/question.ts';
-import { begin, stepsOf } from '../rotation/begin.ts';
-import type { OldPush, PushUser } from '../rotation/events.ts';
-import { fingerprintOfMaterial, isMadeOf, usersOf } from '../rotation/push.ts';
-import { run } from '../rotation/run.ts';
 import { connectionsUsing } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { findPushCredential, getPushCredential } from '../telnyx/push-credentials.ts';
@@ -82,9 +82,9 @@ export const rotatePush = defineChange({
     };
   },
   run: ({ binding: { old, wish }, seen, material }, deps) =>
-    rotateAlone(old.id, deps, async () => {
-      const begun = await begin(deps, { type: 'began', kind: 'push', old, wish });
-      return run(begun, deps, { material: async () => material, free: seen, mayDelete: false });
+    rotateAlone(old.id, deps, async (lease) => {
+      const begun = await begin(deps, { type: 'began', kind: 'push', old, wish }, lease);
+      return run(begun, deps, { material: async () => material, free: seen, mayDelete: false, lease });
     }),
 });
 

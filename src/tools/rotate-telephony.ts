@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
-import { begin, stepsOf } from '../rotation/begin.ts';
-import type { TelephonyWish } from '../rotation/events.ts';
-import { endOf, lifeOf, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
-import { run } from '../rotation/run.ts';
+import { begin, stepsOf } from '../jobs/begin.ts';
+import type { TelephonyWish } from '../jobs/events.ts';
+import { endOf, lifeOf, oldOf, refuseWithoutConnection } from '../jobs/parties.ts';
+import { run } from '../jobs/run.ts';
 import { proposed } from '../secrets/destinations.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
@@ -74,13 +74,13 @@ export const rotateTelephony = defineChange({
     };
   },
   run: ({ binding: { old, wish, life_in_seconds: lives }, seen }, deps) =>
-    rotateAlone(old.id, deps, async () => {
+    rotateAlone(old.id, deps, async (lease) => {
       // Proved before anything is recorded or created.
       await using slot = await proposed(deps.destinations, wish.deliver_to, wish.prefix).reserve();
       const expires_at = wish.expires_at ?? endOf(lives, deps.now());
       const asked = { ...wish, ...(expires_at !== undefined && { expires_at }) };
-      const begun = await begin(deps, { type: 'began', kind: 'telephony', old, wish: asked });
-      return await run(begun, deps, { slot, old: seen, mayDelete: wish.overlap === 0 });
+      const begun = await begin(deps, { type: 'began', kind: 'telephony', old, wish: asked }, lease);
+      return await run(begun, deps, { slot, old: seen, mayDelete: wish.overlap === 0, lease });
     }),
 });
 

@@ -1,4 +1,4 @@
-import type { OldTelephony } from '../rotation/events.ts';
+import type { OldTelephony } from '../jobs/events.ts';
 import {
   changedMeanwhile,
   hasEnded,
@@ -7,10 +7,11 @@ import {
   refuseWithoutSuccessor,
   successorLives,
   unlessGone,
-} from '../rotation/parties.ts';
-import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../rotation/rotation.ts';
-import { endsNow, isOver, left, refuseWhenRotatedOn, stateOf } from '../rotation/steps.ts';
-import { tooLate } from '../rotation/telephony-undo.ts';
+} from '../jobs/parties.ts';
+import { refuseWhenRotatedOn } from '../jobs/rotated-on.ts';
+import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../jobs/rotation.ts';
+import { endsNow, isOver, left, stateOf } from '../jobs/steps.ts';
+import { tooLate } from '../jobs/telephony-undo.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import type { Deps, Proposal } from '../tool.ts';
 import { plainly, quoted } from '../untrusted.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { StepName } from '../rotation/events.ts';
-import { factsOf, type Rotation } from '../rotation/rotation.ts';
-import { inWords, left, retiresAt, type State, stateOf, titleOf } from '../rotation/steps.ts';
+import type { StepName } from '../jobs/events.ts';
+import { factsOf, type Rotation } from '../jobs/rotation.ts';
+import { inWords, left, retiresAt, type State, stateOf, titleOf } from '../jobs/steps.ts';
 import type { Deps } from '../tool.ts';
 import { delivered } from './fields.ts';
 
@@ -15,7 +15,7 @@ export const rotationShape = z.object({
   old: party.optional(),
   successor: party.optional(),
   secret: delivered.optional(),
-  retires_at: z.string().nullable(),
+  retires_at: z.string().nullable().optional(),
   progress: z
     .object({
       total: z.number(),
@@ -34,15 +34,22 @@ export const rotationShape = z.object({
   next: z.string().optional(),
 });
 
+export type RotationView = Omit<z.input<typeof rotationShape>, 'state'> & { state: State | 'stopped' };
+
+/** What to do about one whose record cannot be relied on. */
+export const DAMAGED =
+  'Tell the person at once: its record cannot be relied on. They run "telnyx-credentials-mcp journal verify", and look at the credentials in the Telnyx portal.';
+
 const NEXT: Partial<Record<State, string>> = {
   in_progress: 'Call continue_rotation with this id in a few seconds.',
   overlap:
     'Have everyone use the successor. When the overlap is over, continue_rotation deletes the old one; until then roll_back_rotation undoes it.',
   old_one_left: 'continue_rotation deletes the old one, after asking the person; roll_back_rotation may still undo it.',
   rolling_back: 'Call continue_rotation with this id to finish undoing it.',
+  damaged: DAMAGED,
 };
 
-export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): z.input<typeof rotationShape> {
+export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): RotationView {
   const state = stateOf(rotation, now());
   const created = factsOf(rotation, 'create');
   const { destination, place = null, fingerprint = null, warning } = factsOf(rotation, 'deliver') ?? {};
@@ -90,8 +97,8 @@ function history(rotation: Rotation): string[] {
 /** What a rotation breaks, for those it concerns. */
 function warningsOf(rotation: Rotation, state: State): string[] {
   const notes = [...rotation.steps.values()].flatMap(({ done }) => done?.facts.note ?? []);
+  if (rotation.wrong) return [...notes, `${rotation.wrong.says} What is told here may not be true: it is left alone.`];
   if (rotation.givenUp !== undefined) return [rotation.givenUp];
-  if (rotation.damaged) return [...notes, 'Parts of its record are missing: what is told here may not be all.'];
   if (rotation.kind === 'push') {
     return rotation.old.users.length === 0
       ? [...notes, 'No connection used the old one, so none was repointed.']

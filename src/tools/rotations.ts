@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import { changedSince, differences } from '../consent.ts';
 import { ToolError } from '../errors.ts';
-import { fleetFrom } from '../fleet/fleet.ts';
-import { allRotations, alone, turnBack } from '../rotation/begin.ts';
-import { factsOf, type Rotation } from '../rotation/rotation.ts';
-import { load, record, run } from '../rotation/run.ts';
-import { inWords, left } from '../rotation/steps.ts';
+import { alone, leasesOf, turnBack } from '../jobs/begin.ts';
+import { damage } from '../jobs/job-file.ts';
+import type { Lease } from '../jobs/journal.ts';
+import { factsOf, type Rotation } from '../jobs/rotation.ts';
+import { run } from '../jobs/run.ts';
+import { inWords, left } from '../jobs/steps.ts';
 import { type Deps, defineChange, defineRead, nothing } from '../tool.ts';
 import { cursor, id, page } from './fields.ts';
-import { findFleet, goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
-import { viewFleet } from './fleet-view.ts';
+import { goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
+import { listJobs, viewJob } from './job-view.ts';
 import { reread } from './push-material.ts';
 import { type GoingOn, goingOn, rollingBack } from './rotation-questions.ts';
-import { result, rotationShape, viewRotation } from './rotation-view.ts';
+import { result, rotationShape } from './rotation-view.ts';
 
 export const getRotation = defineRead({
   name: 'get_rotation',
@@ -23,26 +24,13 @@ export const getRotation = defineRead({
   input: z.object({ id: id.optional(), limit: z.int().min(1).max(50).default(10), cursor }),
   output: z.object({ rotations: z.array(rotationShape), ...page }),
   run: async (args, deps) => {
-    const records = await deps.ledger.read();
     if (args.id !== undefined) {
-      const fleet = fleetFrom(records.of(args.id));
-      return { rotations: [fleet ? viewFleet(fleet, records, deps) : viewRotation(await find(args.id, deps), deps)] };
+      const job = (await deps.jobs.fleet(args.id)) ?? (await find(args.id, deps));
+      return { rotations: [viewJob(job, deps)] };
     }
-    const offset = deps.cursors.open('rotations', args.cursor);
-    // A fleet stands for its members.
-    const single = (await allRotations(deps.ledger)).filter(({ fleet }) => fleet === undefined);
-    const views = single.map((rotation) => ({ at: rotation.beganAt, view: viewRotation(rotation, deps) }));
-    const fleets = [...records.ids()].flatMap((id) => fleetFrom(records.of(id)) ?? []);
-    const all = openFirst([
-      ...fleets.map((fleet) => ({ at: fleet.beganAt, view: viewFleet(fleet, records, deps) })),
-      ...views,
-    ]);
-    const rows = all.slice(offset, offset + args.limit);
-    return {
-      rotations: rows,
-      total: all.length,
-      ...(offset + rows.length < all.length && { next_cursor: deps.cursors.seal('rotations', offset + rows.length) }),
-    };
+    const from = deps.cursors.open('rotations', args.cursor);
+    const { rows, next } = await listJobs(from, args.limit, deps);
+    return { rotations: rows, ...(next !== undefined && { next_cursor: deps.cursors.seal('rotations', next) }) };
   },
 });
 
@@ -62,9 +50,9 @@ export const continueRotation = defineChange({
   ...onRotation,
   asks: 'maybe',
   propose: async (args, deps) => {
-    const fleet = await findFleet(args.id, deps);
+    const fleet = await deps.jobs.fleet(args.id);
     if (fleet) return goingOnWithFleet(fleet, deps);
-    const rotation = await find(args.id, deps);
+    const rotation = await findWhole(args.id, deps);
     return proposalOf(rotation, await goingOn(rotation, deps));
   },
   run: (proposal, deps) => ('fleet' in proposal ? runFleet(proposal, deps) : goOn(proposal, deps)),
@@ -78,9 +66,9 @@ export const rollBackRotation = defineChange({
   ...onRotation,
   asks: 'always',
   propose: async (args, deps) => {
-    const fleet = await findFleet(args.id, deps);
+    const fleet = await deps.jobs.fleet(args.id);
     if (fleet) return rollingFleetBack(fleet, deps);
-    const rotation = await find(args.id, deps);
+    const rotation = await findWhole(args.id, deps);
     const back = await rollingBack(rotation, deps);
     if (!back) return nothing('there is nothing to undo', () => result(rotation, deps));
     return proposalOf(rotation, { deletes: false, ...back }, true);
@@ -109,7 +97,7 @@ const standing = (rotation: Rotation, back: boolean) => ({
 /** Goes on with a rotation, or back, if it still stands as it did; else shows how it stands, or says so to who said yes. */
 function goOn({ binding, seen, question }: ReturnType<typeof proposalOf>, deps: Deps) {
   const { rotation: id, stands, back, deletes, old, accepts } = binding;
-  return aloneWith(id, deps, async (rotation) => {
+  return aloneWith(id, deps, async (rotation, lease) => {
     const changed = differences(stands, standing(rotation, back));
     if (changed.length > 0 && question) throw changedSince(`Rotation ${id}`, changed);
     if (changed.length > 0) return rotation;
@@ -117,33 +105,39 @@ function goOn({ binding, seen, question }: ReturnType<typeof proposalOf>, deps: 
       const now = seen ? old : (await rollingBack(rotation, deps))?.old;
       const moved = differences(old, now);
       if (moved.length > 0) throw changedSince('The old credential', moved);
-      return run(await turnBack(rotation, deps), deps, { mayDelete: true });
+      return run(await turnBack(rotation, deps, lease), deps, { mayDelete: true, lease });
     }
-    const accepted = accepts && old && (await record(deps, id, { type: 'accepted', old }));
-    const hands = { agreed: old, mayDelete: deletes, material: () => reread(rotation, deps) };
+    const accepted = accepts && old && (await deps.jobs.record(id, { type: 'accepted', old }, lease));
+    const hands = { agreed: old, mayDelete: deletes, material: () => reread(rotation, deps), lease };
     return run(accepted ?? rotation, deps, hands);
   });
 }
 
 async function find(rotationId: string, deps: Deps): Promise<Rotation> {
-  const rotation = await load(deps, rotationId);
+  const rotation = await deps.jobs.rotation(rotationId);
   if (rotation) return rotation;
   throw new ToolError('NOT_FOUND', 'No rotation has this id here.', 'Call get_rotation without an id to see them all.');
 }
 
+/** A rotation that something can be done to. */
+async function findWhole(rotationId: string, deps: Deps): Promise<Rotation> {
+  const rotation = await find(rotationId, deps);
+  if (rotation.wrong) throw damage(rotation.id, rotation.wrong);
+  return rotation;
+}
+
 /** Works on a rotation as the only one; shows it as it stands while someone else is at it. */
-async function aloneWith(rotationId: string, deps: Deps, work: (rotation: Rotation) => Promise<Rotation>) {
-  const { old } = await find(rotationId, deps);
+async function aloneWith(
+  rotationId: string,
+  deps: Deps,
+  work: (rotation: Rotation, lease: Lease) => Promise<Rotation>,
+) {
+  const found = await find(rotationId, deps);
   const rotation = await alone(
-    deps.ledger,
-    old.id,
-    async () => work(await find(rotationId, deps)),
+    deps,
+    leasesOf(found),
+    async (lease) => work(await find(rotationId, deps), lease),
     () => find(rotationId, deps),
   );
   return result(rotation, deps);
-}
-
-function openFirst<T extends { state: string }>(rotations: { at: string; view: T }[]): T[] {
-  const over = ({ view }: { view: T }): number => Number(['done', 'rolled_back', 'given_up'].includes(view.state));
-  return rotations.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { badInput, conflict } from '../errors.ts';
+import { oldOf } from '../jobs/parties.ts';
 import type { Question } from '../people/question.ts';
-import { oldOf } from '../rotation/parties.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import {
   deleteTelephonyCredential,

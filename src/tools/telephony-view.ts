@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { changedSince, differences } from '../consent.ts';
 import { ToolError } from '../errors.ts';
-import type { OldTelephony } from '../rotation/events.ts';
-import { oldOf } from '../rotation/parties.ts';
+import type { OldTelephony } from '../jobs/events.ts';
+import { oldOf } from '../jobs/parties.ts';
 import { getConnection } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';

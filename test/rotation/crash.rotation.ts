@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { verifyLedger } from '../../src/rotation/ledger-verify.ts';
+import { verifyJournal } from '../../src/jobs/journal-verify.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
 import { dataOf, type Started, startApp, yes } from '../app.ts';
 import { appleMaterial } from '../material.ts';
@@ -177,7 +177,7 @@ async function atEveryPlace(
       await body(app, () => app.killed(killed, at)).catch((error: unknown) => {
         throw new Error(`killed at ${JSON.stringify(at)}: ${error}`, { cause: error });
       });
-      const { findings } = await verifyLedger(join(app.home, 'state'));
+      const { findings } = verifyJournal(join(app.home, 'state'));
       expect(findings.filter(({ severity }) => severity === 'error')).toEqual([]);
     }
   };

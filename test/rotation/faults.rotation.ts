@@ -185,7 +185,7 @@ describe.each(['telephony', 'push'] as const)('%s', (kind) => {
 
 test('an unwritable state folder stops a rotation before its first outside effect', async () => {
   await using app = await scene('telephony');
-  writeFileSync(join(app.stateDir, 'ledger'), 'a file where a folder should be');
+  writeFileSync(join(app.stateDir, 'journal'), 'a file where a folder should be');
   expect(errorOf((await app.begin()) as Awaited<ReturnType<Started['call']>>).code).toBe('CONFIGURATION');
   expect(app.account()).toEqual(app.before);
   expect(existsSync(join(app.stateDir, 'vault', 'telephony-x.json'))).toBe(false);

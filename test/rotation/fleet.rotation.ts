@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { verifyLedger } from '../../src/rotation/ledger-verify.ts';
+import { verifyJournal } from '../../src/jobs/journal-verify.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
 import { addMembers, CONNECTION, isMember, ROTATE, successorsIn, type View } from '../fleet-account.ts';
 import { type ServerProcess, startProcess } from '../process.ts';
@@ -78,7 +78,7 @@ async function killedAt(kills: readonly number[]): Promise<void> {
   rmSync(home, { recursive: true, force: true });
 }
 
-/** One successor each, its password at its place, every old one at its end, and a ledger that holds together. */
+/** One successor each, its password at its place, every old one at its end, and a journal that holds together. */
 async function expectWhole(sandbox: Sandbox, path: string, stateDir: string): Promise<void> {
   const { telephony } = sandbox.world;
   const successors = successorsIn(sandbox);
@@ -92,7 +92,7 @@ async function expectWhole(sandbox: Sandbox, path: string, stateDir: string): Pr
     .map((line) => JSON.parse(line) as Record<string, string>);
   expect(lines.map(({ id }) => id).sort()).toEqual(successors.map(({ id }) => id).sort());
   for (const { id, sip_password } of lines) expect(telephony.get(`${id}`)?.sip_password).toBe(sip_password);
-  const { findings } = await verifyLedger(stateDir);
+  const { findings } = verifyJournal(stateDir);
   expect(findings.filter(({ severity }) => severity === 'error')).toEqual([]);
 }
 

@@ -7,8 +7,8 @@ import {
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
 import { hasEnded, lookUp, saysExpired, shortenedTo, successorLives, unlessGone } from './parties.ts';
+import { refuseWhenReplaced } from './rotated-on.ts';
 import type { TelephonyRotation } from './rotation.ts';
-import { refuseWhenReplaced } from './steps.ts';
 import { madeBy } from './telephony.ts';
 import { type Doing, type Handler, madeBefore } from './work.ts';
 

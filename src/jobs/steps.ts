@@ -1,39 +1,10 @@
-import { conflict } from '../errors.ts';
 import { quoted } from '../untrusted.ts';
 import type { StepName } from './events.ts';
-import type { Records } from './records.ts';
-import { factsOf, type Rotation, rotationFrom, stepKey } from './rotation.ts';
-import type { Work } from './work.ts';
+import { factsOf, type Rotation, stepKey } from './rotation.ts';
 
 /** Whether nothing of a rotation is left to be undone. */
 export const isUndone = (rotation: Rotation, now: Date): boolean =>
   ['rolled_back', 'given_up'].includes(stateOf(rotation, now));
-
-/** The rotation that replaces this credential, unless that was undone. */
-function replacing(credential: string, records: Records, now: Date): Rotation | undefined {
-  const begun = records.ofCredential(credential).flatMap((id) => rotationFrom(records.of(id)) ?? []);
-  return begun.find((rotation) => !isUndone(rotation, now));
-}
-
-/** The rotation that replaced the successor of this one in its turn, unless that was undone. */
-export const rotatedOnBy = (rotation: Rotation, records: Records, now: Date): Rotation | undefined =>
-  replacing(factsOf(rotation, 'create')?.id ?? '', records, now);
-
-/** Throws `CONFLICT` when one of these successors has a successor of its own: that one must go back first. */
-export async function refuseWhenReplaced(successors: Iterable<string>, { ledger, now }: Pick<Work, 'ledger' | 'now'>) {
-  const records = await ledger.read();
-  for (const id of successors) {
-    const later = replacing(id, records, now());
-    if (!later) continue;
-    throw conflict(`The successor has been rotated in its turn, by rotation ${later.id}.`, 'Roll that one back first.');
-  }
-}
-
-/** Throws as `refuseWhenReplaced` for the successor that this rotation is known to have made. */
-export function refuseWhenRotatedOn(rotation: Rotation, work: Pick<Work, 'ledger' | 'now'>): Promise<void> {
-  const made = factsOf(rotation, 'create')?.id;
-  return refuseWhenReplaced(made === undefined ? [] : [made], work);
-}
 
 /** A step of a rotation: pure facts about when it belongs, `run.ts` does it. */
 interface Step {
@@ -114,6 +85,8 @@ export function inWords({ old }: Rotation, { title, of }: Pick<Next, 'title' | '
 
 export type State =
   | 'in_progress'
+  /** What was recorded of it was altered, or is more than this version knows: it is left alone. */
+  | 'damaged'
   /** All is done but the end of the old one, which lives until its overlap is over. */
   | 'overlap'
   /** Only the deletion of the old one is left, and it waits for a person. */
@@ -124,6 +97,7 @@ export type State =
   | 'given_up';
 
 export function stateOf(rotation: Rotation, now: Date): State {
+  if (rotation.wrong) return 'damaged';
   if (rotation.givenUp !== undefined) return 'given_up';
   const [next] = left(rotation);
   if (rotation.turnedBackAt !== undefined) return next ? 'rolling_back' : 'rolled_back';
@@ -141,7 +115,7 @@ export function endsNow(rotation: Rotation, now: Date): boolean {
 }
 
 /** Whether a state asks for nothing more. */
-export const isOver = (state: State): boolean => ['done', 'rolled_back', 'given_up'].includes(state);
+export const isOver = (state: string): boolean => ['done', 'rolled_back', 'given_up'].includes(state);
 
 /** When the old credential stops working: ISO 8601 UTC, null when nothing ends it. */
 export function retiresAt(rotation: Rotation): string | null {

@@ -2,7 +2,7 @@ import { conflict, ToolError } from '../errors.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { OldTelephony } from './events.ts';
-import { factsOf, rotationFrom, type TelephonyRotation } from './rotation.ts';
+import { factsOf, type TelephonyRotation } from './rotation.ts';
 import type { Work } from './work.ts';
 
 // What is known of the two credentials of a rotation before anything is done to them.
@@ -12,7 +12,7 @@ export function lookUp(http: Http, id: string): Promise<TelephonyCredential | un
   return getTelephonyCredential(http, id).catch(unlessGone);
 }
 
-/** Whether there is a successor, as far as the ledger knows, that can log in. */
+/** Whether there is a successor, as far as is recorded, that can log in. */
 export async function successorLives(rotation: TelephonyRotation, http: Http): Promise<boolean> {
   const id = factsOf(rotation, 'create')?.id;
   const successor = id === undefined ? undefined : await lookUp(http, id);
@@ -23,14 +23,10 @@ export async function successorLives(rotation: TelephonyRotation, http: Http): P
  * Refuses to end the old credential when nobody takes over from it. Days may lie between the successor's first login
  * token and this; a successor that was rotated in its turn may well be gone.
  */
-export async function refuseWithoutSuccessor(
-  rotation: TelephonyRotation,
-  { http, ledger }: Pick<Work, 'http' | 'ledger'>,
-) {
+export async function refuseWithoutSuccessor(rotation: TelephonyRotation, { http, jobs }: Pick<Work, 'http' | 'jobs'>) {
   const created = factsOf(rotation, 'create');
   if (!factsOf(rotation, 'verify') || (await successorLives(rotation, http))) return;
-  const records = await ledger.read();
-  const later = records.ofCredential(created?.id ?? '').flatMap((id) => rotationFrom(records.of(id)) ?? []);
+  const later = await jobs.of(created?.id ?? '', 'old');
   if (later.some((other) => factsOf(other, 'verify'))) return;
   throw conflict(
     `The successor (SIP username ${created?.sip_username}) has expired or was deleted by someone else, and nothing else takes over from the old credential, which was left alone.`,
@@ -69,12 +65,16 @@ export function changedMeanwhile(
   return `its expiry is ${now.expires_at ?? 'never'} by now, it was ${old.expires_at ?? 'never'}`;
 }
 
-/** The old credential as the ledger keeps it. */
+/** The old credential as it is recorded. */
 export function oldOf(credential: TelephonyCredential): OldTelephony {
-  const { id, name, connection_id, sip_username, expired, expires_at, expires_at_unreadable, stored_expiry } =
+  const { id, name, connection_id, user_id, sip_username, expired, expires_at, expires_at_unreadable, stored_expiry } =
     credential;
   const kept = { id, name, connection_id, sip_username, expired, expires_at, stored_expiry };
-  return { ...kept, ...(expires_at_unreadable !== undefined && { expires_at_unreadable }) };
+  return {
+    ...kept,
+    ...(expires_at_unreadable !== undefined && { expires_at_unreadable }),
+    ...(user_id !== null && { user_id }),
+  };
 }
 
 /** Throws `withoutConnection` for a credential that no successor can be made beside. */

@@ -1,26 +1,32 @@
-import { conflict, ToolError } from '../errors.ts';
-import { alone, begin, openRotationOf, refuseHalfMade, turnBack } from '../rotation/begin.ts';
-import type { Member, RotationEvent } from '../rotation/events.ts';
-import { endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from '../rotation/parties.ts';
-import { factsOf, type Rotation } from '../rotation/rotation.ts';
-import { run } from '../rotation/run.ts';
-import { isUndone, rotatedOnBy, stateOf } from '../rotation/steps.ts';
-import type { Work } from '../rotation/work.ts';
+import { ToolError } from '../errors.ts';
 import { deleteTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import { alone, begin, busy, openRotationOf, refuseHalfMade, turnBack } from './begin.ts';
+import type { Member, RotationEvent } from './events.ts';
 import type { Fleet } from './fleet.ts';
+import type { Lease } from './journal.ts';
+import { endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from './parties.ts';
+import { rotatedOnBy } from './rotated-on.ts';
+import { factsOf, type Rotation } from './rotation.ts';
+import { run } from './run.ts';
+import { isUndone, stateOf } from './steps.ts';
+import type { Work } from './work.ts';
 
 /** Records something about the fleet itself. */
 export type Note = (event: RotationEvent) => Promise<void>;
 
 const UNASKED = 'Nobody was asked about it.';
 
-/** Does what is left for one member of a fleet, if it was `agreed` to. Throws the ToolError of what failed. */
+/**
+ * Does what is left for one member of a fleet, if it was `agreed` to, and records it under the lease of the fleet. Throws the
+ * ToolError of what failed.
+ */
 export function serve(
   fleet: Fleet,
   member: string,
   rotation: Rotation | undefined,
   agreed: boolean,
   work: Work,
+  lease: Lease,
   note: Note,
 ): Promise<void> {
   const chosen = fleet.members.get(member);
@@ -28,12 +34,10 @@ export function serve(
   if (!back && !agreed) return note({ type: 'skipped', of: member, note: UNASKED });
   if (fleet.job === 'delete') return remove(member, chosen, work, note);
   return alone(
-    work.ledger,
-    member,
-    () => (back ? rollBack(rotation, agreed, work, note) : rotate(fleet, member, rotation, work, note)),
-    async () => {
-      throw conflict('Another call or process is at this credential.', 'Continue the fleet later.');
-    },
+    work,
+    [member],
+    () => (back ? rollBack(rotation, agreed, work, lease, note) : rotate(fleet, member, rotation, work, lease, note)),
+    (held) => Promise.reject(busy(held)),
   );
 }
 
@@ -42,12 +46,13 @@ async function rotate(
   member: string,
   known: Rotation | undefined,
   work: Work,
+  lease: Lease,
   note: Note,
 ): Promise<void> {
   const mayDelete = wish.overlap === 0;
   const going = known && stateOf(known, work.now()) === 'in_progress' ? known : undefined;
   if (going) {
-    await run(going, work, { mayDelete });
+    await run(going, work, { mayDelete, lease });
     return;
   }
   const other = await openRotationOf(work, member);
@@ -63,8 +68,8 @@ async function rotate(
   const wanted = { ...common, ...(expires_at !== undefined && { expires_at }) };
   // Proved before anything is recorded or created.
   await using slot = await work.destinations(wish.deliver_to, wish.prefix).reserve();
-  const begun = await begin(work, { type: 'began', kind: 'telephony', fleet, old: oldOf(old), wish: wanted });
-  await run(begun, work, { slot, old, mayDelete });
+  const begun = await begin(work, { type: 'began', kind: 'telephony', fleet, old: oldOf(old), wish: wanted }, lease);
+  await run(begun, work, { slot, old, mayDelete, lease });
 }
 
 /** What is different of a member since it was chosen, in a sentence. A list may have left out what one row shows. */
@@ -77,11 +82,17 @@ function changedSinceChosen(chosen: Member | undefined, now: TelephonyCredential
 }
 
 /** Leaves alone what has no way back, or whose successor is the old one of another rotation by now. */
-async function rollBack(rotation: Rotation | undefined, agreed: boolean, work: Work, note: Note): Promise<void> {
+async function rollBack(
+  rotation: Rotation | undefined,
+  agreed: boolean,
+  work: Work,
+  lease: Lease,
+  note: Note,
+): Promise<void> {
   const now = work.now();
   if (!rotation || isUndone(rotation, now)) return;
   const skip = (why: string) => note({ type: 'skipped', of: rotation.old.id, note: why });
-  const later = rotatedOnBy(rotation, await work.ledger.read(), now);
+  const later = await rotatedOnBy(rotation, work);
   if (later) {
     return skip(
       `Its successor was rotated in its turn, by ${later.fleet ?? later.id}: roll that back first, then this again.`,
@@ -95,7 +106,7 @@ async function rollBack(rotation: Rotation | undefined, agreed: boolean, work: W
       return skip(`It ${old ? 'has expired' : 'is deleted'}, and nothing brings it back: its successor was kept.`);
     }
   }
-  await run(await turnBack(rotation, work), work, { mayDelete: true });
+  await run(await turnBack(rotation, work, lease), work, { mayDelete: true, lease });
 }
 
 /** Looks once more before it deletes: what was expired when the person agreed must be so still. */

@@ -1,8 +1,10 @@
-import { conflict, ToolError, WorldChanged } from '../errors.ts';
-import type { Facts, RotationEvent, StepName } from './events.ts';
+import { ToolError, WorldChanged } from '../errors.ts';
+import type { Facts, StepName } from './events.ts';
+import { damage } from './job-file.ts';
+import type { Lease } from './journal.ts';
 import { pushSteps } from './push.ts';
-import { type Rotation, rotationFrom, stepKey } from './rotation.ts';
-import { left, type Next } from './steps.ts';
+import { type Rotation, stepKey } from './rotation.ts';
+import { isOver, left, type Next, stateOf } from './steps.ts';
 import { telephonySteps } from './telephony.ts';
 import { telephonyUndo } from './telephony-undo.ts';
 import { type Doing, ENOUGH_MS, type Handler, type Hands, type Work } from './work.ts';
@@ -13,38 +15,25 @@ const HOPELESS = ['VALIDATION', 'PERMISSION', 'AUTHENTICATION', 'NOT_FOUND', 'BA
 interface Running extends Hands {
   /** A person has said yes to the deletion of the old credential. */
   mayDelete: boolean;
-}
-
-/** The rotation as the ledger has it; undefined for an id it does not know. */
-export async function load({ ledger }: Work, id: string): Promise<Rotation | undefined> {
-  return rotationFrom((await ledger.read()).of(id));
-}
-
-/** Records what happened to a rotation and gives it with that in it. Throws when it cannot be recorded. */
-export async function record(work: Work, id: string, event: RotationEvent): Promise<Rotation> {
-  const before = (await work.ledger.read()).of(id);
-  const entry = { rotation: id, n: (before.at(-1)?.n ?? -1) + 1, at: work.now().toISOString(), event };
-  await work.ledger.append(entry);
-  const rotation = rotationFrom([...before, entry]);
-  if (!rotation) throw new Error('a rotation without a beginning');
-  return rotation;
+  /** The one to record it under. */
+  lease: Lease;
 }
 
 /**
  * Does what is left of a rotation, as far as it can go by now: until it waits for the overlap or for a person, or the
- * call's time is used up. The caller holds its lock. Throws the error of the step that failed, with what to do next.
+ * call's time is used up. The caller holds its leases. Throws the error of the step that failed, with what to do next.
  */
 export async function run(rotation: Rotation, work: Work, given: Running): Promise<Rotation> {
-  if (rotation.damaged) throw damage(rotation);
+  if (rotation.wrong) throw damage(rotation.id, rotation.wrong);
   const hands = { ...given };
   let current = rotation;
   try {
     for (;;) {
       const [next] = left(current);
-      if (!next || (next.final && !given.mayDelete)) return current;
+      if (!next || (next.final && !given.mayDelete)) return await finished(current, work, given.lease);
       if (work.timeLeft() < ENOUGH_MS) return current;
       const after = await take(current, next, work, hands);
-      if (after === 'later') return (await load(work, current.id)) ?? current;
+      if (after === 'later') return (await work.jobs.rotation(current.id)) ?? current;
       current = after;
     }
   } finally {
@@ -53,14 +42,14 @@ export async function run(rotation: Rotation, work: Work, given: Running): Promi
   }
 }
 
-function damage({ id }: Rotation): ToolError {
-  return conflict(
-    `Parts of what the ledger recorded of rotation ${id} are missing, so it cannot be told what was done. Nothing was changed.`,
-    'Tell the person to run "telnyx-credentials-mcp ledger verify" and to look at both credentials; finish by hand with the other tools.',
-  );
+/** Nothing more is expected of one that is over: it is kept in few words. That can be done another time as well. */
+async function finished(rotation: Rotation, { jobs, now }: Work, lease: Lease): Promise<Rotation> {
+  const alone = rotation.fleet === undefined;
+  if (alone && isOver(stateOf(rotation, now()))) await jobs.condense(rotation.id, lease).catch(() => undefined);
+  return rotation;
 }
 
-async function take(rotation: Rotation, next: Next, work: Work, hands: Hands): Promise<Rotation | 'later'> {
+async function take(rotation: Rotation, next: Next, work: Work, hands: Running): Promise<Rotation | 'later'> {
   const { step, of } = next;
   const name = of === undefined ? { step } : { step, of };
   const doing = {
@@ -69,14 +58,14 @@ async function take(rotation: Rotation, next: Next, work: Work, hands: Hands): P
     of,
     record: rotation.steps.get(stepKey(step, of)),
     intend: async (facts: Facts = {}) => {
-      await record(work, rotation.id, { type: 'intent', ...name, facts });
+      await work.jobs.record(rotation.id, { type: 'intent', ...name, facts }, hands.lease);
     },
   };
   const facts = await handle(rotation, step, doing).catch(async (error: unknown) => {
-    throw error instanceof ToolError ? await stopped(rotation, next, error, work) : error;
+    throw error instanceof ToolError ? await stopped(rotation, next, error, work, hands.lease) : error;
   });
   // What is done but not recorded is found done when the rotation goes on: every step looks before it acts.
-  return facts === 'later' ? facts : record(work, rotation.id, { type: 'done', ...name, facts });
+  return facts === 'later' ? facts : work.jobs.record(rotation.id, { type: 'done', ...name, facts }, hands.lease);
 }
 
 function handle(
@@ -97,25 +86,25 @@ async function stopped(
   rotation: Rotation,
   { step, of, title }: Next,
   error: ToolError,
-  work: Work,
+  { jobs }: Work,
+  lease: Lease,
 ): Promise<ToolError> {
   const { code, message, reason, next, details } = error;
   const failed = { type: 'failed' as const, step, ...(of !== undefined && { of }), code, message: reason };
   // When not even this can be recorded, the error itself still says what happened.
-  const after = await record(work, rotation.id, failed).catch(() => undefined);
+  const after = await jobs.record(rotation.id, failed, lease).catch(() => undefined);
+  const giveUp = (note: string) => jobs.record(rotation.id, { type: 'given_up', note }, lease).catch(() => undefined);
   const tries = ({ steps }: Rotation): number => steps.get('create')?.intents ?? 0;
   // Nothing was sent when the world was found to be another one than was agreed to.
   const unsent = code === 'CONFLICT' && after !== undefined && tries(after) === 0;
   if (step === 'create' && (unsent || (HOPELESS.includes(code) && tries(rotation) === 0))) {
-    await record(work, rotation.id, { type: 'given_up', note: 'The successor could not be made.' }).catch(
-      () => undefined,
-    );
+    await giveUp('The successor could not be made.');
     const ended = `The rotation ended before it changed anything: ${message}`;
     return unsent ? new WorldChanged(ended) : new ToolError(code, ended, next, details);
   }
   // What cannot be undone any more need not be tried for ever.
   if (step === 'restore' && code === 'CONFLICT') {
-    await record(work, rotation.id, { type: 'given_up', note: message }).catch(() => undefined);
+    await giveUp(message);
     return new ToolError(code, message, next, details);
   }
   return new ToolError(

@@ -48,16 +48,16 @@ export async function madeBy(rotation: TelephonyRotation, work: Telephony['work'
   const { connection_id } = rotation.old;
   if (first === undefined || last === undefined || connection_id === null) return { rows: [], sure: true };
   const between = [new Date(first), new Date(Date.parse(last) + SENT_WITHIN_MS)] as const;
-  const isOther = await others(rotation, work);
+  const isOther = others(rotation, work);
   const made = { mark: markOf(rotation), connection_id, name: nameOf(rotation), between, isOther };
   return findMade(work.http, made, work.now);
 }
 
 /** What this rotation cannot have made: its own old credential, and what others have made. */
-async function others({ id: own, old }: TelephonyRotation, { ledger }: Telephony['work']) {
-  const records = await ledger.read();
-  return (id: string): boolean => id === old.id || (records.makerOf(id) ?? own) !== own;
-}
+const others =
+  ({ id: own, old }: TelephonyRotation, { jobs }: Telephony['work']) =>
+  async (id: string): Promise<boolean> =>
+    id === old.id || (await jobs.of(id, 'successor')).some((maker) => maker.id !== own);
 
 const nameOf = ({ old, wish }: TelephonyRotation): string | undefined => wish.name ?? old.name ?? undefined;
 
@@ -74,7 +74,7 @@ async function create({ rotation, work, hands, record, intend }: Telephony) {
     await intend();
   }
   const wanted = { connection_id, name: nameOf(rotation), expires_at: wish.expires_at };
-  const isOther = await others(rotation, work);
+  const isOther = others(rotation, work);
   hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now, isOther));
   const { id, name, sip_username, expires_at } = hands.created;
   return { id, name, sip_username, expires_at };

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { changedSince } from '../consent.ts';
 import { conflict, ToolError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { RotationEvent } from '../rotation/events.ts';
-import type { Ledger } from '../rotation/records.ts';
-import { rotationFrom } from '../rotation/rotation.ts';
-import type { Work } from '../rotation/work.ts';
-import { type Fleet, fleetFrom, isAtRest, isCutShort, standings } from './fleet.ts';
+import type { RotationEvent } from './events.ts';
+import { type Fleet, isAtRest, isCutShort, standings } from './fleet.ts';
+import type { Held, Lease } from './journal.ts';
 import { serve } from './member.ts';
+import type { Rotation } from './rotation.ts';
+import type { Work } from './work.ts';
 
 // Enough to keep the requests that may be under way busy while some members wait.
 const AT_ONCE = 16;
@@ -15,31 +15,31 @@ const AT_ONCE = 16;
 /** Whether a fleet goes on, or is undone. */
 export type Way = 'on' | 'back';
 
-/** One run of a fleet: canaries one by one, then the others some at a time. Whoever has it holds the fleet's lock. */
+/** One run of a fleet: canaries one by one, then the others some at a time. Whoever has it holds the fleet's lease. */
 class Run {
   readonly #id: string;
   readonly #work: Work;
+  readonly #lease: Lease;
   readonly #signal: AbortSignal;
   /** Who is served: all but what a person was asked about stays as it is. */
   #only: ReadonlySet<string>;
-  #next = 0;
   #failures = 0;
   #last = '';
   #turned: Promise<void> | undefined;
   #over = false;
 
-  constructor(id: string, only: ReadonlySet<string>, work: Work, signal: AbortSignal) {
+  constructor(id: string, only: ReadonlySet<string>, work: Work, lease: Lease, signal: AbortSignal) {
     this.#id = id;
     this.#only = only;
     this.#work = work;
+    this.#lease = lease;
     this.#signal = signal;
   }
 
   /** Records that the fleet goes on, or back. Throws when it cannot be recorded, `CONFLICT` when it was turned back meanwhile. */
   async begin(way: Way): Promise<void> {
-    const entries = (await this.#work.ledger.read()).of(this.#id);
-    this.#next = (entries.at(-1)?.n ?? -1) + 1;
-    const turned = fleetFrom(entries)?.turnedBackAt !== undefined;
+    const known = await this.#work.jobs.fleet(this.#id);
+    const turned = known?.fleet.turnedBackAt !== undefined;
     if (turned && way === 'on') throw changedSince(`Fleet ${this.#id}`, ['it was turned back']);
     if (turned) this.#turned = Promise.resolve();
     if (way === 'back' && !turned) await this.turnBack(this.#only);
@@ -70,21 +70,21 @@ class Run {
 
   /** Goes through the members once; gives whether it was to undo them. */
   async #pass(): Promise<boolean> {
-    const records = await this.#work.ledger.read();
-    const fleet = fleetFrom(records.of(this.#id));
-    if (!fleet || isCutShort(fleet)) return true;
+    const job = await this.#work.jobs.fleet(this.#id);
+    if (!job || isCutShort(job.fleet)) return true;
+    const { fleet } = job;
     const back = fleet.turnedBackAt !== undefined;
     const ends = (): boolean => this.#signal.aborted || (!back && this.#turned !== undefined);
     // Members that are under way then stop before their next step.
     const work = { ...this.#work, timeLeft: () => (ends() ? 0 : this.#work.timeLeft()) };
-    const all = standings(fleet, records, this.#work.now());
+    const all = standings(job, this.#work.now());
     const members = [...fleet.members.keys()];
     const left = members.filter((id) => !isAtRest(all.get(id)?.standing ?? 'left'));
     const most = fleet.job === 'rotate' ? fleet.wish.stop_after_failures : 3;
     const canaries = fleet.job === 'rotate' && !back ? members.slice(0, fleet.wish.canary) : [];
     this.#failures = 0;
     for (const canary of canaries.filter((id) => left.includes(id))) {
-      await this.#serve(fleet, canary, work);
+      await this.#serve(fleet, canary, all.get(canary)?.rotation, work);
       if (ends()) return back;
       if (this.#failures > 0) {
         await this.#note({ type: 'stopped', note: `The canary failed: ${this.#last}` });
@@ -94,7 +94,7 @@ class Run {
     const rest = left.filter((id) => !canaries.includes(id)).values();
     const worker = async (): Promise<void> => {
       for (const member of rest) {
-        await this.#serve(fleet, member, work);
+        await this.#serve(fleet, member, all.get(member)?.rotation, work);
         if (this.#failures >= most || ends()) return;
       }
     };
@@ -104,12 +104,9 @@ class Run {
     return back;
   }
 
-  async #serve(fleet: Fleet, member: string, work: Work): Promise<void> {
+  async #serve(fleet: Fleet, member: string, rotation: Rotation | undefined, work: Work): Promise<void> {
     try {
-      const records = await work.ledger.read();
-      const rotations = records.ofCredential(member).map((id) => records.of(id));
-      const own = rotations.findLast(([first]) => first?.event.type === 'began' && first.event.fleet === fleet.id);
-      await serve(fleet, member, own && rotationFrom(own), this.#only.has(member), work, this.#note);
+      await serve(fleet, member, rotation, this.#only.has(member), work, this.#lease, this.#note);
     } catch (error) {
       if (this.#signal.aborted) return;
       if (!(error instanceof ToolError)) throw error;
@@ -118,10 +115,8 @@ class Run {
     }
   }
 
-  /** Members are served at once, but what is said of the fleet has an order: the next place is taken before any wait. */
   readonly #note = async (event: RotationEvent): Promise<void> => {
-    const n = this.#next++;
-    await this.#work.ledger.append({ rotation: this.#id, n, at: this.#work.now().toISOString(), event });
+    await this.#work.jobs.note(this.#id, event, this.#lease);
   };
 }
 
@@ -139,14 +134,14 @@ export interface Fleets {
 }
 
 interface Running {
-  /** With the lock of the fleet. */
+  /** With the lease of the fleet. */
   begun: Promise<Begun>;
   ended: Promise<void>;
 }
 
 interface Begun {
   run: Run;
-  lock: AsyncDisposable;
+  lease: Lease;
 }
 
 /** `work` gives what a fleet needs for as long as it runs, until the signal. */
@@ -156,16 +151,16 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
 
   async function begin(id: string, way: Way, only: ReadonlySet<string>): Promise<Begun> {
     const means = await work(ending.signal);
-    const lock = await lockOf(id, means.ledger);
-    const run = new Run(id, only, means, ending.signal);
+    const lease = await leaseOf(id, means);
+    const run = new Run(id, only, means, lease, ending.signal);
     await run.begin(way).catch(async (error: unknown) => {
-      await lock[Symbol.asyncDispose]();
+      await lease[Symbol.asyncDispose]();
       throw error;
     });
-    return { run, lock };
+    return { run, lease };
   }
 
-  async function finish(id: string, { run, lock }: Begun): Promise<void> {
+  async function finish(id: string, { run, lease }: Begun): Promise<void> {
     try {
       await run.toTheEnd();
     } catch (error) {
@@ -173,7 +168,7 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
       if (!ending.signal.aborted)
         log('error', 'a fleet stopped', { id, reason: error instanceof ToolError ? error.code : 'fault' });
     } finally {
-      await lock[Symbol.asyncDispose]();
+      await lease[Symbol.asyncDispose]();
     }
   }
 
@@ -204,21 +199,24 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
 }
 
 /** Throws `CONFLICT` while a fleet runs anywhere. */
-export async function refuseRunning(id: string, ledger: Ledger): Promise<void> {
-  await using _ = await lockOf(id, ledger);
+export async function refuseRunning(id: string, work: Pick<Work, 'jobs'>): Promise<void> {
+  await using _ = await leaseOf(id, work);
 }
 
 const TRIES = 5;
 
-async function lockOf(id: string, ledger: Ledger): Promise<AsyncDisposable> {
-  for (let tries = 1; tries <= TRIES; tries += 1) {
-    const lock = await ledger.lock(`fleet-${id}`);
-    if (lock) return lock;
+async function leaseOf(id: string, { jobs }: Pick<Work, 'jobs'>): Promise<Lease> {
+  for (let tries = 1; ; tries += 1) {
+    const lease = await jobs.lease(id);
+    if (!('holder' in lease)) return lease;
+    if (tries === TRIES) throw atWork(lease);
     // Whoever only looks whether it runs holds it for a moment.
     await sleep(10 * tries);
   }
-  throw conflict(
-    'Another process, or call, is at work on this fleet right now. Nothing was changed by this call.',
-    'Call get_rotation with this id to see how far it is, and call again when it gets no further; to undo it meanwhile, ask where it runs.',
-  );
 }
+
+const atWork = ({ holder, until }: Held): ToolError =>
+  conflict(
+    `This fleet is at work right now: ${holder} has it. Nothing was changed by this call.`,
+    `Call get_rotation with this id to see how far it is, and call again when it gets no further; to undo it meanwhile, ask where it runs. A process on another machine that shows no more sign of life is given up at ${until}.`,
+  );

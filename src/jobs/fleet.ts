@@ -1,7 +1,7 @@
-import type { FleetWish, Member } from '../rotation/events.ts';
-import type { Entry, Records } from '../rotation/records.ts';
-import { type Rotation, rotationFrom } from '../rotation/rotation.ts';
-import { isUndone, left, stateOf } from '../rotation/steps.ts';
+import type { FleetWish, Member } from './events.ts';
+import type { Entry, Wrong } from './journal.ts';
+import type { Rotation } from './rotation.ts';
+import { isUndone, left, stateOf } from './steps.ts';
 
 interface Common {
   id: string;
@@ -21,7 +21,17 @@ interface Common {
   resumedAt: string;
   stopped?: string | undefined;
   turnedBackAt?: string;
+  /** Why it must be left alone. */
+  wrong?: Wrong | undefined;
 }
+
+/** A fleet, and the rotations of its members that were begun, in that order. */
+export interface FleetJob {
+  fleet: Fleet;
+  rotations: readonly Rotation[];
+}
+
+export const isFleet = (job: Rotation | FleetJob): job is FleetJob => 'rotations' in job;
 
 interface Failure {
   code: string;
@@ -31,8 +41,8 @@ interface Failure {
 /** Many credentials dealt with as one: rotated, or deleted because they have expired. */
 export type Fleet = Common & ({ job: 'rotate'; wish: FleetWish } | { job: 'delete' });
 
-/** A fleet as its entries tell it; undefined when they are those of something else. */
-export function fleetFrom(entries: readonly Entry[]): Fleet | undefined {
+/** A fleet as its entries tell it; undefined when they are those of something else. `wrong` is what is so with its job. */
+export function fleetFrom(entries: readonly Entry[], wrong?: Wrong): Fleet | undefined {
   const [first] = entries;
   if (first?.event.type !== 'fleet_began') return undefined;
   const { type: _, members: expected, ...what } = first.event;
@@ -49,6 +59,7 @@ export function fleetFrom(entries: readonly Entry[]): Fleet | undefined {
     skipped,
     deleted,
     failed,
+    ...(wrong && { wrong }),
   };
   const fleet: Fleet = { ...common, ...what };
   for (const { event, at } of entries) {
@@ -70,15 +81,10 @@ export type Standing = 'done' | 'skipped' | 'left' | Failure;
 
 /** How each member stands, in their order, with its rotation if it has one. */
 export function standings(
-  fleet: Fleet,
-  records: Records,
+  { fleet, rotations: begun }: FleetJob,
   now: Date,
 ): Map<string, { standing: Standing; rotation?: Rotation }> {
-  const rotations = new Map<string, Rotation>();
-  for (const id of records.ofFleet(fleet.id)) {
-    const rotation = rotationFrom(records.of(id));
-    if (rotation) rotations.set(rotation.old.id, rotation);
-  }
+  const rotations = new Map(begun.map((rotation) => [rotation.old.id, rotation]));
   return new Map(
     [...fleet.members.keys()].map((member) => {
       const rotation = rotations.get(member);

@@ -1,7 +1,7 @@
 import type { Facts, OldPush, OldTelephony, PushWish, StepName, TelephonyWish } from './events.ts';
-import type { Entry } from './records.ts';
+import type { Entry, Wrong } from './journal.ts';
 
-/** What the ledger knows of one step. */
+/** What is recorded of one step. */
 export interface StepRecord {
   /** How often it was about to be done, when first and when last. */
   intents: number;
@@ -17,8 +17,8 @@ interface Common {
   beganAt: string;
   /** The fleet it is one of. */
   fleet?: string | undefined;
-  /** True when entries are missing between those there are: what was done is not known then. */
-  damaged: boolean;
+  /** Why it must be left alone. */
+  wrong?: Wrong | undefined;
   /** Since when it is being undone. */
   turnedBackAt?: string;
   givenUp?: string;
@@ -37,14 +37,13 @@ export function factsOf({ steps }: Rotation, step: StepName, of?: string): Facts
   return steps.get(stepKey(step, of))?.done?.facts;
 }
 
-/** A rotation as its entries tell it; undefined when they do not begin with its beginning. */
-export function rotationFrom(entries: readonly Entry[]): Rotation | undefined {
+/** A rotation as its entries tell it; undefined when they do not begin with its beginning. `wrong` is what is so with its job. */
+export function rotationFrom(entries: readonly Entry[], wrong?: Wrong): Rotation | undefined {
   const [first] = entries;
   if (first?.event.type !== 'began') return undefined;
   const { type: _, ...began } = first.event;
   const steps = new Map<string, StepRecord>();
-  const damaged = entries.some(({ n }, index) => n !== index);
-  const rotation: Rotation = { id: first.rotation, beganAt: first.at, damaged, steps, ...began };
+  const rotation: Rotation = { id: first.rotation, beganAt: first.at, steps, ...(wrong && { wrong }), ...began };
   for (const entry of entries) apply(rotation, steps, entry);
   return rotation;
 }

@@ -6,13 +6,13 @@ import type { Http } from '../telnyx/http.ts';
 import type { PushMaterial } from '../telnyx/push-credentials.ts';
 import type { TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Facts, OldTelephony } from './events.ts';
-import type { Ledger } from './records.ts';
+import type { Jobs } from './jobs.ts';
 import type { Rotation, StepRecord } from './rotation.ts';
 
 /** What rotating needs, for one call. */
 export interface Work {
   http: Http;
-  ledger: Ledger;
+  jobs: Jobs;
   destinations: Destinations;
   vault: Vault;
   fingerprint(secret: Secret | null): string | null;
@@ -40,7 +40,7 @@ export interface Doing<R extends Rotation> {
   rotation: R;
   work: Work;
   hands: Hands;
-  /** What the ledger knows of this step so far. */
+  /** What is recorded of this step so far. */
   record: StepRecord | undefined;
   /** The connection, in a step that is done once for each. */
   of: string | undefined;

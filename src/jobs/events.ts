@@ -13,6 +13,8 @@ const oldTelephony = z.object({
   expires_at: nullable,
   /** What stands there when nobody can tell which expiry it is. */
   expires_at_unreadable: text.optional(),
+  /** The account it belongs to, where Telnyx tells. */
+  user_id: text.optional(),
   /** What Telnyx has for `expires_at`, also when that is a far future that means never: what a rollback gives back. */
   stored_expiry: nullable,
 });
@@ -92,10 +94,15 @@ const fleetWish = telephonyWish.omit({ expires_at: true, name: true }).extend({
 /** A credential as it was when it was chosen; `expires` is in milliseconds since 1970, null for never or unreadable. */
 const member = z.object({ id: text, connection_id: nullable, expires: z.number().nullable() });
 
-/** `more` is how many fitted as well, and were not chosen. */
-const fleetBegan = { type: z.literal('fleet_began'), members: z.number(), more: z.number().optional() };
+/** `more` is how many fitted as well, and were not chosen; `user_id` is the account of the members. */
+const fleetBegan = {
+  type: z.literal('fleet_began'),
+  members: z.number(),
+  more: z.number().optional(),
+  user_id: text.optional(),
+};
 
-/** What a ledger records: that a rotation began, what is about to be done and what came of it. Never a secret. */
+/** What a journal records: that a rotation began, what is about to be done and what came of it. Never a secret. */
 export const rotationEvent = z.discriminatedUnion('type', [
   z.discriminatedUnion('kind', [
     z.object({ ...began, kind: z.literal('telephony'), old: oldTelephony, wish: telephonyWish }),

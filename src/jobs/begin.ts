@@ -1,0 +1,89 @@
+import { conflict, type ToolError } from '../errors.ts';
+import type { RotationEvent } from './events.ts';
+import { type Held, type Lease, newJob, newMember } from './journal.ts';
+import { refuseWhenRotatedOn } from './rotated-on.ts';
+import { factsOf, type Rotation, rotationFrom } from './rotation.ts';
+import { inWords, isOver, left, stateOf } from './steps.ts';
+import type { Work } from './work.ts';
+
+type Beginning = RotationEvent & { type: 'began' };
+
+/** The rotation of a credential that is not over yet, if there is one. */
+export async function openRotationOf({ jobs, now }: Pick<Work, 'jobs' | 'now'>, oldId: string) {
+  return (await jobs.of(oldId, 'old')).find((rotation) => !isOver(stateOf(rotation, now())));
+}
+
+/** Refuses to rotate a successor that its own rotation is not done with: it could never be finished or undone. */
+export async function refuseHalfMade({ jobs, now }: Pick<Work, 'jobs' | 'now'>, oldId: string): Promise<void> {
+  const maker = (await jobs.of(oldId, 'successor')).at(-1);
+  if (!maker || !['in_progress', 'rolling_back'].includes(stateOf(maker, now()))) return;
+  throw conflict(
+    `This credential is the successor of rotation ${maker.id}, which is not finished.`,
+    'Finish that one with continue_rotation, or undo it with roll_back_rotation.',
+  );
+}
+
+/** Records that a rotation begins. Throws when it cannot be recorded: then nothing has happened. */
+export function begin({ jobs, now }: Work, beginning: Beginning, lease: Lease): Promise<Rotation> {
+  const { fleet } = beginning;
+  return jobs.record(fleet === undefined ? newJob(now()) : newMember(fleet), beginning, lease);
+}
+
+/** What the call that begins a rotation so would do, in words: the steps that it is run by. */
+export function stepsOf(event: Beginning): string[] {
+  const by = { actor: '', host: '', key: '' };
+  const rotation = rotationFrom([{ rotation: '', n: 0, at: '', by, token: 0, event }]);
+  const deletes = event.kind === 'telephony' && event.wish.overlap === 0;
+  const steps = rotation ? left(rotation).filter(({ final }) => deletes || !final) : [];
+  return steps.map((next) => (rotation ? inWords(rotation, next) : next.title));
+}
+
+/** The leases that work on a rotation needs: the first is the one to record it under. */
+export const leasesOf = ({ fleet, old }: Pick<Rotation, 'fleet'> & { old: { id: string } }): string[] =>
+  fleet === undefined ? [old.id] : [fleet, old.id];
+
+/**
+ * Runs `work` as the only one, of all calls, processes and machines, that is at what the names stand for, with the lease of
+ * the first; gives what `otherwise` makes of one that someone else is at.
+ */
+export async function alone<T>(
+  { jobs }: Pick<Work, 'jobs'>,
+  names: readonly string[],
+  work: (lease: Lease) => Promise<T>,
+  otherwise: (held: Held) => Promise<T>,
+): Promise<T> {
+  const taken: Lease[] = [];
+  try {
+    for (const name of names) {
+      const lease = await jobs.lease(name);
+      if ('holder' in lease) return await otherwise(lease);
+      taken.push(lease);
+    }
+    return await work(taken[0] as Lease);
+  } finally {
+    for (const lease of taken.reverse()) await lease[Symbol.asyncDispose]();
+  }
+}
+
+/** The error of what someone else is at. */
+export function busy({ holder, until }: Held): ToolError {
+  return conflict(
+    `Someone else is working on a rotation of this credential right now: ${holder}. Nothing was changed by this call.`,
+    `Call get_rotation in a few seconds. A process on another machine that shows no more sign of life is given up at ${until}.`,
+  );
+}
+
+/**
+ * Records that a rotation is undone from here on, and gives it so. Throws `CONFLICT` when its successor was rotated in
+ * its turn, or is being rotated this moment. The caller holds the leases of the rotation.
+ */
+export function turnBack(rotation: Rotation, work: Work, lease: Lease): Promise<Rotation> {
+  const turn = async (): Promise<Rotation> => {
+    await refuseWhenRotatedOn(rotation, work);
+    return rotation.turnedBackAt ? rotation : work.jobs.record(rotation.id, { type: 'turned_back' }, lease);
+  };
+  const successor = factsOf(rotation, 'create')?.id;
+  if (successor === undefined) return turn();
+  // Whoever rotates the successor holds its lease, and begins nothing once this is recorded.
+  return alone(work, [successor], turn, (held) => Promise.reject(busy(held)));
+}

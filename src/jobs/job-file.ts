@@ -1,0 +1,240 @@
+import * as fs from 'node:fs';
+import { open } from 'node:fs/promises';
+import { z } from 'zod';
+import { conflict, type ToolError } from '../errors.ts';
+import { syncFolder } from '../secrets/destination.ts';
+import { rotationEvent } from './events.ts';
+import { type By, type Entry, essentials, type Job, type Lease, type Wrong } from './journal.ts';
+import { encodeLine, type Mac, walkLines } from './journal-line.ts';
+
+const common = {
+  job: z.string(),
+  n: z.int().nonnegative(),
+  at: z.string(),
+  by: z.object({ actor: z.string(), host: z.string(), key: z.string() }),
+  token: z.number(),
+};
+/** An event that this version does not know is kept as it is. */
+const single = z.object({
+  ...common,
+  rotation: z.string().regex(/^[\w-]{1,64}$/),
+  event: z.looseObject({ type: z.string() }),
+});
+/** A finished job: what is left of all entries up to that number. */
+const condensed = z.object({ ...common, entries: z.array(single) });
+const record = z.union([single, condensed]);
+
+interface Waiting {
+  id: string;
+  event: Entry['event'];
+  lease: Lease;
+  by: By;
+  resolve(entry: Entry): void;
+  reject(error: unknown): void;
+}
+
+/** The file of one job. It reads what is new since the last time, and writes what was recorded in one turn at once. */
+export class JobFile implements Job {
+  readonly id: string;
+  readonly #path: string;
+  readonly #mac: Mac;
+  readonly #now: () => Date;
+  #entries = new Map<string, Entry[]>();
+  #next = 0;
+  #lastToken = 0;
+  /** Tells the file from another that took its name. */
+  #identity = '';
+  #size = 0;
+  #changed = 0;
+  /** Where its good lines end. */
+  #end = 0;
+  #waiting: Waiting[] = [];
+  #busy = false;
+  wrong: Wrong | undefined;
+
+  constructor(id: string, path: string, mac: Mac, now: () => Date) {
+    this.id = id;
+    this.#path = path;
+    this.#mac = mac;
+    this.#now = now;
+  }
+
+  of(id: string): readonly Entry[] {
+    return this.#entries.get(id) ?? [];
+  }
+
+  ids(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  /** How many were recorded, those included that are condensed. */
+  get records(): number {
+    return this.#next;
+  }
+
+  /** Whether it ends amid a record. */
+  get isCut(): boolean {
+    return this.#size > this.#end;
+  }
+
+  /** Makes an empty file, so that one that is missing was removed. Throws what the system throws. */
+  async create(): Promise<void> {
+    fs.closeSync(fs.openSync(this.#path, 'wx', 0o600));
+    await syncFolder(this.#path);
+  }
+
+  /** Takes in what was written since; false when there is no such file. Throws what the system throws. */
+  refresh(): boolean {
+    const found = fs.statSync(this.#path, { throwIfNoEntry: false });
+    const identity = `${found?.ino} ${found?.birthtimeMs}`;
+    const grown = identity === this.#identity && Number(found?.size) > this.#size;
+    if (found && identity === this.#identity && found.size === this.#size && found.mtimeMs === this.#changed)
+      return true;
+    // One that was written over is read anew; so is another that took its name.
+    if (!found || !grown) this.#forget();
+    if (!found) return false;
+    this.#identity = identity;
+    this.#size = found.size;
+    this.#changed = found.mtimeMs;
+    const { records, length, wrong } = walkLines(readFrom(this.#path, this.#end), this.#mac);
+    for (const one of records) this.#take(one);
+    this.#end += length;
+    if (wrong === 'altered') this.#refuse('altered', 'was altered, or made under another key');
+    return true;
+  }
+
+  /** Records an event as the next; kept for good when this resolves. */
+  append(id: string, event: Entry['event'], lease: Lease, by: By): Promise<Entry> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ id, event, lease, by, resolve, reject });
+      // Not at once: what is recorded in the same turn shares a write.
+      if (!this.#busy) queueMicrotask(() => void this.#drain());
+      this.#busy = true;
+    });
+  }
+
+  /** Writes what is left of a finished job to another file. */
+  async condenseTo(path: string, lease: Lease): Promise<void> {
+    const all = [...this.#entries.values()].flat().sort((a, b) => a.n - b.n);
+    const last = all.at(-1);
+    if (!last || this.wrong) return;
+    const entries = essentials(all).map((entry) => ({ job: this.id, ...entry }));
+    const { n, at, by } = last;
+    const line = encodeLine({ job: this.id, n, at, by, token: lease.token, entries }, this.#mac);
+    await fs.promises.writeFile(path, line, { mode: 0o600, flush: true });
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      await this.#write(batch).catch((error: unknown) => {
+        for (const { reject } of batch) reject(error);
+      });
+    }
+    this.#busy = false;
+  }
+
+  async #write(batch: Waiting[]): Promise<void> {
+    if (!this.refresh()) throw damage(this.id, GONE);
+    if (this.wrong) throw damage(this.id, this.wrong);
+    const entries = batch.map(({ id: rotation, event, lease, by }, index) => {
+      // The clock that tokens are taken from may have been set back.
+      const token = Math.max(lease.token, this.#lastToken);
+      return { rotation, n: this.#next + index, at: this.#now().toISOString(), by, token, event };
+    });
+    const leases = new Set(batch.map(({ lease }) => lease));
+    for (const lease of leases) lease.check();
+    // Never created here: one that was removed is noticed instead of written to.
+    const file = await open(this.#path, fs.constants.O_WRONLY | fs.constants.O_APPEND);
+    try {
+      // A line that a crash cut had told nobody anything.
+      if (this.isCut) await file.truncate(this.#end);
+      await file.writeFile(entries.map((entry) => encodeLine({ job: this.id, ...entry }, this.#mac)).join(''));
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    // Whoever took this process for dead meanwhile has not seen it: then nothing may be done for it.
+    for (const lease of leases) lease.check();
+    this.refresh();
+    for (const [index, { resolve }] of batch.entries()) resolve(entries[index] as Entry);
+  }
+
+  #forget(): void {
+    this.#entries = new Map();
+    this.#next = 0;
+    this.#lastToken = 0;
+    this.#identity = '';
+    this.#size = 0;
+    this.#end = 0;
+    this.wrong = undefined;
+  }
+
+  #take(raw: unknown): void {
+    if (this.wrong) return;
+    const { data } = record.safeParse(raw);
+    if (data?.job !== this.id) {
+      this.#refuse('unknown', 'is of a form that this version does not know');
+      return;
+    }
+    // Written by a holder that had lost its lease, and was told so.
+    if (data.token < this.#lastToken) return;
+    // By its number it takes the place of such a one.
+    if (data.n < this.#next && data.token > this.#lastToken) this.#dropFrom(data.n);
+    this.#lastToken = data.token;
+    const expected = 'entries' in data ? data.n : this.#next;
+    if (data.n !== expected) {
+      this.#refuse('altered', 'does not follow the one before');
+      return;
+    }
+    this.#next = data.n + 1;
+    for (const entry of 'entries' in data ? data.entries : [data]) this.#keep(entry);
+  }
+
+  #keep({ job: _, ...entry }: z.output<typeof single>): void {
+    if (!rotationEvent.safeParse(entry.event).success) {
+      this.#refuse('unknown', 'was written by a version that knows more');
+    }
+    const known = this.#entries.get(entry.rotation);
+    if (known) known.push(entry as unknown as Entry);
+    else this.#entries.set(entry.rotation, [entry as unknown as Entry]);
+  }
+
+  #dropFrom(n: number): void {
+    this.#next = n;
+    for (const [id, entries] of this.#entries)
+      this.#entries.set(
+        id,
+        entries.filter((entry) => entry.n < n),
+      );
+  }
+
+  #refuse(problem: Wrong['problem'], what: string): void {
+    this.wrong ??= { problem, says: `Record ${this.#next + 1} of job ${this.id} ${what}.` };
+  }
+}
+
+/** What is wrong with a job that is spoken of, and not there. */
+export const GONE: Wrong = { problem: 'altered', says: 'Its file is gone.' };
+
+/** The error of a job that must be left alone. */
+export function damage(id: string, { problem, says }: Wrong): ToolError {
+  return conflict(
+    `What was recorded of ${id} cannot be relied on: ${says} Nothing was changed.`,
+    problem === 'altered'
+      ? 'Tell the person at once: someone or something changed the state folder. They run "telnyx-credentials-mcp journal verify", look at the credentials in the Telnyx portal, and finish by hand with the other tools.'
+      : 'Have the person update telnyx-credentials-mcp, and call again.',
+  );
+}
+
+/** Gives what a file holds from an offset on. Throws what the system throws. */
+export function readFrom(path: string, offset: number): Buffer {
+  const file = fs.openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(Math.max(0, fs.fstatSync(file).size - offset));
+    return bytes.subarray(0, fs.readSync(file, bytes, 0, bytes.length, offset));
+  } finally {
+    fs.closeSync(file);
+  }
+}

@@ -1,0 +1,189 @@
+import { conflict, type ToolError } from '../errors.ts';
+import type { Http } from '../telnyx/http.ts';
+import { getPushCredential } from '../telnyx/push-credentials.ts';
+import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import type { Account } from './account.ts';
+import type { RotationEvent } from './events.ts';
+import { type FleetJob, fleetFrom } from './fleet.ts';
+import { damage, GONE } from './job-file.ts';
+import { type Entry, type Held, type Job, type Journal, jobOf, type Lease, type Part, type Wrong } from './journal.ts';
+import { type Rotation, rotationFrom } from './rotation.ts';
+
+/**
+ * The jobs of one account, in a journal that may hold those of others: these are neither shown nor gone on with. A job is
+ * of an account when its host and either the fingerprint of its key or the user of its credentials are; another key may
+ * also prove it by seeing a credential of it. What nobody can tell the account of, since it was altered, is everybody's.
+ */
+export class Jobs {
+  readonly #journal: Journal;
+  readonly #account: () => Promise<Account>;
+  readonly #actor: string;
+  readonly #http: Http;
+
+  constructor(journal: Journal, account: () => Promise<Account>, actor: string, http: Http) {
+    this.#journal = journal;
+    this.#account = account;
+    this.#actor = actor;
+    this.#http = http;
+  }
+
+  /** The same for other requests, such as those of a job that outlasts its call. */
+  with(http: Http): Jobs {
+    return new Jobs(this.#journal, this.#account, this.#actor, http);
+  }
+
+  /** A rotation by its id; undefined for an unknown one. Throws `CONFLICT` when it is of another account. */
+  async rotation(id: string): Promise<Rotation | undefined> {
+    const job = await this.#own(id);
+    return job && rotationFrom(job.of(id), job.wrong);
+  }
+
+  /** A fleet by its id; undefined for an unknown one, and for a rotation. Throws `CONFLICT` when it is of another account. */
+  async fleet(id: string): Promise<FleetJob | undefined> {
+    const job = id === jobOf(id) ? await this.#own(id) : undefined;
+    return job && fleetJobOf(job);
+  }
+
+  /**
+   * The rotations that replace a credential, or made it, in the order they began. An id is one credential's at one host,
+   * whatever key asks. Throws `CONFLICT` when what was recorded of it cannot be relied on.
+   */
+  async of(credential: string, as: Part['as']): Promise<Rotation[]> {
+    const { host } = await this.#account();
+    const found: Rotation[] = [];
+    for (const part of await this.#journal.about(credential)) {
+      if (part.as !== as) continue;
+      const job = await this.#journal.job(part.rotation);
+      if (!job) throw damage(jobOf(part.rotation), GONE);
+      const entries = job.of(part.rotation);
+      if (job.wrong && (entries[0]?.by.host ?? host) === host) throw damage(job.id, job.wrong);
+      const rotation = rotationFrom(entries);
+      if (rotation && entries[0]?.by.host === host) found.push(rotation);
+    }
+    return found;
+  }
+
+  /** Whether a rotation made a credential, of whatever account. */
+  async isSuccessor(credential: string): Promise<boolean> {
+    return (await this.#journal.about(credential)).some(({ as }) => as === 'successor');
+  }
+
+  /** All rotations and fleets that were not condensed, in no order. */
+  async open(): Promise<(Rotation | FleetJob)[]> {
+    return this.#views(await this.#journal.open());
+  }
+
+  /** Those that were, the latest first, from a place on; `next` is the place to go on from when there are more. */
+  async finished(from: number, limit: number): Promise<{ jobs: (Rotation | FleetJob)[]; next?: number }> {
+    const jobs: (Rotation | FleetJob)[] = [];
+    for (let place = from; ; ) {
+      const wanted = limit - jobs.length;
+      const page = await this.#journal.finished(place, wanted);
+      jobs.push(...(await this.#views(page.jobs)));
+      place += wanted;
+      if (!page.more) return { jobs };
+      if (jobs.length >= limit) return { jobs, next: place };
+    }
+  }
+
+  /** The jobs that must be left alone, and why. Whose those are whose beginning was altered, nobody knows. */
+  async damaged(): Promise<{ id: string; wrong: Wrong; hidden: boolean }[]> {
+    const jobs = await this.#journal.open();
+    return jobs.flatMap((job) => {
+      const { id, wrong } = job;
+      return wrong ? [{ id, wrong, hidden: job.of(id).length === 0 }] : [];
+    });
+  }
+
+  /** Records what happened to a rotation, and gives it with that in it. */
+  async record(id: string, event: RotationEvent, lease: Lease): Promise<Rotation> {
+    await this.note(id, event, lease);
+    const job = await this.#journal.job(id);
+    const rotation = job && rotationFrom(job.of(id), job.wrong);
+    if (!rotation) throw new Error('a rotation without a beginning');
+    return rotation;
+  }
+
+  /** Records what happened to a fleet. */
+  async note(id: string, event: RotationEvent, lease: Lease): Promise<Entry> {
+    const { host, key } = await this.#account();
+    return this.#journal.append(id, event, lease, { actor: this.#actor, host, key });
+  }
+
+  /** Condenses a job that nothing more is expected of. */
+  condense(id: string, lease: Lease): Promise<void> {
+    return this.#journal.condense(id, lease);
+  }
+
+  lease(name: string): Promise<Lease | Held> {
+    return this.#journal.lease(name);
+  }
+
+  async #own(id: string): Promise<Job | undefined> {
+    const job = await this.#journal.job(id);
+    if (!job) return undefined;
+    if (job.wrong && job.of(job.id).length === 0) throw damage(job.id, job.wrong);
+    // A crash came between its name and its beginning.
+    if (job.of(job.id).length === 0) return undefined;
+    if (!(await this.#isOurs(job)) && !(await this.#sees(job))) throw await this.#foreign(job);
+    return job;
+  }
+
+  async #views(jobs: readonly Job[]): Promise<(Rotation | FleetJob)[]> {
+    const views: (Rotation | FleetJob)[] = [];
+    for (const job of jobs) {
+      const view = fleetJobOf(job) ?? rotationFrom(job.of(job.id), job.wrong);
+      if (view && (await this.#isOurs(job))) views.push(view);
+    }
+    return views;
+  }
+
+  async #isOurs(job: Job): Promise<boolean> {
+    const { host, key, user } = await this.#account();
+    const entries = job.of(job.id);
+    if (entries[0]?.by.host !== host) return false;
+    if (entries.some(({ by }) => by.key === key)) return true;
+    const owner = userOf(job);
+    return owner !== undefined && (await user(this.#http)) === owner;
+  }
+
+  /** Whether a credential of a job can be seen: their ids are no secret, but each is of one account. */
+  async #sees(job: Job): Promise<boolean> {
+    const { host } = await this.#account();
+    if (job.of(job.id)[0]?.by.host !== host) return false;
+    for (const id of [...job.ids()].slice(0, 2)) {
+      const rotation = rotationFrom(job.of(id));
+      if (!rotation) continue;
+      const get = rotation.kind === 'push' ? getPushCredential : getTelephonyCredential;
+      const ids = [rotation.old.id, rotation.steps.get('create')?.done?.facts.id];
+      for (const one of ids) {
+        if (one !== undefined && (await get(this.#http, one).catch(() => undefined))) return true;
+      }
+    }
+    return false;
+  }
+
+  async #foreign(job: Job): Promise<ToolError> {
+    const { by } = job.of(job.id)[0] ?? {};
+    const { host } = await this.#account();
+    const how = by?.host === host ? 'with another API key' : `at ${by?.host}`;
+    return conflict(
+      `${job.id} is of another account: ${by?.actor} began it ${how}. Nothing was looked at or changed.`,
+      `Have the person start this server with the key of that account, ${by?.host === host ? 'or with a key that can see its credentials' : `and with its address (TELNYX_BASE_URL)`}; calls are about ${host} now.`,
+    );
+  }
+}
+
+function fleetJobOf(job: Job): FleetJob | undefined {
+  const fleet = fleetFrom(job.of(job.id), job.wrong);
+  if (!fleet) return undefined;
+  const rotations = [...job.ids()].flatMap((id) => rotationFrom(job.of(id), job.wrong) ?? []);
+  return { fleet, rotations };
+}
+
+/** Who a job's credentials belong to, where Telnyx told it. */
+function userOf(job: Job): string | undefined {
+  const event = job.of(job.id)[0]?.event;
+  if (event?.type === 'fleet_began') return event.user_id;
+  return event?.type === 'began' && 'user_id' in event.old ? event.old.user_id : undefined;
+}

@@ -1,0 +1,151 @@
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { conflict, ToolError } from '../errors.ts';
+import { reason, syncFolder } from '../secrets/destination.ts';
+import type { StateKey } from '../secrets/state-key.ts';
+import { JobFile } from './job-file.ts';
+import { beginsJob, type Job, type Journal, JournalAway, jobOf, partsOf } from './journal.ts';
+import type { Mac } from './journal-line.ts';
+import { LeaseFiles } from './lease-files.ts';
+import { PartFiles } from './part-files.ts';
+
+/**
+ * Where a journal keeps what: `open` and `done` have a file for each job, `parts` says which rotations a credential has a
+ * part in, in 4,096 files by the hash of its id. What is looked for is opened by its name: that costs the same, however many
+ * jobs there were.
+ */
+export const foldersOf = (stateDir: string) => {
+  const root = join(stateDir, 'journal');
+  return {
+    root,
+    open: join(root, 'open'),
+    done: join(root, 'done'),
+    parts: join(root, 'parts'),
+    leases: join(root, 'leases'),
+  };
+};
+
+/** The MACs of a state folder's journal. */
+export const macOf =
+  (key: StateKey): Mac =>
+  (text) =>
+    key.mac('journal', text).toString('base64url');
+
+const JOB = /^([\w-]{1,64})\.jsonl$/;
+
+/** Gives the journal kept in a state folder, with MACs under its key. Nothing is written before the first lease. */
+export function openJournal(stateDir: string, key: () => StateKey, now: () => Date): Journal {
+  const folders = foldersOf(stateDir);
+  const leases = new LeaseFiles(folders.leases);
+  const known = new Map<string, JobFile>();
+  const mac: Mac = (text) => macOf(key())(text);
+  const parts = new PartFiles(folders.parts, mac);
+
+  function find(id: string, folder: 'open' | 'done'): JobFile | undefined {
+    const path = join(folders[folder], `${id}.jsonl`);
+    const file = known.get(path) ?? new JobFile(id, path, mac, now);
+    if (!file.refresh()) {
+      known.delete(path);
+      return undefined;
+    }
+    // What is finished is seldom asked for again, and there is much of it.
+    if (folder === 'open') known.set(path, file);
+    return file;
+  }
+
+  const job = (id: string): JobFile | undefined => {
+    if (!/^[\w-]{1,64}$/.test(id)) return undefined;
+    // Once more: it may have been moved between the two looks.
+    return find(id, 'open') ?? find(id, 'done') ?? find(id, 'open');
+  };
+
+  return {
+    async append(id, event, lease, by) {
+      return guarded(folders.root, 'recorded', async () => {
+        const of = jobOf(id);
+        const [path, done] = [join(folders.open, `${of}.jsonl`), join(folders.done, `${of}.jsonl`)];
+        for (const folder of [folders.open, folders.done]) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+        // A finished one that is undone after all is open again.
+        if (!fs.existsSync(path) && fs.existsSync(done)) fs.renameSync(done, path);
+        const file = known.get(path) ?? new JobFile(of, path, mac, now);
+        known.set(path, file);
+        if (beginsJob(event)) await file.create();
+        // Before the event, since a credential must lead to its rotation from the first moment on.
+        for (const part of partsOf(id, event)) await parts.add(part);
+        return await file.append(id, event, lease, by);
+      });
+    },
+    job: (id) => guarded(folders.root, 'read', async () => job(jobOf(id))),
+    about: (credential) =>
+      guarded(folders.root, 'read', async () => {
+        const found = parts.of(credential);
+        if (!found) throw partsAltered();
+        return found;
+      }),
+    open: () =>
+      guarded(folders.root, 'read', async () =>
+        idsIn(folders.open).flatMap((id): Job[] => [find(id, 'open') ?? []].flat()),
+      ),
+    finished: (from, limit) =>
+      guarded(folders.root, 'read', async () => {
+        // One whose condensing a crash cut short is in both.
+        const open = new Set(idsIn(folders.open));
+        const ids = idsIn(folders.done)
+          .filter((id) => !open.has(id))
+          .sort()
+          .reverse();
+        const jobs = ids.slice(from, from + limit).flatMap((id): Job[] => [find(id, 'done') ?? []].flat());
+        return { jobs, more: ids.length > from + limit };
+      }),
+    condense: (id, lease) =>
+      guarded(folders.root, 'recorded', async () => {
+        const [path, done] = [join(folders.open, `${id}.jsonl`), join(folders.done, `${id}.jsonl`)];
+        const file = find(id, 'open');
+        if (!file || file.wrong) return;
+        await file.condenseTo(`${done}.tmp`, lease);
+        lease.check();
+        fs.renameSync(`${done}.tmp`, done);
+        await syncFolder(done);
+        fs.rmSync(path);
+        known.delete(path);
+      }),
+    lease: (name) => guarded(folders.root, 'leased', async () => leases.take(name)),
+  };
+}
+
+/** The ids of the jobs in a folder; none when it is not there. */
+export function idsIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder).flatMap((name) => JOB.exec(name)?.[1] ?? []);
+  } catch (error) {
+    if (reason(error) !== 'ENOENT') throw error;
+    return [];
+  }
+}
+
+const partsAltered = (): ToolError =>
+  conflict(
+    'What was recorded of this credential was altered, so it cannot be told whether it is being rotated. Nothing was changed.',
+    'Tell the person at once: someone or something changed the state folder. They run "telnyx-credentials-mcp journal verify".',
+  );
+
+const SAYS = {
+  recorded: 'What a rotation did or was about to do could not be recorded in',
+  read: 'What was done by rotations is not known, since the journal cannot be read in',
+  leased: 'Nobody can be kept from working on the same credential, since no lease can be kept in',
+};
+
+async function guarded<T>(folder: string, what: keyof typeof SAYS, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof ToolError) throw error;
+    throw new JournalAway(
+      'CONFIGURATION',
+      `${SAYS[what]} ${folder} (${reason(error)}).`,
+      what === 'recorded'
+        ? 'Ask the person to free space or to make that folder writable, then call continue_rotation: it looks at what was done and goes on from there.'
+        : 'Ask the person to free space, or to make that folder and its files readable and writable, and call again. Nothing was changed.',
+    );
+  }
+}

@@ -1,0 +1,98 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { misconfigured } from '../errors.ts';
+import { reason } from '../secrets/destination.ts';
+import { openStateKey } from '../secrets/state-key.ts';
+import { JobFile } from './job-file.ts';
+import { jobOf } from './journal.ts';
+import { foldersOf, idsIn, macOf } from './journal-files.ts';
+import { type Mac, pickLines } from './journal-line.ts';
+import { bucketsIn, partShape } from './part-files.ts';
+
+interface Finding {
+  /** Below the state folder. */
+  file: string;
+  /** A note is harmless. */
+  severity: 'error' | 'note';
+  problem: 'altered' | 'cut' | 'missing' | 'unknown' | 'old';
+  /** For a person. */
+  says: string;
+}
+
+export interface JournalReport {
+  jobs: number;
+  records: number;
+  findings: Finding[];
+}
+
+/** Takes the state folder and reads its whole journal; gives what is wrong with it. Throws `CONFIGURATION` when it cannot be read. */
+export function verifyJournal(stateDir: string): JournalReport {
+  const folders = foldersOf(stateDir);
+  try {
+    const findings: Finding[] = [...ledger(stateDir)];
+    if (!existsSync(folders.root)) return { jobs: 0, records: 0, findings };
+    if (!existsSync(join(stateDir, 'key'))) {
+      const says = 'The key of the state folder is missing, so nothing that was recorded can be told from a forgery.';
+      return {
+        jobs: 0,
+        records: 0,
+        findings: [...findings, { file: 'key', severity: 'error', problem: 'missing', says }],
+      };
+    }
+    const mac = macOf(openStateKey(stateDir));
+    const files = (['open', 'done'] as const).flatMap((folder) => idsIn(folders[folder]).map((id) => ({ folder, id })));
+    const ids = new Set(files.map(({ id }) => id));
+    const jobs = files.map(({ folder, id }) =>
+      verifyJob(join(folders[folder], `${id}.jsonl`), `${folder}/${id}.jsonl`, id, mac),
+    );
+    const parts = bucketsIn(folders.parts).map((name) => verifyParts(join(folders.parts, name), `parts/${name}`, mac));
+    const gone = new Set(parts.flatMap(({ named }) => named).filter((id) => !ids.has(id)));
+    const missing = [...gone].map((id) =>
+      finding(`open/${id}.jsonl`, 'missing', `What was recorded of ${id} is gone.`),
+    );
+    return {
+      jobs: jobs.length,
+      records: jobs.reduce((sum, { records }) => sum + records, 0),
+      findings: [...findings, ...[...jobs, ...parts].flatMap((one) => one.findings), ...missing],
+    };
+  } catch (error) {
+    throw misconfigured(
+      `The journal in ${folders.root} cannot be read (${reason(error)}).`,
+      'Ask the person to make that folder and its files readable, and call again.',
+    );
+  }
+}
+
+const finding = (
+  name: string,
+  problem: Finding['problem'],
+  says: string,
+  severity: Finding['severity'] = 'error',
+): Finding => ({ file: `journal/${name}`, severity, problem, says });
+
+function verifyJob(path: string, name: string, id: string, mac: Mac): { records: number; findings: Finding[] } {
+  const job = new JobFile(id, path, mac, () => new Date());
+  // One that was moved meanwhile is in order.
+  if (!job.refresh()) return { records: 0, findings: [] };
+  const { wrong, records, isCut } = job;
+  if (wrong) return { records, findings: [finding(name, wrong.problem, `${wrong.says} Nothing goes on with it.`)] };
+  const says = `Its last record was cut off while it was written, which a crash does: nothing had been done for it.`;
+  return { records, findings: isCut || records === 0 ? [finding(name, 'cut', says, 'note')] : [] };
+}
+
+function verifyParts(path: string, name: string, mac: Mac): { named: string[]; findings: Finding[] } {
+  const bytes = readFileSync(path);
+  const { records, altered, length } = pickLines(bytes, mac);
+  const named = records.flatMap((record) => partShape.safeParse(record).data ?? []).map((part) => jobOf(part.rotation));
+  const says = 'A line was altered, or made under another key: the credentials it tells of are not rotated.';
+  if (altered) return { named, findings: [finding(name, 'altered', says)] };
+  const cut = 'Its last line was cut off while it was written, which a crash does.';
+  return { named, findings: length < bytes.length ? [finding(name, 'cut', cut, 'note')] : [] };
+}
+
+/** What a version before the first release kept is nobody's any more. */
+function ledger(stateDir: string): Finding[] {
+  if (!statSync(join(stateDir, 'ledger'), { throwIfNoEntry: false })?.isDirectory()) return [];
+  const says = 'A ledger of a version before the first release lies here. It is not read, and left alone.';
+  return [{ file: 'ledger', severity: 'note', problem: 'old', says }];
+}

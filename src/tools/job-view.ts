@@ -1,0 +1,35 @@
+import { type FleetJob, isFleet } from '../jobs/fleet.ts';
+import type { Rotation } from '../jobs/rotation.ts';
+import { isOver } from '../jobs/steps.ts';
+import type { Deps } from '../tool.ts';
+import { viewFleet } from './fleet-view.ts';
+import { DAMAGED, type RotationView, viewRotation } from './rotation-view.ts';
+
+/** A rotation or fleet as an agent sees it. */
+export const viewJob = (job: Rotation | FleetJob, deps: Pick<Deps, 'now' | 'fleets'>): RotationView =>
+  isFleet(job) ? viewFleet(job, deps) : viewRotation(job, deps);
+
+/** The jobs of the account, those that are not over first, then the latest; `next` is the place to go on from. */
+export async function listJobs(from: number, limit: number, deps: Pick<Deps, 'jobs' | 'now' | 'fleets'>) {
+  const open = (await deps.jobs.open()).map((job) => ({ at: beganAt(job), view: viewJob(job, deps) }));
+  const over = ({ view }: (typeof open)[number]): number => Number(isOver(view.state));
+  const views = open.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
+  const all = [...(await hidden(deps)), ...views];
+  const rows = all.slice(from, from + limit);
+  const { jobs, next } = await deps.jobs.finished(Math.max(0, from - all.length), limit - rows.length);
+  const left = from + rows.length < all.length;
+  return {
+    rows: [...rows, ...jobs.map((job) => viewJob(job, deps))],
+    next: left ? from + rows.length : next === undefined ? undefined : all.length + next,
+  };
+}
+
+const beganAt = (job: Rotation | FleetJob): string => (isFleet(job) ? job.fleet.beganAt : job.beganAt);
+
+/** Those of which not even the beginning can be read. */
+async function hidden({ jobs }: Pick<Deps, 'jobs'>): Promise<RotationView[]> {
+  const damaged = await jobs.damaged();
+  return damaged.flatMap(({ id, wrong, hidden }) =>
+    hidden ? { id, kind: 'unknown', state: 'damaged', done: [], left: [], warnings: [wrong.says], next: DAMAGED } : [],
+  );
+}
