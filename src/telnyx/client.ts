@@ -5,21 +5,10 @@ import { CancelError, got, HTTPError, RequestError, TimeoutError } from 'got';
 import { ToolError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Secret } from '../secrets/secret.ts';
-import type { Ticket } from './allowance.ts';
 import { type Answer, type Http, type HttpLimits, type Query, type Scope, unreadable } from './http.ts';
-import { Pace } from './pace.ts';
-import { problemOf } from './problem.ts';
-import {
-  explain,
-  type Failure,
-  type Headers,
-  isRefusal,
-  type Method,
-  retryDelay,
-  sensible,
-  waitAsked,
-} from './retry.ts';
-import { callTime, createPlaces, jobTime, type Time } from './time.ts';
+import { explain, type Failure, type Headers, type Method, retryDelay, sensible, waitAsked } from './retry.ts';
+import { Scheduler, type Ticket } from './scheduler.ts';
+import { callTime, jobTime } from './time.ts';
 
 interface ClientOptions {
   baseUrl: string;
@@ -63,9 +52,8 @@ const KEEP_ALIVE = { keepAlive: true, timeout: 4000 };
  */
 export function createClient(options: ClientOptions): (scope: Scope) => Http {
   const { baseUrl, apiKey, version, limits, log, now = () => new Date() } = options;
-  // One of each for the process: all its requests share the account's allowance.
-  const places = createPlaces();
-  const pace = new Pace();
+  // One for the process: all its requests share the account's allowance.
+  const scheduler = new Scheduler();
   let toldOfWait = false;
 
   /** How long the headers of an answer ask to wait, as far as that is sensible; the log hears once of what is not. */
@@ -101,7 +89,7 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
       const started = Date.now();
       let underWay = false;
 
-      const attempt = (ticket: Ticket) => async (stop: AbortSignal) => {
+      const attempt = async (ticket: Ticket, stop: AbortSignal): Promise<Outcome> => {
         // A create that would be cut off before most answers come has an unknown outcome: better not to begin it.
         if (method === 'POST' && sending.body && time.patience() < limits.requestMs / LEAST_OF_A_REQUEST) {
           throw explain(method, { kind: 'stopped', sent: false, cancelled: false });
@@ -114,17 +102,15 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
 
       const trying = async (): Promise<Done> => {
         for (let tries = 1; ; tries += 1) {
-          const ticket = await turn(background, time);
-          const outcome = await places
-            .send(background, () => time.spend(attempt(ticket)), time.signal)
-            .finally(() => pace.ended(ticket));
+          const outcome = await scheduler.send(background, time, (ticket) =>
+            time.spend((stop) => attempt(ticket, stop)),
+          );
           if ('text' in outcome) return outcome;
           // A DELETE whose first answer got lost finds nothing the second time: that is the outcome asked for.
           if (method === 'DELETE' && tries > 1 && outcome.kind === 'answered' && outcome.status === 404) {
             return { text: '', at: now().getTime(), requestId: outcome.requestId };
           }
           const delay = retryDelay(method, tries, outcome, Math.random(), background);
-          if (isRefusal(outcome)) pace.refused(ticket, outcome.wait ?? delay ?? 0);
           if (delay === undefined || delay >= time.patience()) throw explain(method, outcome);
           underWay = false;
           await sleep(delay, undefined, { signal: time.signal });
@@ -132,7 +118,7 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
       };
 
       try {
-        return await places.serve(background, trying, time.signal);
+        return await scheduler.serve(background, trying, time.signal);
       } catch (error) {
         if (error instanceof ToolError) throw error;
         throw explain(method, { kind: 'stopped', sent: underWay, cancelled: signal.aborted });
@@ -179,15 +165,6 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
     };
   }
 
-  /** Waits until the request may start. Throws `RATE_LIMITED` at once when its time would be over before. */
-  async function turn(background: boolean, time: Time): Promise<Ticket> {
-    for (let wait = pace.wait(background); wait > 0; wait = pace.wait(background)) {
-      if (wait > time.patience()) throw problemOf(429, '', Math.ceil(wait / 1000));
-      await sleep(wait, undefined, { signal: time.signal });
-    }
-    return pace.start();
-  }
-
   /** One request, and how it went. got's own retry is left out: on Node 24 it loses to a second error of a refused socket. */
   async function once(
     method: Method,
@@ -204,7 +181,7 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
         ...(body && { json: revealed(body) }),
         signal: stop,
       });
-      request.on('response', ({ statusCode, headers }) => pace.answered(ticket, statusCode, headers));
+      request.on('response', ({ statusCode, headers }) => scheduler.answered(ticket, statusCode, headers));
       request.on('downloadProgress', ({ transferred }) => transferred > MOST_BYTES && request.cancel());
       const { statusCode, headers, body: text } = await request;
       const requestId = requestIdOf(headers);

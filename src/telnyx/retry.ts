@@ -92,7 +92,7 @@ export function retryDelay(
 }
 
 /** Whether Telnyx asks for fewer requests. */
-export function isRefusal(failure: Failure): failure is Failure & { kind: 'answered' } {
+function isRefusal(failure: Failure): failure is Failure & { kind: 'answered' } {
   return failure.kind === 'answered' && failure.status === 429;
 }
 
@@ -113,9 +113,24 @@ export function waitAsked(status: number, headers: Headers, now: number): number
 }
 
 /** Milliseconds until `x-ratelimit-reset`, 0 when that is over; undefined without one that can be read. */
-export function resetAsked(headers: Headers, now: number): number | undefined {
+function resetAsked(headers: Headers, now: number): number | undefined {
   const reset = headers['x-ratelimit-reset']?.toString().trim();
   return reset && isNumber(reset) ? Math.max(0, fromNow(Number(reset), now)) : undefined;
+}
+
+/**
+ * What the x-ratelimit headers say: how many requests remain of how many, for how many milliseconds. Undefined unless a
+ * number and a reset can be read that make sense; the limit is what remains where it cannot be read.
+ */
+export function rateLimitOf(
+  headers: Headers,
+  now: number,
+): { limit: number; remaining: number; reset: number } | undefined {
+  const read = (name: string) => Number.parseFloat(`${headers[`x-ratelimit-${name}`]}`);
+  const remaining = read('remaining');
+  // By the server's own clock, when the reset is a moment: ours may be minutes off.
+  const reset = sensible(resetAsked(headers, Date.parse(`${headers.date}`) || now));
+  return remaining >= 0 && reset ? { limit: read('limit') || remaining, remaining, reset } : undefined;
 }
 
 /**

@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import PQueue from 'p-queue';
+import { problemOf } from './problem.ts';
+import { type Headers, rateLimitOf, sensible, waitAsked } from './retry.ts';
+import type { Time } from './time.ts';
+
+/** A try that has had its turn: the how-manieth, and when. */
+export type Ticket = Record<'number' | 'at', number>;
+
+/** The server's window, as headers tell it (api.md §1): `length` is the longest reset, `asOf` the number of who was told. */
+type Window = Record<'limit' | 'left' | 'endsAt' | 'length' | 'asOf', number>;
+
+// A person's request goes ahead of its turn by up to so many, and jobs wait longer.
+const AHEAD = 5;
+// Timers are late, and a busy machine is later: what was missed by that much is made up for.
+const CATCH_UP_MS = 100;
+// However little is left: an answer, if only a 429, tells more than headers that may be nonsense.
+const WIDEST_SPACING_MS = 2000;
+const SECOND_MS = 1000;
+const CUT_TO = 0.92;
+const COMEBACK_MS = 30_000;
+// Who is refused after a few requests learns little about the limit: somebody else uses the account too.
+const FIRST_CUT_AT_LEAST = 10;
+const CLOCK = {
+  now: () => performance.now(),
+  sleep: (ms: number, signal: AbortSignal): Promise<unknown> => sleep(ms, undefined, { signal }),
+};
+
+/**
+ * Says when each request of the process may start: all use up one account's allowance. After a 429 none does until the wait
+ * it asks for is over. Else they are spaced by what headers say is left until the reset, or by a rate that a 429 cuts and
+ * time brings back (AIMD), whichever is slower; before there were any, by nothing.
+ */
+export class Scheduler {
+  readonly #clock: typeof CLOCK;
+  readonly #people = new PQueue({ concurrency: 6 });
+  readonly #jobs = new PQueue({ concurrency: 10 });
+  // Two more than jobs can have: a person's request need not wait for one of theirs to end.
+  readonly #wire = new PQueue({ concurrency: 12 });
+  #started = 0;
+  /** The place of the last try in the schedule, which may be ahead of its real start. */
+  #last = Number.NEGATIVE_INFINITY;
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #window: Window | undefined;
+  #refusedRate = Number.POSITIVE_INFINITY;
+  #cutAfter = 0;
+  /** Since when tries have started without a break, and how many were answered since. */
+  #busy = { since: 0, answered: 0 };
+
+  constructor(clock = CLOCK) {
+    this.#clock = clock;
+  }
+
+  /** Runs a request, its tries and waits included, when there is room for one more of its kind. Rejects on abort. */
+  serve<T>(background: boolean, request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return (background ? this.#jobs : this.#people).add(request, { signal });
+  }
+
+  /** Runs one try of it at its turn. Rejects on abort, and with `RATE_LIMITED` at once if its time would be over before. */
+  async send<T>(background: boolean, time: Pick<Time, 'patience' | 'signal'>, attempt: (ticket: Ticket) => Promise<T>) {
+    for (let wait = this.#wait(background); wait > 0; wait = this.#wait(background)) {
+      if (wait > time.patience()) throw problemOf(429, '', Math.ceil(wait / SECOND_MS));
+      await this.#clock.sleep(wait, time.signal);
+    }
+    const at = this.#clock.now();
+    if (at > Math.max(this.#last, this.#pausedUntil) + SECOND_MS) this.#busy = { since: at, answered: 0 };
+    this.#last = Math.max(this.#last + this.#spacing(at), at - CATCH_UP_MS, this.#pausedUntil);
+    if (this.#window) this.#window.left -= 1;
+    this.#started += 1;
+    const ticket = { number: this.#started, at };
+    return this.#wire.add(() => attempt(ticket), { signal: time.signal, priority: background ? 0 : 1 });
+  }
+
+  /** Learns from the answer to the try with that ticket, as soon as its headers are there. */
+  answered(ticket: Ticket, status: number, headers: Headers): void {
+    const now = this.#clock.now();
+    if (status === 429) {
+      this.#refused(ticket, sensible(waitAsked(status, headers, Date.now())) ?? SECOND_MS, now);
+      return;
+    }
+    this.#observe(ticket, headers, now);
+    this.#busy.answered += 1;
+  }
+
+  #refused({ number }: Ticket, wait: number, now: number): void {
+    // What was under way at the last cut says nothing about the rate after it.
+    if (number > this.#cutAfter) {
+      // A long wait is the rest of a long window. A rate that was far from reached is not the one that was refused.
+      const time = Math.max(SECOND_MS, wait, now - this.#busy.since);
+      const worked = Math.max(FIRST_CUT_AT_LEAST, (this.#busy.answered / time) * SECOND_MS);
+      const rate = this.#rate(now);
+      this.#refusedRate = Math.max(SECOND_MS / WIDEST_SPACING_MS, rate > 2 * worked ? worked : rate);
+      this.#cutAfter = this.#started;
+    }
+    // It did not foresee this: it was wrong about something.
+    this.#window = undefined;
+    this.#pausedUntil = Math.max(this.#pausedUntil, now + wait);
+  }
+
+  /** Whole milliseconds until a try may start, 0 for now; to be asked again after them. */
+  #wait(background: boolean): number {
+    const now = this.#clock.now();
+    const spacing = this.#spacing(now);
+    // A debt that was run up at a slower pace is not paid at that.
+    this.#last = Math.min(this.#last, now + spacing * AHEAD);
+    const turn = this.#last + spacing * (background ? 1 : 1 - AHEAD);
+    const window = this.#current(now);
+    const due = window && window.left < 1 ? Math.min(window.endsAt, this.#last + WIDEST_SPACING_MS) : turn;
+    return Math.max(0, Math.round(Math.max(this.#pausedUntil, due) - now));
+  }
+
+  #spacing(now: number): number {
+    const window = this.#current(now);
+    const spread = window ? (window.endsAt - now) / Math.max(1, window.left) : 0;
+    return Math.max(SECOND_MS / this.#rate(now), Math.min(WIDEST_SPACING_MS, spread));
+  }
+
+  /** Per second: a little below what was refused, back to it in a straight line, and from then on doubled as often. */
+  #rate(now: number): number {
+    const since = Math.max(0, now - this.#pausedUntil) / COMEBACK_MS;
+    return this.#refusedRate * (since < 1 ? CUT_TO + (1 - CUT_TO) * since : 2 ** (since - 1));
+  }
+
+  #observe({ number, at }: Ticket, headers: Headers, now: number): void {
+    const told = rateLimitOf(headers, Date.now());
+    const known = this.#current(now);
+    if (!told || (known && number < known.asOf)) return;
+    // The others in flight were started since, or overtaken: they may not be counted in what was told.
+    const left = told.remaining - (this.#wire.pending + this.#wire.size - 1);
+    // A little too long: our clock and theirs differ in speed, and too early an end would be taken for ever.
+    const length = Math.max(told.reset * 1.001, known?.length ?? 0);
+    const next = { limit: told.limit, left, endsAt: at + told.reset, length, asOf: number };
+    // A reset in whole seconds is rounded up: of all that a window's answers tell, the earliest is the nearest.
+    if (known && told.reset <= known.length) {
+      const isOver = left > known.left + told.limit / 4;
+      next.endsAt = Math.min(next.endsAt, isOver ? known.endsAt + known.length : known.endsAt);
+    }
+    this.#window = next;
+  }
+
+  /** The window that holds `now`: the one after the last that was told is taken to be like it, until an answer tells. */
+  #current(now: number): Window | undefined {
+    const window = this.#window;
+    if (!window || now < window.endsAt) return window;
+    // Late answers still tell of the window before.
+    const next = { ...window, left: window.limit, endsAt: window.endsAt + window.length, asOf: this.#started + 1 };
+    this.#window = now < next.endsAt ? next : undefined;
+    return this.#window;
+  }
+}
