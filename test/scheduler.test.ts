@@ -222,10 +222,11 @@ describe('a person', () => {
     expect((await on.starts(1))[0]).toBeGreaterThan(3000);
   });
 
-  test('who asks for more than that is spaced, too', async () => {
+  test('has half of an allowance at once, and is spaced from then on', async () => {
     const on = setting();
     await on.told(limits(60, 60, 60));
-    expect((await on.starts(20, PERSON)).at(-1)).toBeGreaterThan(13_000);
+    expect((await on.starts(29, PERSON)).at(-1)).toBe(0);
+    expect((await on.starts(10, PERSON)).at(-1)).toBeGreaterThan(3000);
   });
 
   test('is not paid for at a slow pace once there is plenty', async () => {

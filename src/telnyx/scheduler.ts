@@ -103,8 +103,11 @@ export class Scheduler {
     const spacing = this.#spacing(now);
     // A debt that was run up at a slower pace is not paid at that.
     this.#last = Math.min(this.#last, now + spacing * AHEAD);
-    const turn = this.#last + spacing * (background ? 1 : 1 - AHEAD);
     const window = this.#current(now);
+    // A person's few requests may come at once while there is plenty; a job of thousands would use it all up.
+    const isAmple = window !== undefined && window.left > window.limit / 2;
+    const ofPerson = (isAmple ? SECOND_MS / this.#rate(now) : spacing) - spacing * AHEAD;
+    const turn = this.#last + (background ? spacing : ofPerson);
     const due = window && window.left < 1 ? Math.min(window.endsAt, this.#last + WIDEST_SPACING_MS) : turn;
     return Math.max(0, Math.round(Math.max(this.#pausedUntil, due) - now));
   }
