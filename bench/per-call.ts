@@ -1,9 +1,9 @@
 import { Agent, get } from 'node:http';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
-import { createApp } from '../src/app.ts';
-import { loadConfig } from '../src/config.ts';
-import { serveHandshake } from '../src/mcp/handshake.ts';
+import { serveHandshake } from '../src/front/mcp/handshake.ts';
+import { loadConfig } from '../src/host/config.ts';
+import { createSession } from '../src/host/session.ts';
 import { compare, interleave, median, ms, type Row } from './figures.ts';
 import { type Account, launchSandbox } from './processes.ts';
 
@@ -16,7 +16,7 @@ export async function perCall(stateDir: string): Promise<Row[]> {
   await using sandbox = await launchSandbox(CREDENTIALS, 0);
   const agent = new Agent({ keepAlive: true });
   const [id = ''] = await firstIds(sandbox, agent);
-  const app = createApp(
+  const app = createSession(
     loadConfig([], {
       TELNYX_API_KEY: sandbox.apiKey,
       TELNYX_BASE_URL: sandbox.baseUrl,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { keepCompiled } from './compile-cache.ts';
+import { keepCompiled } from './host/compile-cache.ts';
 
 // Before anything else is loaded: only what comes after is kept.
 keepCompiled();
-const { run } = await import('./program.ts');
+const { run } = await import('./host/program.ts');
 await run(process.argv.slice(2));

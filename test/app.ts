@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { type CallToolResult, ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
-import { type App, createApp, type Surroundings } from '../src/app.ts';
-import { type Config, loadConfig } from '../src/config.ts';
-import { serveHandshake } from '../src/mcp/handshake.ts';
+import { serveHandshake } from '../src/front/mcp/handshake.ts';
+import { type Config, loadConfig } from '../src/host/config.ts';
+import { createSession, type Session, type Surroundings } from '../src/host/session.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../src/sandbox/server.ts';
 import { type Shape, shapeOf } from './telnyx/reshape.ts';
 import { startReshaper } from './telnyx/reshaper.ts';
@@ -35,7 +35,7 @@ export interface Options extends Surroundings {
 }
 
 export interface Started extends AsyncDisposable {
-  app: App;
+  app: Session;
   client: Client;
   sandbox: Sandbox;
   stateDir: string;
@@ -99,7 +99,7 @@ export async function startApp({
     TELNYX_MCP_STATE_DIR: stateDir,
   };
   let read = 0;
-  const app = createApp(
+  const app = createSession(
     { ...loadConfig(['--log-level', 'debug'], env).config, ...config },
     { writeLog: (line) => log.push(line), launch: noBrowser, clock: () => clock() + read, ...around },
   );

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseArguments } from '../src/arguments.ts';
-import { ToolError } from '../src/errors.ts';
-import type { Tool } from '../src/tool.ts';
+import { parseArguments } from '../src/core/arguments.ts';
+import { ToolError } from '../src/core/errors.ts';
+import type { Tool } from '../src/core/tool.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { dataOf, type Started, startApp } from './app.ts';
 

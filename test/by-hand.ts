@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { serveStdio } from '../src/mcp/stdio.ts';
+import { serveStdio } from '../src/front/mcp/stdio.ts';
 import { type Options, type Started, startApp } from './app.ts';
 
 /** What a request at protocol 2026-07-28 says of itself. */
@@ -34,7 +34,7 @@ export interface ByHand extends AsyncDisposable {
 export async function startByHand(options: Options = {}): Promise<ByHand> {
   const t = await startApp(options);
   const [input, output] = [new PassThrough(), new PassThrough()];
-  const engine = serveStdio({ app: async () => t.app, sandbox: t.app.sandbox }, input, output);
+  const engine = serveStdio({ session: async () => t.app, sandbox: t.app.sandbox }, input, output);
   const waiting = new Map<number, (response: Response) => void>();
   let written = '';
   let read = 0;

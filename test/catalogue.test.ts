@@ -1,9 +1,9 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { instructionsFor } from '../src/mcp/about.ts';
-import { listingOf } from '../src/mcp/listing.ts';
-import { formFor } from '../src/people/question.ts';
+import { formFor } from '../src/approval/question.ts';
+import { instructionsFor } from '../src/front/mcp/about.ts';
+import { listingOf } from '../src/front/mcp/listing.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { startApp } from './app.ts';
 

@@ -3,11 +3,11 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { doctor } from '../src/cli/doctor.ts';
-import { loadConfig } from '../src/config.ts';
+import { badInput } from '../src/core/errors.ts';
 import { ok } from '../src/doctor/check.ts';
 import { judge } from '../src/doctor/machine.ts';
-import { badInput } from '../src/errors.ts';
+import { doctor } from '../src/front/cli/doctor.ts';
+import { loadConfig } from '../src/host/config.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { type Env, type Machine, machines } from './command.ts';
 

@@ -20,14 +20,14 @@ import { text as textOfStream } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { parse } from 'jsonc-parser';
 import { afterAll, describe, expect, test } from 'vitest';
-import { init, type Machine, uninstall } from '../src/cli/init.ts';
 import { CLIENT_NAMES, type Client, clientsOf } from '../src/clients/clients.ts';
 import { changed } from '../src/clients/edit.ts';
 import { launchOf } from '../src/clients/entry.ts';
 import { fileOf } from '../src/clients/plan.ts';
 import { readSettings, writeSettings } from '../src/clients/settings-file.ts';
-import { ConfigError, loadConfig } from '../src/config.ts';
-import { version } from '../src/version.ts';
+import { init, type Machine, uninstall } from '../src/front/cli/init.ts';
+import { ConfigError, loadConfig } from '../src/host/config.ts';
+import { version } from '../src/host/version.ts';
 import { MAIN } from './process.ts';
 
 const GUARD = new URL('./loopback-only.mjs', import.meta.url).href;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text as textOfStream } from 'node:stream/consumers';
 import { afterAll, expect, test } from 'vitest';
-import { runCommand } from '../src/cli/run.ts';
-import { loadConfig } from '../src/config.ts';
+import { runCommand } from '../src/front/cli/run.ts';
+import { loadConfig } from '../src/host/config.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { MAIN, NOBODY } from './process.ts';
 

@@ -2,8 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ConfigError, loadConfig } from '../src/config.ts';
-import { ToolError } from '../src/errors.ts';
+import { ToolError } from '../src/core/errors.ts';
+import { ConfigError, loadConfig } from '../src/host/config.ts';
 import { Secret } from '../src/secrets/secret.ts';
 
 const KEY = 'KEY0123456789abcdef';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { call, type Outcome, type Ways } from '../src/call.ts';
-import { ToolError } from '../src/errors.ts';
+import type { Answer } from '../src/approval/question.ts';
+import { call, type Outcome, type Ways } from '../src/core/call.ts';
+import { ToolError } from '../src/core/errors.ts';
+import type { ChangeTool, Deps, Proposal } from '../src/core/tool.ts';
 import { createFleets } from '../src/jobs/runner.ts';
-import type { Answer } from '../src/people/question.ts';
-import type { ChangeTool, Deps, Proposal } from '../src/tool.ts';
 import { catalogue } from '../src/tools/index.ts';
 import {
   deleting,

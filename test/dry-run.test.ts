@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineChange } from '../src/tool.ts';
+import { defineChange } from '../src/core/tool.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { dataOf, errorOf, type Started, startApp } from './app.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ToolError } from '../src/errors.ts';
+import { ToolError } from '../src/core/errors.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { type Started, startApp, textOf } from './app.ts';
 

@@ -1,4 +1,4 @@
-import { conflict } from '../src/errors.ts';
+import { conflict } from '../src/core/errors.ts';
 import { type RotationEvent, rotationEvent } from '../src/jobs/events.ts';
 import {
   type By,

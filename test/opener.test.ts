@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
 import { expect, test, vi } from 'vitest';
-import { serveHandshake } from '../src/mcp/handshake.ts';
-import { greetingTo, HANDSHAKE_VERSIONS } from '../src/mcp/stdio.ts';
+import { serveHandshake } from '../src/front/mcp/handshake.ts';
+import { greetingTo, HANDSHAKE_VERSIONS } from '../src/front/mcp/stdio.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { startApp } from './app.ts';
 import { type ByHand, MODERN, startByHand } from './by-hand.ts';
@@ -226,7 +226,16 @@ test.concurrent.each([
   await server.request(method === 'initialize' ? 'tools/list' : method, params);
   const parts = partsOf(server.stderr());
   expect(parts).toContain(loaded);
-  for (const lazy of [other, 'got', 'asn1js', 'node-forge', 'open', 'src/sandbox', 'src/people/pages', 'src/cli']) {
+  for (const lazy of [
+    other,
+    'got',
+    'asn1js',
+    'node-forge',
+    'open',
+    'src/sandbox',
+    'src/approval/pages',
+    'src/front/cli',
+  ]) {
     expect(everyPart).toContain(lazy);
     expect(parts).not.toContain(lazy);
   }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { approvalPage } from '../src/people/pages/approval.ts';
-import { createLauncher, hasBrowser } from '../src/people/pages/browser.ts';
-import { createPageHost } from '../src/people/pages/host.ts';
+import { approvalPage } from '../src/approval/pages/approval.ts';
+import { createLauncher, hasBrowser } from '../src/approval/pages/browser.ts';
+import { createPageHost } from '../src/approval/pages/host.ts';
 import { visit } from './browser/visitor.ts';
 
 const URL_TO_OPEN = 'http://127.0.0.1:4321/the-address-of-a-launch';
@@ -113,8 +113,8 @@ describe('the file that a browser is launched at', () => {
 
 test('a page that nobody answers does not keep the process alive', async () => {
   const code = `
-    const { createPageHost } = await import('./.build/src/people/pages/host.js');
-    const { approvalPage } = await import('./.build/src/people/pages/approval.js');
+    const { createPageHost } = await import('./.build/src/approval/pages/host.js');
+    const { approvalPage } = await import('./.build/src/approval/pages/approval.js');
     const host = createPageHost({ clock: () => performance.now(), launch: async () => {} });
     const page = await host.offer(approvalPage({ title: 'x', account: 'y', text: 'z' }, () => {}, 'K7QX'));
     const { port, host: Host } = new URL(page.url);
@@ -125,7 +125,7 @@ test('a page that nobody answers does not keep the process alive', async () => {
     clearTimeout(alive);
     const holding = process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name));
     process.stdout.write(JSON.stringify(holding));`;
-  expect(existsSync('.build/src/people/pages/host.js'), 'npm run build:all').toBe(true);
+  expect(existsSync('.build/src/approval/pages/host.js'), 'npm run build:all').toBe(true);
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code]);
   expect(JSON.parse(stdout)).toEqual([]);
 });

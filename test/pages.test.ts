@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type ApprovalQuestion, approvalPage } from '../src/people/pages/approval.ts';
-import { createPageHost, type PageHost } from '../src/people/pages/host.ts';
-import { newCode, type OpenedPage, type Page } from '../src/people/pages/page.ts';
-import { revealPage } from '../src/people/pages/reveal.ts';
-import { type UploadedFile, uploadPage } from '../src/people/pages/upload.ts';
+import { type ApprovalQuestion, approvalPage } from '../src/approval/pages/approval.ts';
+import { createPageHost, type PageHost } from '../src/approval/pages/host.ts';
+import { newCode, type OpenedPage, type Page } from '../src/approval/pages/page.ts';
+import { revealPage } from '../src/approval/pages/reveal.ts';
+import { type UploadedFile, uploadPage } from '../src/approval/pages/upload.ts';
 import { redact } from '../src/secrets/redact.ts';
 import { Secret } from '../src/secrets/secret.ts';
 import { genuine, press, send, sendFiles, type Visited, visit } from './browser/visitor.ts';

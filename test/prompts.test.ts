@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { everything } from '../src/app.ts';
+import { createRecent } from '../src/core/recent.ts';
+import type { Prompt } from '../src/core/tool.ts';
+import { everything } from '../src/host/session.ts';
 import { prompts } from '../src/prompts/index.ts';
-import { createRecent } from '../src/recent.ts';
-import type { Prompt } from '../src/tool.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { dataOf, type Options, type Started, startApp, yes } from './app.ts';
 import { startStateless } from './by-hand.ts';

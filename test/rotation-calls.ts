@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { call, type Outcome, type Ways } from '../src/call.ts';
-import { ToolError } from '../src/errors.ts';
-import type { Answer, Question } from '../src/people/question.ts';
-import type { ChangeTool, Tool } from '../src/tool.ts';
+import type { Answer, Question } from '../src/approval/question.ts';
+import { call, type Outcome, type Ways } from '../src/core/call.ts';
+import { ToolError } from '../src/core/errors.ts';
+import type { ChangeTool, Tool } from '../src/core/tool.ts';
 import { type Fault, faults, shown } from './rotation-faults.ts';
 import { Crash, Process, type Universe } from './rotation-model.ts';
 

@@ -1,4 +1,4 @@
-import { ToolError } from '../src/errors.ts';
+import { ToolError } from '../src/core/errors.ts';
 import type { Journal } from '../src/jobs/journal.ts';
 import { entryOf, type Slot } from '../src/secrets/destination.ts';
 import type { Vault } from '../src/secrets/vault.ts';

@@ -3,9 +3,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 // @ts-expect-error plain JavaScript: what it gives is looked at here
 import { manifest, serverJson } from '../bundle/manifests.mjs';
-import { listingOf } from '../src/mcp/listing.ts';
+import { listingOf } from '../src/front/mcp/listing.ts';
+import { version } from '../src/host/version.ts';
 import { catalogue } from '../src/tools/index.ts';
-import { version } from '../src/version.ts';
 
 const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 const json = (file: string) => JSON.parse(read(file));
@@ -18,7 +18,7 @@ const bundle = manifest(pkg, catalogue.map(listingOf));
 test.each([
   ['package-lock.json', lock.version],
   ['the root of package-lock.json', lock.packages[''].version],
-  ['src/version.ts', version],
+  ['src/host/version.ts', version],
   ["CHANGELOG.md's newest heading", read('CHANGELOG.md').match(/^## ([\w.-]+)/m)?.[1]],
   ['server.json', server.version],
   ['the package in server.json', server.packages[0].version],

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { misconfigured, type ToolError } from '../errors.ts';
+import { misconfigured, type ToolError } from '../core/errors.ts';
 import type { Client, KeyWay } from './clients.ts';
 import type { Change } from './edit.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { misconfigured, type ToolError } from '../errors.ts';
+import { misconfigured, type ToolError } from '../core/errors.ts';
 import type { Client } from './clients.ts';
 import { diffOf } from './diff.ts';
 import { type Change, changed, readJson } from './edit.ts';

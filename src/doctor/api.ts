@@ -2,13 +2,13 @@ import { statSync } from 'node:fs';
 import { get as getPlain } from 'node:http';
 import { get as getSecure } from 'node:https';
 import { isIP } from 'node:net';
-import type { KeySource } from '../api-key.ts';
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../core/errors.ts';
+import type { KeySource } from '../host/api-key.ts';
+import { version } from '../host/version.ts';
 import { reason } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { Answer, HttpLimits } from '../telnyx/http.ts';
 import { fieldsOf } from '../telnyx/wire.ts';
-import { version } from '../version.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
 
 /** How far a request came. */

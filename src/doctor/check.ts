@@ -1,5 +1,5 @@
-import type { findApiKey } from '../api-key.ts';
-import type { Config } from '../config.ts';
+import type { findApiKey } from '../host/api-key.ts';
+import type { Config } from '../host/config.ts';
 import type { Keychain } from '../secrets/keychain.ts';
 import type { Reached } from './api.ts';
 

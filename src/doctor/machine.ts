@@ -1,4 +1,4 @@
-import { hasBrowser } from '../people/pages/browser.ts';
+import { hasBrowser } from '../approval/pages/browser.ts';
 import { probe } from '../secrets/keychain.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { parse, resolve } from 'node:path';
-import { type Config, DEFAULT_BASE_URL, TOOLSETS } from '../config.ts';
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../core/errors.ts';
+import { type Config, DEFAULT_BASE_URL, TOOLSETS } from '../host/config.ts';
 import { resolveAllowed } from '../secrets/allowed-folder.ts';
 import { commandSink } from '../secrets/command.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';

@@ -1,10 +1,10 @@
+import type { Deps } from '../core/tool.ts';
 import { isFleet } from '../jobs/fleet.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Rotation } from '../jobs/rotation.ts';
 import { CONNECTION_KINDS, visitConnections } from '../telnyx/connections.ts';
 import type { Http } from '../telnyx/http.ts';
 import { type LeanTelephony, visitPush, visitTelephony } from '../telnyx/lean-rows.ts';
-import type { Deps } from '../tool.ts';
 import {
   findInConnections,
   findInPush,

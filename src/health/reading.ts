@@ -1,6 +1,6 @@
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../core/errors.ts';
+import { oneLine } from '../core/untrusted.ts';
 import { type Scanned, sawAll, type Watch } from '../telnyx/pages.ts';
-import { oneLine } from '../untrusted.ts';
 
 /** How far one list was read. */
 export interface Read {

@@ -1,5 +1,5 @@
-import { render } from '../mcp/result.ts';
-import type { Deps } from '../tool.ts';
+import type { Deps } from '../core/tool.ts';
+import { render } from '../front/mcp/result.ts';
 import { examine } from './examine.ts';
 import { type FindingName, KINDS, type Next, type Severity } from './kinds.ts';
 import type { Read } from './reading.ts';

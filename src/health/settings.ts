@@ -1,4 +1,4 @@
-import { oneLine } from '../untrusted.ts';
+import { oneLine } from '../core/untrusted.ts';
 import type { FindingName } from './kinds.ts';
 import type { Example } from './tally.ts';
 

@@ -1,10 +1,10 @@
 import { hostname, userInfo } from 'node:os';
-import { misconfigured } from '../errors.ts';
+import { misconfigured } from '../core/errors.ts';
+import { oneLine } from '../core/untrusted.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { StateKey } from '../secrets/state-key.ts';
 import type { Http } from '../telnyx/http.ts';
 import { listTelephonyCredentials } from '../telnyx/telephony-credentials.ts';
-import { oneLine } from '../untrusted.ts';
 
 /** The account that calls are about. */
 export interface Account {

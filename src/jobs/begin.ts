@@ -1,4 +1,4 @@
-import { conflict, type ToolError } from '../errors.ts';
+import { conflict, type ToolError } from '../core/errors.ts';
 import type { RotationEvent } from './events.ts';
 import { type Held, type Lease, newJob, newMember } from './journal.ts';
 import { refuseWhenRotatedOn } from './rotated-on.ts';

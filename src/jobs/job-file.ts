@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
-import { conflict, type ToolError } from '../errors.ts';
+import { conflict, type ToolError } from '../core/errors.ts';
 import { syncFolder } from '../secrets/destination.ts';
 import { rotationEvent } from './events.ts';
 import { type By, type Entry, essentials, type Job, type Lease, type Wrong } from './journal.ts';

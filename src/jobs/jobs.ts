@@ -1,4 +1,4 @@
-import { conflict, type ToolError } from '../errors.ts';
+import { conflict, type ToolError } from '../core/errors.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';

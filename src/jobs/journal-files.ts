@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { conflict, ToolError } from '../errors.ts';
+import { conflict, ToolError } from '../core/errors.ts';
 import { reason, syncFolder } from '../secrets/destination.ts';
 import type { StateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { misconfigured } from '../errors.ts';
+import { misconfigured } from '../core/errors.ts';
 import { reason } from '../secrets/destination.ts';
 import { openStateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../core/errors.ts';
 import type { RotationEvent } from './events.ts';
 
 /** Who records something: the user of a machine, and for which account: the API's host, and the fingerprint of the key. */

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { badInput, conflict } from '../errors.ts';
+import { badInput, conflict } from '../core/errors.ts';
 import { reason } from '../secrets/destination.ts';
 import type { Held, Lease } from './journal.ts';
 

@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../core/errors.ts';
 import { deleteTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import { alone, begin, busy, openRotationOf, refuseHalfMade, turnBack } from './begin.ts';
 import type { Member, RotationEvent } from './events.ts';

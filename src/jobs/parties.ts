@@ -1,4 +1,4 @@
-import { conflict, ToolError } from '../errors.ts';
+import { conflict, ToolError } from '../core/errors.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { OldTelephony } from './events.ts';

@@ -1,4 +1,5 @@
-import { conflict, type ToolError, unexpected } from '../errors.ts';
+import { conflict, type ToolError, unexpected } from '../core/errors.ts';
+import { quoted } from '../core/untrusted.ts';
 import { parseCertificate } from '../material/pem.ts';
 import {
   type Connection,
@@ -15,7 +16,6 @@ import {
   type PushCredential,
   type PushMaterial,
 } from '../telnyx/push-credentials.ts';
-import { quoted } from '../untrusted.ts';
 import type { PushUser, StepName } from './events.ts';
 import { unlessGone } from './parties.ts';
 import { factsOf, type PushRotation } from './rotation.ts';

@@ -1,4 +1,4 @@
-import { conflict } from '../errors.ts';
+import { conflict } from '../core/errors.ts';
 import { factsOf, type Rotation } from './rotation.ts';
 import { isUndone } from './steps.ts';
 import type { Work } from './work.ts';

@@ -1,4 +1,4 @@
-import { ToolError, WorldChanged } from '../errors.ts';
+import { ToolError, WorldChanged } from '../core/errors.ts';
 import type { Facts, StepName } from './events.ts';
 import { damage } from './job-file.ts';
 import type { Lease } from './journal.ts';

@@ -1,4 +1,4 @@
-import { quoted } from '../untrusted.ts';
+import { quoted } from '../core/untrusted.ts';
 import type { StepName } from './events.ts';
 import { factsOf, type Rotation, stepKey } from './rotation.ts';
 

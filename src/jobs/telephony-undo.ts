@@ -1,4 +1,4 @@
-import { conflict, type ToolError } from '../errors.ts';
+import { conflict, type ToolError } from '../core/errors.ts';
 import { isKept } from '../telnyx/dates.ts';
 import {
   deleteTelephonyCredential,

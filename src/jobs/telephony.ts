@@ -1,5 +1,5 @@
-import { differences } from '../consent.ts';
-import { conflict, ToolError } from '../errors.ts';
+import { differences } from '../core/consent.ts';
+import { conflict, ToolError } from '../core/errors.ts';
 import { isKept } from '../telnyx/dates.ts';
 import { unreadable } from '../telnyx/http.ts';
 import { canLogIn } from '../telnyx/login-token.ts';

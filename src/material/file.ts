@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { badInput } from '../errors.ts';
+import { badInput } from '../core/errors.ts';
 
 // Files of certificates, keys and service accounts have a few kilobytes; parsing time is bounded by this.
 export const MOST_BYTES = 64 * 1024;

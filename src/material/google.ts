@@ -1,5 +1,5 @@
+import { oneLine } from '../core/untrusted.ts';
 import { Secret } from '../secrets/secret.ts';
-import { oneLine } from '../untrusted.ts';
 import { textOf } from './file.ts';
 import { caution, errorsFirst, type Finding, isRefused, refusal } from './finding.ts';
 import { checkKey, readKey, toPkcs8 } from './key.ts';

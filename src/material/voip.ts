@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { oneLine } from '../untrusted.ts';
+import { oneLine } from '../core/untrusted.ts';
 import { type CertificateFacts, factsOf, hasVoipTopic, type PushMarks, readMarks } from './certificate.ts';
 import { caution, type Finding, refusal } from './finding.ts';
 

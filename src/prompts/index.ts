@@ -1,5 +1,5 @@
-import { blank, type Prompt } from '../tool.ts';
-import { oneLine } from '../untrusted.ts';
+import { blank, type Prompt } from '../core/tool.ts';
+import { oneLine } from '../core/untrusted.ts';
 
 const LONGEST = 500;
 

@@ -1,4 +1,4 @@
-import type { Resource } from '../tool.ts';
+import type { Resource } from '../core/tool.ts';
 import { reportHealth } from '../tools/health.ts';
 import { listJobs, viewJob } from '../tools/job-view.ts';
 import { type RotationView, rotationShape } from '../tools/rotation-view.ts';

@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
-import { badInput, misconfigured } from '../errors.ts';
-import { visible } from '../untrusted.ts';
+import { badInput, misconfigured } from '../core/errors.ts';
+import { visible } from '../core/untrusted.ts';
 import { leadsElsewhere } from './destination.ts';
 
 /**

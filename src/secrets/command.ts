@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
-import { misconfigured, ToolError } from '../errors.ts';
+import { misconfigured, ToolError } from '../core/errors.ts';
 import { type Destination, entryOf } from './destination.ts';
 
 const WITHIN_MS = 10_000;

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { misconfigured, type ToolError, WorldChanged } from '../errors.ts';
-import { quoted } from '../untrusted.ts';
+import { misconfigured, type ToolError, WorldChanged } from '../core/errors.ts';
+import { quoted } from '../core/untrusted.ts';
 import type { Secret } from './secret.ts';
 
 const WITHIN_MS = 5000;

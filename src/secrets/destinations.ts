@@ -1,4 +1,4 @@
-import { badInput } from '../errors.ts';
+import { badInput } from '../core/errors.ts';
 import { commandSink } from './command.ts';
 import { type Destination, leadsElsewhere } from './destination.ts';
 import { jsonLines } from './json-lines.ts';

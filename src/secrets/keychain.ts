@@ -1,4 +1,4 @@
-import { badInput, misconfigured } from '../errors.ts';
+import { badInput, misconfigured } from '../core/errors.ts';
 import { type Destination, entryOf, type Slot } from './destination.ts';
 
 export const SERVICE = 'telnyx-credentials-mcp';

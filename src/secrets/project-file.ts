@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { badInput } from '../errors.ts';
-import { quoted } from '../untrusted.ts';
+import { badInput } from '../core/errors.ts';
+import { quoted } from '../core/untrusted.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
 import { type Destination, gitStanding, notIgnored, reason, syncFolder } from './destination.ts';
 

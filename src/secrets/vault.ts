@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { misconfigured } from '../errors.ts';
+import { misconfigured } from '../core/errors.ts';
 import { type Destination, entryOf, reason, type Slot, syncFolder } from './destination.ts';
 
 // More than any entry needs: the space is taken on disk before Telnyx is asked to create anything.

@@ -1,5 +1,5 @@
-import { ToolError, unexpected } from '../errors.ts';
-import { oneLine } from '../untrusted.ts';
+import { ToolError, unexpected } from '../core/errors.ts';
+import { oneLine } from '../core/untrusted.ts';
 import { change, type Http } from './http.ts';
 import { changed } from './lost-answer.ts';
 import { getAll, getWindow, type Scanned, sawAll, visitAll, type Watch } from './pages.ts';

@@ -1,4 +1,4 @@
-import { type ToolError, unexpected } from '../errors.ts';
+import { type ToolError, unexpected } from '../core/errors.ts';
 
 export type Query = Record<string, string | number>;
 

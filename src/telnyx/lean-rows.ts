@@ -1,4 +1,4 @@
-import { oneLine } from '../untrusted.ts';
+import { oneLine } from '../core/untrusted.ts';
 import { neverEnds, parseTime } from './dates.ts';
 import type { Http } from './http.ts';
 import { type Scanned, visitAll, type Watch } from './pages.ts';

@@ -1,4 +1,4 @@
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../core/errors.ts';
 import { Secret } from '../secrets/secret.ts';
 import { type Change, change, type Http } from './http.ts';
 import { type Fields, fieldsOf } from './wire.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../core/errors.ts';
 import type { Answer, Http } from './http.ts';
 import { type Row, readIfOne } from './wire.ts';
 

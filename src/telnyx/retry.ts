@@ -1,4 +1,4 @@
-import { ToolError, unexpected } from '../errors.ts';
+import { ToolError, unexpected } from '../core/errors.ts';
 import { problemOf } from './problem.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { conflict, unexpected } from '../errors.ts';
+import { conflict, unexpected } from '../core/errors.ts';
+import { oneLine } from '../core/untrusted.ts';
 import type { Secret } from '../secrets/secret.ts';
-import { oneLine } from '../untrusted.ts';
 import { expiryFromTelnyx, fromTelnyx, isKept } from './dates.ts';
 import { change, type Http, type Query } from './http.ts';
 import { changed, createOnce } from './lost-answer.ts';

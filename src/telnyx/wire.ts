@@ -1,5 +1,5 @@
+import { oneLine } from '../core/untrusted.ts';
 import { Secret } from '../secrets/secret.ts';
-import { oneLine } from '../untrusted.ts';
 import type { Answer } from './http.ts';
 
 // Rows as Telnyx sends them. The specification requires next to nothing of an answer (every field of a telephony

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { defineRead } from '../core/tool.ts';
 import { CONNECTION_KINDS, listConnections } from '../telnyx/connections.ts';
-import { defineRead } from '../tool.ts';
 import { cursor, limit, page, readPage } from './fields.ts';
 
 export const listConnectionsTool = defineRead({

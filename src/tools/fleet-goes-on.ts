@@ -1,4 +1,6 @@
-import { badInput, conflict } from '../errors.ts';
+import type { Question } from '../approval/question.ts';
+import { badInput, conflict } from '../core/errors.ts';
+import { type Deps, type Instead, nothing, type Proposal } from '../core/tool.ts';
 import { type Fleet, type FleetJob, isAtRest, isCutShort, standings } from '../jobs/fleet.ts';
 import { damage } from '../jobs/job-file.ts';
 import { rotatedOnBy } from '../jobs/rotated-on.ts';
@@ -6,8 +8,6 @@ import { factsOf } from '../jobs/rotation.ts';
 import { refuseRunning, type Way } from '../jobs/runner.ts';
 import { isUndone } from '../jobs/steps.ts';
 import { tooLate } from '../jobs/telephony-undo.ts';
-import type { Question } from '../people/question.ts';
-import { type Deps, type Instead, nothing, type Proposal } from '../tool.ts';
 import { whileItRuns } from './fleet.ts';
 import { digestOf } from './fleet-select.ts';
 import { showFleet } from './fleet-view.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { badInput, conflict, ToolError, unexpected } from '../errors.ts';
+import { badInput, conflict, ToolError, unexpected } from '../core/errors.ts';
+import type { Deps } from '../core/tool.ts';
 import type { Member } from '../jobs/events.ts';
 import { isAtRest, isCutShort, isFleet, standings } from '../jobs/fleet.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -13,7 +14,6 @@ import {
   refuseUnheededTag,
   type TelephonyFilters,
 } from '../telnyx/telephony-credentials.ts';
-import type { Deps } from '../tool.ts';
 
 /** The credentials an order for many is about, soonest end first, and the digest of all that is known of them. */
 export interface Selection {

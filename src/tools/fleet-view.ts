@@ -1,7 +1,7 @@
+import type { Deps } from '../core/tool.ts';
 import type { StepName } from '../jobs/events.ts';
 import { type Fleet, type FleetJob, isAtRest, isCutShort, standings } from '../jobs/fleet.ts';
 import { factsOf, type Rotation } from '../jobs/rotation.ts';
-import type { Deps } from '../tool.ts';
 import { DAMAGED, type RotationView } from './rotation-view.ts';
 
 const MINUTE = 60_000;

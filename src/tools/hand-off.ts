@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { changedSince, differences } from '../consent.ts';
-import { conflict } from '../errors.ts';
+import { changedSince, differences } from '../core/consent.ts';
+import { conflict } from '../core/errors.ts';
+import { type Deps, defineChange } from '../core/tool.ts';
 import type { Handover } from '../secrets/destination.ts';
 import { proposed } from '../secrets/destinations.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
-import { type Deps, defineChange } from '../tool.ts';
 import { delivered, deliverTo, id, placeInWords, prefix } from './fields.ts';
 import { describePush } from './push-view.ts';
 import { viewDelivery } from './telephony-secrets.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { defineRead } from '../core/tool.ts';
 import { healthReport } from '../health/report.ts';
 import { SECTIONS } from '../health/settings.ts';
-import { defineRead } from '../tool.ts';
 import { cursor, duration, id, secondsOf } from './fields.ts';
 
 const example = z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string()), z.null()]));

@@ -1,4 +1,4 @@
-import type { Tool } from '../tool.ts';
+import type { Tool } from '../core/tool.ts';
 import { listConnectionsTool } from './connections.ts';
 import { deleteExpired, rotateFleet } from './fleet.ts';
 import { handOff } from './hand-off.ts';

@@ -1,7 +1,7 @@
+import type { Deps } from '../core/tool.ts';
 import { type FleetJob, isFleet } from '../jobs/fleet.ts';
 import type { Rotation } from '../jobs/rotation.ts';
 import { isOver } from '../jobs/steps.ts';
-import type { Deps } from '../tool.ts';
 import { viewFleet } from './fleet-view.ts';
 import { DAMAGED, type RotationView, viewRotation } from './rotation-view.ts';
 

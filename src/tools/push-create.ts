@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { conflict } from '../errors.ts';
+import { conflict } from '../core/errors.ts';
+import { defineChange, defineRead } from '../core/tool.ts';
 import { fingerprintOfMaterial } from '../jobs/push.ts';
 import { createPushCredential, creationOfPush, findPushCredential } from '../telnyx/push-credentials.ts';
-import { defineChange, defineRead } from '../tool.ts';
 import { uniqueName } from './fields.ts';
 import { cautions, inspectMaterial, materialArgs, refuseMaterial, untilDropped } from './push-material.ts';
 import { certificate, pushCredential, serviceAccount, viewPush } from './push-view.ts';

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { changedSince, differences } from '../consent.ts';
-import { ToolError } from '../errors.ts';
-import type { Question } from '../people/question.ts';
+import type { Question } from '../approval/question.ts';
+import { changedSince, differences } from '../core/consent.ts';
+import { ToolError } from '../core/errors.ts';
+import { defineChange, defineRead } from '../core/tool.ts';
+import { quoted } from '../core/untrusted.ts';
 import { type Connection, connectionsUsing } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import {
@@ -11,8 +13,6 @@ import {
   listPushCredentials,
   type PushCredential,
 } from '../telnyx/push-credentials.ts';
-import { defineChange, defineRead } from '../tool.ts';
-import { quoted } from '../untrusted.ts';
 import { cursor, id, limit, page, readPage, text } from './fields.ts';
 import { materialArgs } from './push-material.ts';
 import { connectionsNamed, countOf, describePush, handleOf, pushCredential, viewPush } from './push-view.ts';

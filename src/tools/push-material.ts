@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { badInput, misconfigured, type ToolError } from '../errors.ts';
+import type { WaitingUpload } from '../approval/page-uploads.ts';
+import { badInput, misconfigured, type ToolError } from '../core/errors.ts';
+import type { Deps, Instead } from '../core/tool.ts';
 import type { Rotation } from '../jobs/rotation.ts';
 import { checkApple } from '../material/apple.ts';
 import type { CertificateFacts } from '../material/certificate.ts';
@@ -7,10 +9,8 @@ import { readMaterial } from '../material/file.ts';
 import type { Finding } from '../material/finding.ts';
 import { checkGoogle } from '../material/google.ts';
 import { identify, type Kind, kindOf } from '../material/kind.ts';
-import type { WaitingUpload } from '../people/page-uploads.ts';
 import { Secret } from '../secrets/secret.ts';
 import type { PushMaterial, ServiceAccount } from '../telnyx/push-credentials.ts';
-import type { Deps, Instead } from '../tool.ts';
 import { text } from './fields.ts';
 
 const path = z.string().optional();

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import type { Deps } from '../core/tool.ts';
+import { plainly, quoted } from '../core/untrusted.ts';
 import type { Connection } from '../telnyx/connections.ts';
 import type { PushCredential } from '../telnyx/push-credentials.ts';
-import type { Deps } from '../tool.ts';
-import { plainly, quoted } from '../untrusted.ts';
 
 export const certificate = z.object({
   subject: z.string().nullable(),

@@ -1,10 +1,10 @@
+import { type Deps, type Instead, nothing } from '../core/tool.ts';
+import { plainly } from '../core/untrusted.ts';
 import { alone, busy, openRotationOf, refuseHalfMade } from '../jobs/begin.ts';
 import type { Lease } from '../jobs/journal.ts';
 import type { Rotation } from '../jobs/rotation.ts';
 import { stateOf } from '../jobs/steps.ts';
 import { forPerson } from '../telnyx/dates.ts';
-import { type Deps, type Instead, nothing } from '../tool.ts';
-import { plainly } from '../untrusted.ts';
 import { durationOf } from './fields.ts';
 import { result } from './rotation-view.ts';
 

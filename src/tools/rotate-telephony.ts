@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { badInput } from '../errors.ts';
+import { badInput } from '../core/errors.ts';
+import { type Deps, defineChange } from '../core/tool.ts';
+import { quoted } from '../core/untrusted.ts';
 import { begin, stepsOf } from '../jobs/begin.ts';
 import type { TelephonyWish } from '../jobs/events.ts';
 import { endOf, lifeOf, oldOf, refuseWithoutConnection } from '../jobs/parties.ts';
@@ -7,8 +9,6 @@ import { run } from '../jobs/run.ts';
 import { proposed } from '../secrets/destinations.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
-import { type Deps, defineChange } from '../tool.ts';
-import { quoted } from '../untrusted.ts';
 import {
   deliverTo,
   duration,

@@ -1,3 +1,5 @@
+import type { Deps, Proposal } from '../core/tool.ts';
+import { plainly, quoted } from '../core/untrusted.ts';
 import type { OldTelephony } from '../jobs/events.ts';
 import {
   changedMeanwhile,
@@ -13,8 +15,6 @@ import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } fro
 import { endsNow, isOver, left, stateOf } from '../jobs/steps.ts';
 import { tooLate } from '../jobs/telephony-undo.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
-import type { Deps, Proposal } from '../tool.ts';
-import { plainly, quoted } from '../untrusted.ts';
 import { durationOf } from './fields.ts';
 import { connectionsNamed, countOf, describePush, handleOf } from './push-view.ts';
 import { describe, onConnection, whenItExpires } from './telephony-view.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import type { Deps } from '../core/tool.ts';
 import type { StepName } from '../jobs/events.ts';
 import { factsOf, type Rotation } from '../jobs/rotation.ts';
 import { inWords, left, retiresAt, type State, stateOf, titleOf } from '../jobs/steps.ts';
-import type { Deps } from '../tool.ts';
 import { delivered } from './fields.ts';
 
 const party = z.object({ id: z.string(), name: z.string().nullable(), sip_username: z.string().nullable().optional() });

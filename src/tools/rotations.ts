@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { changedSince, differences } from '../consent.ts';
-import { ToolError } from '../errors.ts';
+import { changedSince, differences } from '../core/consent.ts';
+import { ToolError } from '../core/errors.ts';
+import { type Deps, defineChange, defineRead, nothing } from '../core/tool.ts';
 import { alone, leasesOf, turnBack } from '../jobs/begin.ts';
 import { damage } from '../jobs/job-file.ts';
 import type { Lease } from '../jobs/journal.ts';
 import { factsOf, type Rotation } from '../jobs/rotation.ts';
 import { run } from '../jobs/run.ts';
 import { inWords, left } from '../jobs/steps.ts';
-import { type Deps, defineChange, defineRead, nothing } from '../tool.ts';
 import { cursor, id, page } from './fields.ts';
 import { goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
 import { listJobs, viewJob } from './job-view.ts';

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { badInput, conflict } from '../errors.ts';
+import type { Question } from '../approval/question.ts';
+import { badInput, conflict } from '../core/errors.ts';
+import { type Deps, defineChange, defineRead } from '../core/tool.ts';
+import { quoted } from '../core/untrusted.ts';
 import { oldOf } from '../jobs/parties.ts';
-import type { Question } from '../people/question.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import {
   deleteTelephonyCredential,
@@ -14,8 +16,6 @@ import {
   update,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
-import { type Deps, defineChange, defineRead } from '../tool.ts';
-import { quoted } from '../untrusted.ts';
 import { cursor, expiresAt, futureInstant, id, limit, page, readPage, text } from './fields.ts';
 import {
   connectionNamed,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { type Deps, defineChange } from '../core/tool.ts';
 import type { Delivery } from '../secrets/destination.ts';
 import { proposed } from '../secrets/destinations.ts';
 import type { Secret } from '../secrets/secret.ts';
@@ -12,7 +13,6 @@ import {
   update,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
-import { type Deps, defineChange } from '../tool.ts';
 import { delivered, deliverTo, expiresAt, futureInstant, id, prefix, text } from './fields.ts';
 import { factsOf, telephonyCredential, viewTelephony } from './telephony-view.ts';
 

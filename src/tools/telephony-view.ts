@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { changedSince, differences } from '../consent.ts';
-import { ToolError } from '../errors.ts';
+import { changedSince, differences } from '../core/consent.ts';
+import { ToolError } from '../core/errors.ts';
+import type { Deps } from '../core/tool.ts';
+import { plainly, quoted } from '../core/untrusted.ts';
 import type { OldTelephony } from '../jobs/events.ts';
 import { oldOf } from '../jobs/parties.ts';
 import { getConnection } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
-import type { Deps } from '../tool.ts';
-import { plainly, quoted } from '../untrusted.ts';
 
 /** A telephony credential as an agent sees it. */
 export const telephonyCredential = z.object({

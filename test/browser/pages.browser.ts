@@ -14,12 +14,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { Page as Tab } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type ApprovalQuestion, approvalPage } from '../../src/people/pages/approval.ts';
-import { createLauncher } from '../../src/people/pages/browser.ts';
-import { createPageHost, type PageHost } from '../../src/people/pages/host.ts';
-import type { Page } from '../../src/people/pages/page.ts';
-import { revealPage } from '../../src/people/pages/reveal.ts';
-import { type UploadedFile, uploadPage } from '../../src/people/pages/upload.ts';
+import { type ApprovalQuestion, approvalPage } from '../../src/approval/pages/approval.ts';
+import { createLauncher } from '../../src/approval/pages/browser.ts';
+import { createPageHost, type PageHost } from '../../src/approval/pages/host.ts';
+import type { Page } from '../../src/approval/pages/page.ts';
+import { revealPage } from '../../src/approval/pages/reveal.ts';
+import { type UploadedFile, uploadPage } from '../../src/approval/pages/upload.ts';
 import { Secret } from '../../src/secrets/secret.ts';
 import { type Browsing, browse } from './chromium.ts';
 

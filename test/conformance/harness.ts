@@ -13,10 +13,10 @@ import {
 } from '@modelcontextprotocol/node';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
-import { type App, createApp, everything } from '../../src/app.ts';
-import { loadConfig } from '../../src/config.ts';
-import { serveHandshake } from '../../src/mcp/handshake.ts';
-import { createStatelessServer } from '../../src/mcp/stateless.ts';
+import { serveHandshake } from '../../src/front/mcp/handshake.ts';
+import { createStatelessServer } from '../../src/front/mcp/stateless.ts';
+import { loadConfig } from '../../src/host/config.ts';
+import { createSession, everything, type Session } from '../../src/host/session.ts';
 import { createFixtures } from './fixtures.ts';
 
 interface Harness extends AsyncDisposable {
@@ -36,7 +36,7 @@ export async function startHarness(): Promise<Harness> {
     resources: [...everything.resources, ...resources],
     prompts: [...everything.prompts, ...prompts],
   };
-  const app = createApp(config, { offers });
+  const app = createSession(config, { offers });
 
   const handshakes = openSessions(app);
   const stateless = createMcpHandler(() => createStatelessServer(app), { legacy: 'reject' });
@@ -67,7 +67,7 @@ export async function startHarness(): Promise<Harness> {
 }
 
 /** The handshake engine, once per session. */
-function openSessions(app: App) {
+function openSessions(app: Session) {
   const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
 
   async function open(request: Request): Promise<Response> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Tool } from '../../src/tool.ts';
+import type { Tool } from '../../src/core/tool.ts';
 
 const address = z
   .object({ street: z.string().optional(), city: z.string().optional() })

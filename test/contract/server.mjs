@@ -1,7 +1,8 @@
 // The built server as it is, plus resources and prompts to try the engines on, after the product's own.
-import { createApp, everything } from '../../.build/src/app.js';
-import { loadConfig } from '../../.build/src/config.js';
-import { serveStdio } from '../../.build/src/mcp/stdio.js';
+
+import { serveStdio } from '../../.build/src/front/mcp/stdio.js';
+import { loadConfig } from '../../.build/src/host/config.js';
+import { createSession, everything } from '../../.build/src/host/session.js';
 
 const ITEMS = ['apple', 'apricot', 'banana'];
 const complete = async (typed) => ITEMS.filter((item) => item.startsWith(typed));
@@ -36,6 +37,6 @@ const offers = {
   resources: [...everything.resources, ...resources],
   prompts: [...everything.prompts, ...prompts],
 };
-const app = createApp(loadConfig(process.argv.slice(2)).config, { offers });
-const engine = serveStdio({ app: async () => app, sandbox: app.sandbox }, process.stdin, process.stdout);
+const session = createSession(loadConfig(process.argv.slice(2)).config, { offers });
+const engine = serveStdio({ session: async () => session, sandbox: session.sandbox }, process.stdin, process.stdout);
 process.stdin.once('end', () => engine.drain().then(() => process.exit(0)));

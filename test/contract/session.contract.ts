@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listingOf } from '../../src/mcp/listing.ts';
+import { listingOf } from '../../src/front/mcp/listing.ts';
 import { prompts as own } from '../../src/prompts/index.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
 import { catalogue } from '../../src/tools/index.ts';
