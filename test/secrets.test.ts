@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
-import { createLog } from '../src/host/log.ts';
+import { createLog } from '../src/core/log.ts';
 import { startSandbox } from '../src/sandbox/server.ts';
 import { redact } from '../src/secrets/redact.ts';
 import { Secret } from '../src/secrets/secret.ts';

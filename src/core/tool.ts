@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { PageUploads } from '../approval/page-uploads.ts';
 import type { Question } from '../approval/question.ts';
-import type { Toolset } from '../host/config.ts';
 import type { Fleets } from '../jobs/runner.ts';
 import type { Work } from '../jobs/work.ts';
 import type { Change } from '../telnyx/http.ts';
@@ -60,6 +59,9 @@ export function matchUri(resource: Resource, uri: string): Record<string, string
 }
 
 export const isTemplate = ({ uri }: Resource): boolean => uri.includes('{');
+
+/** Groups of tools that an operator can leave out. */
+export type Toolset = 'telephony' | 'push' | 'rotation' | 'connections' | 'secrets';
 
 /** What a tool does to the account; its MCP hints follow from it. */
 export type Effect = 'read' | 'create' | 'update' | 'destroy';

@@ -9,15 +9,7 @@ import { reason } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { Answer, HttpLimits } from '../telnyx/http.ts';
 import { fieldsOf } from '../telnyx/wire.ts';
-import { type Check, error, type Found, ok, warning } from './check.ts';
-
-/** How far a request came. */
-type Stage = 'name' | 'connection' | 'encryption' | 'answer';
-
-/** An answer with its time and ours, or where the request ended and why. */
-export type Reached =
-  | { host: string; status: number; date: number; now: number }
-  | { host: string; stage: Stage; why: string };
+import { type Check, error, type Found, ok, type Reached, type Stage, warning } from './check.ts';
 
 /** Sends a request without the key, which the API refuses; gives how far it came within the time. Throws nothing. */
 export function reach(baseUrl: string, withinMs: number): Promise<Reached> {

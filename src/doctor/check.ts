@@ -1,7 +1,14 @@
 import type { findApiKey } from '../host/api-key.ts';
 import type { Config } from '../host/config.ts';
 import type { Keychain } from '../secrets/keychain.ts';
-import type { Reached } from './api.ts';
+
+/** How far a request came. */
+export type Stage = 'name' | 'connection' | 'encryption' | 'answer';
+
+/** An answer with its time and ours, or where the request ended and why. */
+export type Reached =
+  | { host: string; status: number; date: number; now: number }
+  | { host: string; stage: Stage; why: string };
 
 /** What a check found, and what to do about it. */
 export interface Found {

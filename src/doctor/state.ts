@@ -1,6 +1,7 @@
 import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { count } from '../front/cli/terminal.ts';
+import { count } from '../core/render.ts';
+
 import { verifyJournal } from '../jobs/journal-verify.ts';
 import { reason } from '../secrets/destination.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';

@@ -1,7 +1,8 @@
 import { lapseOf } from '../material/pem.ts';
 import type { Connection } from '../telnyx/connections.ts';
 import type { LeanPush } from '../telnyx/lean-rows.ts';
-import { type Add, type Moments, short } from './settings.ts';
+import type { Add } from './kinds.ts';
+import { type Moments, short } from './settings.ts';
 
 /** What a report keeps of a connection. */
 export type KnownConnection = Omit<Connection, 'active'>;

@@ -14,9 +14,10 @@ import {
   knownPush,
   usersOfPush,
 } from './connections.ts';
+import type { Add } from './kinds.ts';
 import { type ListReading, type Read, startReading } from './reading.ts';
 import { findInRotations, rotationsByCredential } from './rotations.ts';
-import type { Add, Moments, Section } from './settings.ts';
+import type { Moments, Section } from './settings.ts';
 import { telephonyFindings } from './telephony.ts';
 
 // Of the call's time: enough to put the answer together and to bring it over.

@@ -139,3 +139,6 @@ export const KINDS = {
 } satisfies Record<string, Kind>;
 
 export type FindingName = keyof typeof KINDS;
+
+/** Counts one thing under a finding; see `Tally.add`. */
+export type Add = (finding: FindingName, key: number, id: string, example: () => Example, weight?: number) => void;

@@ -1,9 +1,10 @@
+import { render } from '../core/render.ts';
 import type { Deps } from '../core/tool.ts';
-import { render } from '../front/mcp/result.ts';
 import { examine } from './examine.ts';
+import type { Add } from './kinds.ts';
 import { type FindingName, KINDS, type Next, type Severity } from './kinds.ts';
 import type { Read } from './reading.ts';
-import { type Add, SECTIONS, type Section, type Settings } from './settings.ts';
+import { SECTIONS, type Section, type Settings } from './settings.ts';
 import { type Example, type Place, START, Tally } from './tally.ts';
 
 interface Finding {

@@ -1,6 +1,7 @@
 import { factsOf, type Rotation } from '../jobs/rotation.ts';
 import { stateOf } from '../jobs/steps.ts';
-import { type Add, minute, short } from './settings.ts';
+import type { Add } from './kinds.ts';
+import { minute, short } from './settings.ts';
 
 const LONG_MS = 60 * 60_000;
 

@@ -1,6 +1,4 @@
 import { oneLine } from '../core/untrusted.ts';
-import type { FindingName } from './kinds.ts';
-import type { Example } from './tally.ts';
 
 export const SECTIONS = ['telephony', 'push', 'connections', 'rotations'] as const;
 export type Section = (typeof SECTIONS)[number];
@@ -20,9 +18,6 @@ export interface Moments {
   /** What was made until then is old. */
   old: number;
 }
-
-/** Counts one thing under a finding; see `Tally.add`. */
-export type Add = (finding: FindingName, key: number, id: string, example: () => Example, weight?: number) => void;
 
 // Names come from whoever can write to the account: long enough to be recognised, too short to say much.
 const LONGEST_NAME = 40;

@@ -1,5 +1,6 @@
 import type { LeanTelephony } from '../telnyx/lean-rows.ts';
-import { type Add, type Moments, minute, short } from './settings.ts';
+import type { Add } from './kinds.ts';
+import { type Moments, minute, short } from './settings.ts';
 
 const SHOWN = 2;
 

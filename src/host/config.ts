@@ -2,13 +2,19 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import envPaths from 'env-paths';
+import { LOG_LEVELS, type LogLevel } from '../core/log.ts';
+import type { Toolset } from '../core/tool.ts';
 import { Secret } from '../secrets/secret.ts';
 import { isPlaceholder, type KeySetting, keyOfSettings } from './api-key.ts';
-import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 /** The groups that tools can be switched on and off by. */
-export const TOOLSETS = ['telephony', 'push', 'rotation', 'connections', 'secrets'] as const;
-export type Toolset = (typeof TOOLSETS)[number];
+export const TOOLSETS = [
+  'telephony',
+  'push',
+  'rotation',
+  'connections',
+  'secrets',
+] as const satisfies readonly Toolset[];
 
 export const DEFAULT_BASE_URL = 'https://api.telnyx.com/v2';
 

@@ -1,11 +1,11 @@
 import { ToolError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
 import { once } from '../core/once.ts';
 import type { Keychain } from '../secrets/keychain.ts';
 import { Secret } from '../secrets/secret.ts';
 import type { Http, HttpLimits, Scope } from '../telnyx/http.ts';
 import { findApiKey } from './api-key.ts';
 import type { Config } from './config.ts';
-import type { Log } from './log.ts';
 import { version } from './version.ts';
 
 interface Connection {

@@ -4,6 +4,7 @@ import { type Asking, call, needsApproval, type Outcome, type Ways } from '../co
 import { createConsent, createSealed } from '../core/consent.ts';
 import { createCursors } from '../core/cursor.ts';
 import { ToolError } from '../core/errors.ts';
+import { createLog, type Log } from '../core/log.ts';
 import { once } from '../core/once.ts';
 import { createRecent, type Recent } from '../core/recent.ts';
 import type { Deps, Prompt, Resource, Tool } from '../core/tool.ts';
@@ -22,7 +23,6 @@ import type { HttpLimits } from '../telnyx/http.ts';
 import { catalogue } from '../tools/index.ts';
 import type { Config } from './config.ts';
 import { connect, startSandbox } from './connect.ts';
-import { createLog, type Log } from './log.ts';
 
 /** What a client can be offered. */
 export interface Offers {

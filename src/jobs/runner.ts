@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changedSince } from '../core/consent.ts';
 import { conflict, ToolError } from '../core/errors.ts';
-import type { Log } from '../host/log.ts';
+import type { Log } from '../core/log.ts';
 import type { RotationEvent } from './events.ts';
 import { type Fleet, isAtRest, isCutShort, standings } from './fleet.ts';
 import type { Held, Lease } from './journal.ts';

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelError, got, HTTPError, RequestError, TimeoutError } from 'got';
 import { ToolError } from '../core/errors.ts';
-import type { Log } from '../host/log.ts';
+import type { Log } from '../core/log.ts';
 import { Secret } from '../secrets/secret.ts';
 import { type Answer, type Http, type HttpLimits, type Query, type Scope, unreadable } from './http.ts';
 import { explain, type Failure, type Headers, type Method, retryDelay, sensible, waitAsked } from './retry.ts';

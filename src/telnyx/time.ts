@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import { linkedSignal } from '../core/linked-signal.ts';
 import type { HttpLimits } from './http.ts';
-import { linkedSignal } from './linked-signal.ts';
 import type { Method } from './retry.ts';
 
 /** The time one request may take, waiting included. Dispose of it when the request is over. */

@@ -1,5 +1,6 @@
 import { ToolError, whereOf } from '../../core/errors.ts';
 import { once } from '../../core/once.ts';
+import { count } from '../../core/render.ts';
 import { visible } from '../../core/untrusted.ts';
 import { reach } from '../../doctor/api.ts';
 import type { Around, Check, Found } from '../../doctor/check.ts';
@@ -11,7 +12,7 @@ import { version } from '../../host/version.ts';
 import { reason } from '../../secrets/destination.ts';
 import { type Keychain, systemKeychain } from '../../secrets/keychain.ts';
 import { redactDeep } from '../../secrets/redact.ts';
-import { count, print, type Terminal } from './terminal.ts';
+import { print, type Terminal } from './terminal.ts';
 
 // With the time the key has, it is over in ten seconds.
 const REACH_WITHIN_MS = 4000;

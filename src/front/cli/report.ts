@@ -1,10 +1,11 @@
 import type { z } from 'zod';
+import { count } from '../../core/render.ts';
 import type { Config } from '../../host/config.ts';
 import { UNMADE } from '../../host/exit-status.ts';
 import { forPerson } from '../../telnyx/dates.ts';
 import { healthShape } from '../../tools/health.ts';
 import { withTools } from './call-tool.ts';
-import { count, print, type Terminal } from './terminal.ts';
+import { print, type Terminal } from './terminal.ts';
 
 type Report = z.output<typeof healthShape>;
 type Finding = Report['findings'][number];

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { count, render } from '../../core/render.ts';
 import type { Config } from '../../host/config.ts';
 import { verifyJournal } from '../../jobs/journal-verify.ts';
-import { render } from '../mcp/result.ts';
 import { type CallTool, withTools } from './call-tool.ts';
-import { count, print, type Terminal } from './terminal.ts';
+import { print, type Terminal } from './terminal.ts';
 
 /** Prints what is wrong with the journal of the state folder; gives 1 when any of it is an error. Throws ToolError. */
 export async function verify(_args: readonly string[], { stateDir }: Config, { stdout }: Terminal): Promise<number> {

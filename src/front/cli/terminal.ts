@@ -69,7 +69,3 @@ function cannotAsk(): ToolError {
     'Run it in a terminal; or, where nobody needs to be asked, with --confirm never.',
   );
 }
-
-/** A number with its word, in the plural where that is right. */
-export const count = (number: number, [one, many]: readonly [string, string]): string =>
-  `${number} ${number === 1 ? one : many}`;

@@ -1,8 +1,8 @@
 import { whereOf } from '../core/errors.ts';
 import { once } from '../core/once.ts';
-import { type Command, type Config, ConfigError, loadConfig } from './config.ts';
-import { FAILED, MISUSED, UNMADE } from './exit-status.ts';
-import { version } from './version.ts';
+import { type Command, type Config, ConfigError, loadConfig } from '../host/config.ts';
+import { FAILED, MISUSED, UNMADE } from '../host/exit-status.ts';
+import { version } from '../host/version.ts';
 
 // Clients that end a server send a signal, then kill it two seconds later.
 const SIGNAL_GRACE_MS = 1500;
@@ -24,9 +24,9 @@ export async function run(args: readonly string[]): Promise<void> {
 
 /** Serves the client at stdin and stdout until it leaves. */
 async function serve(config: Config): Promise<void> {
-  const { serveStdio } = await import('../front/mcp/stdio.ts');
+  const { serveStdio } = await import('./mcp/stdio.ts');
   const session = once(async () => {
-    const { createSession } = await import('./session.ts');
+    const { createSession } = await import('../host/session.ts');
     const made = createSession(config);
     made.log('info', 'serving', { version, node: process.version, sandbox: made.sandbox });
     return made;
@@ -58,7 +58,7 @@ async function serve(config: Config): Promise<void> {
 async function answer(command: Exclude<Command, 'serve'>, config: Config): Promise<number> {
   // Whoever read the output is gone; the status still tells what came of it.
   process.stdout.on('error', () => undefined);
-  if (typeof command !== 'string') return (await import('../front/cli/run.ts')).runCommand(command, config, process);
-  process.stdout.write(command === 'help' ? (await import('../front/cli/help.ts')).HELP : `${version}\n`);
+  if (typeof command !== 'string') return (await import('./cli/run.ts')).runCommand(command, config, process);
+  process.stdout.write(command === 'help' ? (await import('./cli/help.ts')).HELP : `${version}\n`);
   return 0;
 }
