@@ -6,6 +6,7 @@ import { type Row, table } from './figures.ts';
 import { fleet } from './fleet.ts';
 import { health } from './health.ts';
 import { journal } from './journal.ts';
+import { modules } from './modules.ts';
 import { perCall } from './per-call.ts';
 import { readAll } from './read-all.ts';
 import { server } from './server.ts';
@@ -14,7 +15,7 @@ import { start } from './start.ts';
 // npm run bench [-- <part>… <tarball or package>… [-- <arguments of those servers>]]: without a part, all of them.
 const [words, args] = atDashes(process.argv.slice(2));
 const folder = mkdtempSync(join(tmpdir(), 'telnyx-mcp-bench-'));
-const PARTS = ['start', 'read-all', 'per-call', 'server', 'health', 'fleet', 'journal', 'bundle'];
+const PARTS = ['start', 'read-all', 'per-call', 'server', 'health', 'fleet', 'journal', 'modules', 'bundle'];
 const named = words.filter((word) => PARTS.includes(word));
 const others = words.filter((word) => !PARTS.includes(word));
 const asked = (part: string): boolean => named.length === 0 || named.includes(part);
@@ -26,6 +27,7 @@ const parts: Record<string, () => Promise<Row[]>> = {
   health: () => health(folder),
   fleet: () => fleet(folder),
   journal: () => journal(folder),
+  modules: () => modules(folder),
 };
 try {
   const rows: Row[] = [];

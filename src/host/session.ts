@@ -131,6 +131,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
   const held = createSealed<Record<string, unknown>>(clock);
   const recent = createRecent();
   const key = once(() => keepKey(config.stateDir, log));
+  const actor = once(localActor);
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox, keychain, now));
 
@@ -147,14 +148,17 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     const { open } = await telnyx();
     const http = open({ signal });
     const browser = async () => (await pages()).destination(showsPages ? show : undefined);
-    const destinations = createDestinations(config, { vault, keychain, browser });
     return {
       http,
       vault,
-      destinations,
+      destinations: (...place) => createDestinations(config, { vault, keychain, browser })(...place),
       uploads: async () => (await pages()).uploads,
-      cursors: createCursors(key()),
-      jobs: new Jobs(journal, account, localActor(), http),
+      get cursors() {
+        return createCursors(key());
+      },
+      get jobs() {
+        return new Jobs(journal, account, actor(), http);
+      },
       fleets,
       fingerprint: fingerprint.bind(null, key()),
       now,
