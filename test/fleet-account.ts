@@ -7,6 +7,7 @@ export interface View {
   kind: string;
   state: string;
   progress: { total: number; done: number; failed: number; skipped: number; left: number; failures: string[] };
+  done: string[];
   warnings: string[];
   next: string;
 }

@@ -96,7 +96,12 @@ test('the passwords of a fleet go to one file, a line each, which only the perso
   const path = join(app.stateDir, 'fleet.jsonl');
   await using other = await stage(8, { config: { allowDirs: [app.stateDir] } });
   const { rotation } = await other.change(ROTATE, { connection_id: other.connection, deliver_to: `file:${path}` });
-  await other.rest(rotation.id);
+  const { done } = await other.rest(rotation.id);
+  expect(done).toEqual([
+    '8 rotated',
+    `8 passwords written to ${path}`,
+    expect.stringMatching(/^the old ones end \S+Z/),
+  ]);
   const lines = readFileSync(path, 'utf8')
     .trim()
     .split('\n')

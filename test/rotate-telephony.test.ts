@@ -8,7 +8,7 @@ const DAY = 86_400_000;
 interface View {
   id: string;
   state: string;
-  old: { id: string; name: string; sip_username: string };
+  old: { id: string; name: string; sip_username: string; expires_at: string };
   successor: { id: string; name: string; sip_username: string };
   secret: { destination: string; place: string; fingerprint: string };
   retires_at: string | null;
@@ -83,6 +83,10 @@ test('a rotation makes a successor, hands its password over, tries it, and lets 
     await app.call('list_telephony_credentials', { sip_username: old.sip_username }),
   );
   expect(rows[0]?.expires_at).toBe(rotation.retires_at);
+  expect(rotation.old.expires_at).toBe(rotation.retires_at);
+  expect(rotation.successor).toHaveProperty('expires_at');
+  expect(rotation.done.join()).toContain(`hand over its password (to ${rotation.secret.place})`);
+  expect(rotation.done.join()).toContain(`(it expires ${rotation.retires_at})`);
   expect(rotation.warnings.join(' ')).toContain(rotation.successor.sip_username);
   expect(app.asked).toHaveLength(1);
 });
@@ -148,7 +152,8 @@ test('an expired credential gets a successor and is left as it is', async () => 
   const old = await app.old(1);
   app.advance(2 * DAY);
   const { rotation } = await app.rotate({ id: old.id });
-  expect(rotation).toMatchObject({ state: 'done', retires_at: null });
+  expect(rotation).toMatchObject({ state: 'done' });
+  expect(rotation).not.toHaveProperty('retires_at');
   expect(app.sandbox.world.telephony.has(old.id)).toBe(true);
 });
 
@@ -233,6 +238,47 @@ test('a tag that Telnyx refuses does not hold up the rest, and is told', async (
   expect(rotation.warnings).toContainEqual(expect.stringContaining('refused the tag'));
   expect(app.sandbox.world.telephony.get(rotation.successor.id)?.tag).toBe(`mcp_rotation_${rotation.id}`);
   expect((await app.rotation('roll_back_rotation', { id: rotation.id })).rotation.state).toBe('rolled_back');
+});
+
+test('a successor that an earlier try had made is told of when it is taken up, and so is what a rollback restores', async () => {
+  await using app = await stage({ limits: { requestMs: 5000, callMs: 8000, recoveryMs: 1000 }, reads: ['expires_at'] });
+  const old = await app.old();
+  app.sandbox.fault({ method: 'POST', path: '/telephony_credentials', reset: 'after' });
+  app.sandbox.fault({ method: 'GET', path: '/telephony_credentials', times: 8, respond: { status: 500 } });
+  expect((await app.call('rotate_telephony_credential', { id: old.id })).isError).toBe(true);
+  app.sandbox.clearFaults();
+  app.advance(60_000);
+  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation'));
+  const { rotation } = await app.rotation('continue_rotation', { id: rotations[0]?.id });
+  expect(rotation.state).toBe('overlap');
+  expect(rotation.warnings.join()).toContain('An earlier try had made a successor: it was found, and taken up.');
+  const back = await app.rotation('roll_back_rotation', { id: rotation.id });
+  expect(back.rotation).toMatchObject({ state: 'rolled_back', old: { expires_at: old.expires_at } });
+  expect(back.rotation).not.toHaveProperty('retires_at');
+  expect(back.rotation.done.join()).toContain(`former expiry back (it expires ${old.expires_at})`);
+});
+
+test('a call that is cancelled amid a rotation counts as no failure of it', async () => {
+  await using app = await stage();
+  const old = await app.old();
+  app.sandbox.fault({ method: 'POST', path: /token$/, hang: 'before' });
+  const cancel = new AbortController();
+  const { signal } = cancel;
+  const call = app.client.callTool({ name: 'rotate_telephony_credential', arguments: { id: old.id } }, undefined, {
+    signal,
+  });
+  await expect.poll(() => app.sandbox.requests.some(({ path }) => path.endsWith('token'))).toBe(true);
+  cancel.abort();
+  await expect(call).rejects.toThrow();
+  await expect
+    .poll(async () => (await app.rotation('continue_rotation', await idOfOnly(app))).rotation?.state)
+    .toBe('overlap');
+  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation'));
+  expect(rotations[0]?.done.join()).not.toContain('failed');
+});
+
+const idOfOnly = async (app: Started) => ({
+  id: dataOf<{ rotations: View[] }>(await app.call('get_rotation')).rotations[0]?.id,
 });
 
 test('a successor that was never recorded, and then rotated by hand, is not deleted by a rollback', async () => {

@@ -19,6 +19,7 @@ import {
 import type { PushUser, StepName } from './events.ts';
 import { unlessGone } from './parties.ts';
 import { factsOf, type PushRotation } from './rotation.ts';
+import { TAKEN_UP } from './telephony.ts';
 import { type Doing, type Handler, madeBefore } from './work.ts';
 
 type Push = Doing<PushRotation>;
@@ -54,7 +55,7 @@ async function create({ rotation, work, hands, record, intend }: Push) {
   const before = await madeBefore(() => findPushCredential(work.http, alias), record, work);
   if (before === 'later') return before;
   if (before) {
-    if (isMadeOf(before, fingerprint)) return { id: before.id, name: before.alias };
+    if (isMadeOf(before, fingerprint)) return { id: before.id, name: before.alias, ...TAKEN_UP };
     throw aliasTaken();
   }
   // Only a free alias tells our own successor from another one when the answer is lost.

@@ -90,6 +90,8 @@ async function stopped(
   lease: Lease,
 ): Promise<ToolError> {
   const { code, message, reason, next, details } = error;
+  // Whoever stopped it knows, and nothing has failed.
+  if (code === 'CANCELLED') return error;
   const failed = { type: 'failed' as const, step, ...(of !== undefined && { of }), code, message: reason };
   // When not even this can be recorded, the error itself still says what happened.
   const after = await jobs.record(rotation.id, failed, lease).catch(() => undefined);

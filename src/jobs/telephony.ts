@@ -59,6 +59,9 @@ const others =
   async (id: string): Promise<boolean> =>
     id === old.id || (await jobs.of(id, 'successor')).some((maker) => maker.id !== own);
 
+/** What is told of a successor that is there already: its password is that of the first try. */
+export const TAKEN_UP = { note: 'An earlier try had made a successor: it was found, and taken up.' };
+
 const nameOf = ({ old, wish }: TelephonyRotation): string | undefined => wish.name ?? old.name ?? undefined;
 
 async function create({ rotation, work, hands, record, intend }: Telephony) {
@@ -77,7 +80,7 @@ async function create({ rotation, work, hands, record, intend }: Telephony) {
   const isOther = others(rotation, work);
   hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now, isOther));
   const { id, name, sip_username, expires_at } = hands.created;
-  return { id, name, sip_username, expires_at };
+  return { id, name, sip_username, expires_at, ...(before && TAKEN_UP) };
 }
 
 /** A successor is made where the old one is: throws `CONFLICT` when that is not where it was, or what it was. */

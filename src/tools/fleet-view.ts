@@ -52,12 +52,37 @@ export function viewFleet(job: FleetJob, { now, fleets }: Pick<Deps, 'now' | 'fl
       }),
       failures: [...failures].map(([code, { count, message }]) => `${code} ${count} times, such as: ${message}`),
     },
-    retires_at: null,
-    done: [],
+    done: doneBy(fleet, counts.done, [...all.values()]),
     left: waiting === 0 ? [] : [`${waiting} of ${fleet.expected} credentials`],
     warnings: [...warningsOf(fleet), ...ofMembers([...all.values()])],
     next: nextOf(fleet, state),
   };
+}
+
+/** Gives what came of a step in all rotations that have done it. */
+const factsIn = (standings: { rotation?: Rotation }[]) => (step: StepName) =>
+  standings.flatMap(({ rotation }) => (rotation && factsOf(rotation, step)) ?? []);
+
+/** What was done, where the passwords are, and when the old ones end. */
+function doneBy({ job, turnedBackAt }: Fleet, count: number, standings: { rotation?: Rotation }[]): string[] {
+  if (count === 0) return [];
+  if (turnedBackAt !== undefined) return [`${count} undone, or never begun`];
+  if (job === 'delete') return [`${count} deleted`];
+  const ofStep = factsIn(standings);
+  const places = new Map<string, number>();
+  for (const { destination, place } of ofStep('deliver')) {
+    const where = destination === 'vault' ? 'the vault' : (place ?? `${destination}`);
+    places.set(where, (places.get(where) ?? 0) + 1);
+  }
+  const ends = ofStep('retire')
+    .flatMap(({ expires_at }) => expires_at ?? [])
+    .sort();
+  const [first, last] = [ends[0], ends.at(-1)];
+  return [
+    `${count} rotated`,
+    ...[...places].map(([where, written]) => `${written} passwords written to ${where}`),
+    ...(first === undefined ? [] : [`the old ones end ${first === last ? first : `from ${first} to ${last}`}`]),
+  ];
 }
 
 function stateOf(fleet: Fleet, waiting: number, running: boolean): RotationView['state'] {
@@ -83,7 +108,7 @@ function warningsOf(fleet: Fleet): string[] {
 
 /** What a person should know of members: old ones whose expiry nobody can read, and passwords that went elsewhere. */
 function ofMembers(standings: { rotation?: Rotation }[]): string[] {
-  const ofStep = (step: StepName) => standings.flatMap(({ rotation }) => (rotation && factsOf(rotation, step)) ?? []);
+  const ofStep = factsIn(standings);
   const kept = ofStep('retire').filter(({ expires_at, gone }) => expires_at === undefined && !gone).length;
   const told = ofStep('deliver').flatMap(({ warning }) => warning ?? []);
   return [

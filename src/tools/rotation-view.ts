@@ -1,11 +1,16 @@
 import { z } from 'zod';
 import type { Deps } from '../core/tool.ts';
-import type { StepName } from '../jobs/events.ts';
+import type { Facts, StepName } from '../jobs/events.ts';
 import { factsOf, type Rotation } from '../jobs/rotation.ts';
-import { inWords, left, retiresAt, type State, stateOf, titleOf } from '../jobs/steps.ts';
+import { inWords, left, type State, stateOf, titleOf } from '../jobs/steps.ts';
 import { delivered } from './fields.ts';
 
-const party = z.object({ id: z.string(), name: z.string().nullable(), sip_username: z.string().nullable().optional() });
+const party = z.object({
+  id: z.string(),
+  name: z.string().nullable(),
+  sip_username: z.string().nullable().optional(),
+  expires_at: z.string().nullable().optional(),
+});
 
 /** A rotation as an agent sees it; what is done and what is left are lines to read. */
 export const rotationShape = z.object({
@@ -58,9 +63,9 @@ export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): Ro
     kind: rotation.kind,
     state,
     old: oldParty(rotation),
-    ...(created?.id !== undefined && { successor: { id: created.id, name: created.name ?? null, ...sip(created) } }),
+    ...(created?.id !== undefined && { successor: { id: created.id, name: created.name ?? null, ...told(created) } }),
     ...(destination !== undefined && { secret: { destination, place, fingerprint, ...(warning && { warning }) } }),
-    retires_at: rotation.turnedBackAt === undefined ? retiresAt(rotation) : null,
+    ...retiring(rotation),
     done: history(rotation),
     left: left(rotation).map((next) => inWords(rotation, next)),
     warnings: warningsOf(rotation, state),
@@ -75,20 +80,42 @@ export function result(rotation: Rotation, deps: Pick<Deps, 'now'>) {
   return { ...(going && { status: 'in_progress' as const }), rotation: view };
 }
 
-const sip = ({ sip_username }: { sip_username?: string | null | undefined }) =>
-  sip_username === undefined ? {} : { sip_username };
+const told = ({ sip_username, expires_at }: Pick<Facts, 'sip_username' | 'expires_at'>) => ({
+  ...(sip_username !== undefined && { sip_username }),
+  ...(expires_at !== undefined && { expires_at }),
+});
 
-function oldParty({ old }: Rotation) {
-  return 'alias' in old
-    ? { id: old.id, name: old.alias }
-    : { id: old.id, name: old.name, sip_username: old.sip_username };
+/** When the old one ends by this rotation: null when nothing ends it but a deletion, absent when that is not its doing. */
+function retiring(rotation: Rotation): { retires_at?: string | null } {
+  const retired = factsOf(rotation, 'retire');
+  const ends = retired && !retired.gone && rotation.turnedBackAt === undefined;
+  return ends ? { retires_at: retired.expires_at ?? null } : {};
+}
+
+function oldParty(rotation: Rotation): z.input<typeof party> {
+  const { old } = rotation;
+  if ('alias' in old) return { id: old.id, name: old.alias };
+  const { id, name, sip_username, expires_at, expires_at_unreadable: unclear } = old;
+  const isGone = factsOf(rotation, 'delete') !== undefined || factsOf(rotation, 'retire')?.gone;
+  const now = retiring(rotation).retires_at ?? expires_at;
+  return { id, name, sip_username, ...(unclear === undefined && !isGone && { expires_at: now }) };
+}
+
+/** What came of a step, beside that it was done. */
+function detail(step: string, { expires_at, place, destination, note }: Facts): string | undefined {
+  if (note) return note;
+  if (step === 'deliver') return `to ${place ?? destination}`;
+  if (step !== 'restore' && step !== 'retire') return undefined;
+  if (expires_at === undefined) return undefined;
+  return expires_at === null ? 'it never expires' : `it expires ${expires_at}`;
 }
 
 function history(rotation: Rotation): string[] {
   const lines = [...rotation.steps].flatMap(([key, { done, failed }]) => {
     const [step = '', of] = key.split(':');
     const what = inWords(rotation, { title: titleOf(step as StepName), ...(of !== undefined && { of }) });
-    if (done) return [[done.at, what, done.facts.note && `(${done.facts.note})`]];
+    const more = done && detail(step, done.facts);
+    if (done) return [[done.at, what, more && `(${more})`]];
     return failed ? [[failed.at, 'failed:', what, `(${failed.code}: ${failed.message})`]] : [];
   });
   return lines.map((line) => line.filter(Boolean).join(' ')).sort();
