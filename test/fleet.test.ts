@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { openJournal } from '../src/jobs/journal-files.ts';
 import type { Sandbox } from '../src/sandbox/server.ts';
 import { openStateKey } from '../src/secrets/state-key.ts';
@@ -111,6 +111,22 @@ test('the passwords of a fleet go to one file, a line each, which only the perso
     expect(other.sandbox.world.telephony.get(`${id}`)?.sip_password).toBe(sip_password);
   }
   expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test('a fleet is condensed once nothing of it can be undone any more, and looks the same', async () => {
+  await using app = await stage(3, { reads: ['resource_id', 'expired', 'expires_at'] });
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection, overlap: '30m' });
+  const before = await app.rest(rotation.id);
+  const folder = (name: string) => readdirSync(join(app.stateDir, 'journal', name));
+  expect(folder('open')).toEqual([`${rotation.id}.jsonl`]);
+  app.advance(31 * 60_000);
+  // The next one tidies up.
+  const later = await app.change(CLEAN_UP, { connection_id: app.connection });
+  await app.rest(later.rotation.id);
+  await vi.waitFor(() => expect(folder('open')).toEqual([]));
+  expect(folder('done').sort()).toEqual([`${rotation.id}.jsonl`, `${later.rotation.id}.jsonl`].sort());
+  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation', { id: rotation.id }));
+  expect(rotations[0]).toEqual(before);
 });
 
 test('a canary that fails stops the fleet before the others', async () => {

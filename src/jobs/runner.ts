@@ -7,6 +7,7 @@ import { type Fleet, isAtRest, isCutShort, standings } from './fleet.ts';
 import type { Held, Lease } from './journal.ts';
 import { serve } from './member.ts';
 import type { Rotation } from './rotation.ts';
+import { tidy } from './tidy.ts';
 import type { Work } from './work.ts';
 
 // Enough to keep the requests that may be under way busy while some members wait.
@@ -142,6 +143,7 @@ interface Running {
 interface Begun {
   run: Run;
   lease: Lease;
+  means: Work;
 }
 
 /** `work` gives what a fleet needs for as long as it runs, until the signal. */
@@ -157,10 +159,10 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
       await lease[Symbol.asyncDispose]();
       throw error;
     });
-    return { run, lease };
+    return { run, lease, means };
   }
 
-  async function finish(id: string, { run, lease }: Begun): Promise<void> {
+  async function finish(id: string, { run, lease, means }: Begun): Promise<void> {
     try {
       await run.toTheEnd();
     } catch (error) {
@@ -170,6 +172,8 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
     } finally {
       await lease[Symbol.asyncDispose]();
     }
+    // Another time does as well.
+    if (!ending.signal.aborted) await tidy(means).catch(() => undefined);
   }
 
   function start(id: string, way: Way, only: ReadonlySet<string>): Running {
