@@ -259,6 +259,22 @@ test.each(damages)(
   },
 );
 
+test('a damaged rotation of another account is not told of, but for one whose beginning is damaged', async () => {
+  await using place = await town();
+  await using mine = await place.server('first');
+  await stoppedAtDeletion(mine, place.first);
+  await using theirs = await place.server('other');
+  const told = async () =>
+    dataOf<{ findings: { finding: string }[] }>(await theirs.call('report_credential_health')).findings.filter(
+      ({ finding }) => finding === 'rotation_damaged',
+    ).length;
+  const whole = readFileSync(fileOf(mine), 'utf8');
+  appendFileSync(fileOf(mine), '{"mac":"x","record":{}}\n');
+  expect([await told(), await rotationsOf(theirs)]).toEqual([0, []]);
+  writeFileSync(fileOf(mine), whole.replace('"began"', '"begun"'));
+  expect([await told(), (await rotationsOf(theirs)).length]).toEqual([1, 1]);
+});
+
 test('a rotation whose record was removed is not begun again', async () => {
   await using app = await startApp({ person: yes });
   const oldId = livingIn(app.sandbox);

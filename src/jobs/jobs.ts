@@ -88,11 +88,13 @@ export class Jobs {
 
   /** The jobs that must be left alone, and why. Whose those are whose beginning was altered, nobody knows. */
   async damaged(): Promise<{ id: string; wrong: Wrong; hidden: boolean }[]> {
-    const jobs = await this.#journal.open();
-    return jobs.flatMap((job) => {
+    const found: { id: string; wrong: Wrong; hidden: boolean }[] = [];
+    for (const job of await this.#journal.open()) {
       const { id, wrong } = job;
-      return wrong ? [{ id, wrong, hidden: job.of(id).length === 0 }] : [];
-    });
+      const hidden = job.of(id).length === 0;
+      if (wrong && (hidden || (await this.#isOurs(job)))) found.push({ id, wrong, hidden });
+    }
+    return found;
   }
 
   /** Records what happened to a rotation, and gives it with that in it. */

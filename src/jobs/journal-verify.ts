@@ -40,13 +40,16 @@ export function verifyJournal(stateDir: string): JournalReport {
       };
     }
     const mac = macOf(openStateKey(stateDir));
+    // First, since jobs may be begun meanwhile: whatever is spoken of here is there by now.
+    const parts = bucketsIn(folders.parts).map((name) => verifyParts(join(folders.parts, name), `parts/${name}`, mac));
     const files = (['open', 'done'] as const).flatMap((folder) => idsIn(folders[folder]).map((id) => ({ folder, id })));
-    const ids = new Set(files.map(({ id }) => id));
     const jobs = files.map(({ folder, id }) =>
       verifyJob(join(folders[folder], `${id}.jsonl`), `${folder}/${id}.jsonl`, id, mac),
     );
-    const parts = bucketsIn(folders.parts).map((name) => verifyParts(join(folders.parts, name), `parts/${name}`, mac));
-    const gone = new Set(parts.flatMap(({ named }) => named).filter((id) => !ids.has(id)));
+    // One may have been moved between two looks.
+    const isThere = (id: string) =>
+      existsSync(join(folders.open, `${id}.jsonl`)) || existsSync(join(folders.done, `${id}.jsonl`));
+    const gone = new Set(parts.flatMap(({ named }) => named).filter((id) => !isThere(id)));
     const missing = [...gone].map((id) =>
       finding(`open/${id}.jsonl`, 'missing', `What was recorded of ${id} is gone.`),
     );

@@ -49,8 +49,8 @@ export class PartFiles {
       const { size } = fs.fstatSync(file);
       const last = Buffer.alloc(1);
       if (size > 0) fs.readSync(file, last, 0, 1, size - 1);
-      // A line that a crash cut off is ended first, so that it spoils no other.
-      fs.writeSync(file, `${size > 0 && last.toString() !== '\n' ? '\n' : ''}${encodeLine(part, this.#mac)}`);
+      // A line that a crash cut off is ended first, so that it spoils no other. All of it, or the disk is full and says so.
+      fs.writeFileSync(file, `${size > 0 && last.toString() !== '\n' ? '\n' : ''}${encodeLine(part, this.#mac)}`);
       if (part.as === 'old') await fdatasync(file);
       if (size === 0) await syncFolder(path);
     } finally {
