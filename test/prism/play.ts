@@ -25,7 +25,7 @@ export type Excuse = (exchange: Exchange, violation: Violation) => boolean;
  * stands before what each of them says.
  */
 export function checksOf(within: string, { exchanges }: Recorder, excused: Excuse): Check {
-  let seen = 0;
+  let seen = exchanges.length;
   return (what, run) =>
     check(`${within}: ${what}`, async () => {
       const wrong: string[] = await run().then(

@@ -24,6 +24,8 @@ export interface Exchange {
 
 export interface Recorder extends AsyncDisposable {
   url: string;
+  /** Where all is passed on to. A rotation is of an address: one that stays while what is behind it changes. */
+  to: string;
   /** All that came through, oldest first. */
   exchanges: readonly Exchange[];
 }
@@ -84,13 +86,14 @@ async function pass(incoming: IncomingMessage, outgoing: ServerResponse, to: str
  */
 export async function startRecorder(to: string): Promise<Recorder> {
   const exchanges: Exchange[] = [];
+  const recorder = { to };
   const server = createServer(async (incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
     const [path = '', search = ''] = url.split(/\?(.*)/s);
     const operation = operationOf(method, path);
     const seen = { operation, target: `${method} ${url}`, authorized: headers.authorization !== undefined };
     try {
-      const { status, violations } = await pass(incoming, outgoing, to);
+      const { status, violations } = await pass(incoming, outgoing, recorder.to);
       exchanges.push({ ...seen, status, violations: [...violations, ...strange(operation, search)] });
     } catch (error) {
       // A client that gave up is no fault of anyone's; all else is Prism's.
@@ -101,12 +104,12 @@ export async function startRecorder(to: string): Promise<Recorder> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return {
+  return Object.assign(recorder, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     exchanges,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
     },
-  };
+  });
 }

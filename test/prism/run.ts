@@ -12,7 +12,7 @@ import { type Open, playMocked } from './mocked.ts';
 import { check, checksOf, counts } from './play.ts';
 import { startPrism } from './prism.ts';
 import { playPush } from './push.ts';
-import { startRecorder } from './recorder.ts';
+import { type Recorder, startRecorder } from './recorder.ts';
 import { startSession } from './session.ts';
 import { beginAndStop, playTelephony } from './telephony.ts';
 
@@ -30,9 +30,10 @@ function place(name: string): string {
 }
 
 /** Leaves two rotations with steps left in a folder, since what Prism makes up lets none begin; gives a key, too. */
-async function beginRotations(at: string): Promise<{ open: Open; apiKey: string }> {
+async function beginRotations(recorder: Recorder, at: string): Promise<{ open: Open; apiKey: string }> {
   await using sandbox = await startSandbox();
-  await using session = await startSession({ ...sandbox, folder: at });
+  recorder.to = sandbox.baseUrl;
+  await using session = await startSession({ baseUrl: recorder.url, apiKey: sandbox.apiKey, folder: at });
   const [one, two] = sandbox.world.telephony.keys();
   const [goesOn, turnsBack] = [await beginAndStop(session, sandbox, one), await beginAndStop(session, sandbox, two)];
   return { open: { goesOn, turnsBack }, apiKey: sandbox.apiKey };
@@ -40,9 +41,10 @@ async function beginRotations(at: string): Promise<{ open: Open; apiKey: string 
 
 async function mocked(mode: string, ...options: string[]): Promise<void> {
   const own = place(mode);
-  const { open, apiKey } = await beginRotations(own);
   await using prism = await startPrism(['mock', document, ...options]);
   await using recorder = await startRecorder(prism.url);
+  const { open, apiKey } = await beginRotations(recorder, own);
+  recorder.to = prism.url;
   await using session = await startSession({ baseUrl: recorder.url, apiKey, folder: own });
   await playMocked(mode, session, recorder, files, open);
 }
