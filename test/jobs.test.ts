@@ -163,8 +163,9 @@ describe('a rotation that was stopped at the deletion', () => {
     await using place = await town();
     await using mine = await place.server('first');
     const { id } = await stoppedAtDeletion(mine, place.first);
-    await using renewed = await place.server('renewed');
-    await using theirs = await place.server('other');
+    const limits = { requestMs: 500, callMs: 1000, recoveryMs: 100 };
+    await using renewed = await place.server('renewed', { limits });
+    await using theirs = await place.server('other', { limits });
     await place[Symbol.asyncDispose]();
     expect((await rotationsOf(mine)).map((view) => view.id)).toEqual([id]);
     expect(dataOf<{ rotations: View[] }>(await mine.call('get_rotation', { id })).rotations[0]?.id).toBe(id);

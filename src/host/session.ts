@@ -148,6 +148,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     const { open } = await telnyx();
     const http = open({ signal });
     const browser = async () => (await pages()).destination(showsPages ? show : undefined);
+    const jobs = once(() => new Jobs(journal, account, actor(), http));
     return {
       http,
       vault,
@@ -157,7 +158,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
         return createCursors(key());
       },
       get jobs() {
-        return new Jobs(journal, account, actor(), http);
+        return jobs();
       },
       fleets,
       fingerprint: fingerprint.bind(null, key()),

@@ -19,6 +19,8 @@ export class Jobs {
   readonly #account: () => Promise<Account>;
   readonly #actor: string;
   readonly #http: Http;
+  /** Asked for once a call, whatever comes of it: without the network it takes long to find out. */
+  #user: Promise<string | undefined> | undefined;
 
   constructor(journal: Journal, account: () => Promise<Account>, actor: string, http: Http) {
     this.#journal = journal;
@@ -146,7 +148,9 @@ export class Jobs {
     if (entries[0]?.by.host !== host) return false;
     if (entries.some(({ by }) => by.key === key)) return true;
     const owner = userOf(job);
-    return owner !== undefined && (await user(this.#http)) === owner;
+    if (owner === undefined) return false;
+    this.#user ??= user(this.#http);
+    return (await this.#user) === owner;
   }
 
   /** Whether a credential of a job can be seen: their ids are no secret, but each is of one account. */
