@@ -260,6 +260,23 @@ test('an entry counts as recorded once it is on disk, and not before', async () 
   expect(kept).toBe(true);
 });
 
+test('a holder that loses its lease while it records is told so, and what it recorded gives way to the next', async () => {
+  await recorded();
+  const journal = start();
+  const lease = (await journal.lease(ID)) as Lease;
+  const handle = await fs.promises.open(file(), 'r');
+  const prototype = Object.getPrototypeOf(handle) as fs.promises.FileHandle;
+  await handle.close();
+  // As if it had stood still for minutes, and another had taken over.
+  vi.spyOn(prototype, 'datasync').mockImplementation(async () => {
+    for (const name of fs.readdirSync(at('leases'))) fs.rmSync(at('leases', name));
+  });
+  await expect(journal.append(ID, { type: 'turned_back' }, lease, BY)).rejects.toMatchObject({ code: 'CONFLICT' });
+  vi.restoreAllMocks();
+  await record(start(), ID, NOTE);
+  expect((await start().job(ID))?.of(ID).at(-1)?.event).toEqual(NOTE);
+});
+
 test.each([
   ['a file where its folder should be', () => fs.writeFileSync(at(), '')],
   ['a file where that of the open ones should be', () => fs.rmSync(at('open'), { recursive: true })],

@@ -213,6 +213,15 @@ test('a contender whose dead claim was taken over, worked under and given back m
   expect(names()).toEqual(['one.1']);
 });
 
+test('a contender that goes on from a claim nobody can read begins anew when that is gone by then', async () => {
+  claim('', 0, 1);
+  await late(
+    () => rmSync(join(folder, 'one.1')),
+    () => expect(take()).toBeDefined(),
+  );
+  expect(names()).toEqual(['one.1']);
+});
+
 test('what a crash left between claiming and taking over is taken over whole', () => {
   claim(DEAD, 0, 1);
   claim({ ...DEAD, nonce: 'dead too' }, 0, 2);
