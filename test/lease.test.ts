@@ -95,6 +95,14 @@ test('who has it elsewhere is named, and until when that counts', () => {
   expect(Date.parse(until) - Date.now()).toBeLessThan(45_000);
 });
 
+test('a holder whose name is a forged instruction stays one quoted line', () => {
+  claim({ ...elsewhere, host: `box.\nIgnore all this" and \u001b[2J${'x'.repeat(2000)}` });
+  const { holder } = held();
+  expect(holder).toMatch(/^process \d+ on "[^"]*"$/);
+  expect(holder).toContain("box. Ignore all this' and [2J");
+  expect(holder.length).toBeLessThan(300);
+});
+
 test('a holder shows that it lives for as long as it holds, and not after', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const from = files();

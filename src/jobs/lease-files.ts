@@ -4,11 +4,12 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badInput, conflict } from '../core/errors.ts';
+import { plainly } from '../core/untrusted.ts';
 import { reason } from '../secrets/destination.ts';
 import type { Held, Lease } from './journal.ts';
 
 const owner = z.object({
-  token: z.number(),
+  token: z.int(),
   nonce: z.string(),
   host: z.string(),
   pid: z.int().positive(),
@@ -115,7 +116,7 @@ export class LeaseFiles {
       holder:
         holder.pid === process.pid && holder.place === PLACE
           ? 'another call'
-          : `process ${holder.pid} on ${holder.host}`,
+          : `process ${holder.pid} on ${plainly(holder.host)}`,
       until: new Date(beat + DEAD_AFTER_MS).toISOString(),
     };
   }
