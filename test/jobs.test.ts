@@ -3,8 +3,11 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { macOf } from '../src/jobs/journal-files.ts';
+import { encodeLine } from '../src/jobs/journal-line.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { Secret } from '../src/secrets/secret.ts';
+import { openStateKey } from '../src/secrets/state-key.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, textOf, yes } from './app.ts';
 
 interface View {
@@ -257,6 +260,52 @@ test.each(damages)(
     const other = [...app.sandbox.world.telephony.values()].filter((row) => !app.sandbox.world.isExpired(row)).at(-2);
     const { isError, content } = await app.call('rotate_telephony_credential', { id: other?.id, overlap: '30m' });
     expect([isError, isError && content]).toEqual([undefined, undefined]);
+  },
+);
+
+/** Adds an event to the file of a rotation, or puts it in the place of the n-th, as a newer version would that knows more. */
+function newer(app: Started, event: object, place?: number): void {
+  const lines = readFileSync(fileOf(app), 'utf8').split('\n').slice(0, -1);
+  const n = place ?? lines.length;
+  const { record } = JSON.parse(lines[0] ?? '') as { record: object };
+  const line = encodeLine({ ...record, n, event }, macOf(openStateKey(app.stateDir)));
+  writeFileSync(fileOf(app), [...lines.slice(0, n).map((kept) => `${kept}\n`), line].join(''));
+}
+
+const newerEvents: [title: string, event: object, n?: number][] = [
+  ['an event of a new type', { type: 'approved', by: 'policy' }],
+  ['a step that is done, without what came of it', { type: 'done', step: 'create' }],
+  ['a step of a new name', { type: 'intent', step: 'announce', facts: {} }],
+  ['a beginning of another form', { type: 'began', kind: 'telephony' }, 0],
+];
+test.each(newerEvents)(
+  'a rotation with %s is left alone, whoever asks, and told to be for a newer version',
+  async (_, event, n) => {
+    await using app = await startApp({ person: yes });
+    const oldId = livingIn(app.sandbox);
+    const begun = await app.call('rotate_telephony_credential', { id: oldId, overlap: '30m' });
+    const { rotation } = dataOf<{ rotation: View }>(begun);
+    newer(app, event, n);
+    const before = changesIn(app.sandbox).length;
+    await using next = await startApp({ person: yes, account: app.sandbox, config: { stateDir: app.stateDir } });
+    for (const server of [next, app]) {
+      for (const [name, args] of [
+        ['continue_rotation', { id: rotation.id }],
+        ['roll_back_rotation', { id: rotation.id }],
+        ['rotate_telephony_credential', { id: oldId, overlap: '1h' }],
+      ] as const) {
+        const error = errorOf(await server.call(name, args));
+        expect([name, error.code]).toEqual([name, 'CONFLICT']);
+        expect(error.next).toContain('update telnyx-credentials-mcp');
+      }
+      const [shown, ...others] = await rotationsOf(server);
+      expect(others).toEqual([]);
+      expect(shown).toMatchObject({ id: rotation.id, state: 'damaged' });
+      expect(shown?.next).toContain('update telnyx-credentials-mcp');
+      const { findings } = dataOf<{ findings: object[] }>(await server.call('report_credential_health'));
+      expect(findings[0]).toMatchObject({ finding: 'rotation_damaged', examples: [{ id: rotation.id }] });
+    }
+    expect(changesIn(app.sandbox)).toHaveLength(before);
   },
 );
 

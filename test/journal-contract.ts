@@ -39,7 +39,7 @@ async function record(journal: Journal, id: string, ...events: RotationEvent[]):
   return entries;
 }
 
-const eventsOf = async (journal: Journal, id: string): Promise<RotationEvent[]> =>
+const eventsOf = async (journal: Journal, id: string): Promise<Entry['event'][]> =>
   ((await journal.job(id))?.of(id) ?? []).map(({ event }) => event);
 
 /** Every journal must pass these tests, whatever it keeps its records in. */

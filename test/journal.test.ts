@@ -117,6 +117,37 @@ test('a last record that was cut off is harmless, wherever it was cut, and the n
   expect(problems()).toEqual([]);
 });
 
+test('a holder that stood still does not drop what the next has written after the cut line', async () => {
+  const whole = await recorded();
+  fs.writeFileSync(file(), whole.subarray(0, -20));
+  const journal = start();
+  const lease = (await journal.lease(ID)) as Lease;
+  // As if it stood still right after it had found its lease in order, and another took over and wrote.
+  const still = {
+    ...lease,
+    check: () => {
+      const kept = whole.subarray(0, whole.lastIndexOf('\n', -2) + 1);
+      fs.writeFileSync(file(), Buffer.concat([kept, Buffer.from(raw(NOTE, 2) + raw(NOTE, 3))]));
+    },
+  };
+  await expect(journal.append(ID, NOTE, still, BY)).rejects.toMatchObject({ code: 'CONFLICT' });
+  expect(await known()).toEqual([4, undefined]);
+  await lease[Symbol.asyncDispose]();
+});
+
+test('a job whose file cannot be read is damaged, and no other job is', async () => {
+  await recorded();
+  await record(start(), `${ID}99`, began('else'));
+  fs.rmSync(file());
+  fs.mkdirSync(file());
+  const jobs = await start().open();
+  expect(jobs.map(({ id, wrong }) => [id, wrong?.says])).toEqual([
+    [ID, 'Its file cannot be read (EISDIR).'],
+    [`${ID}99`, undefined],
+  ]);
+  expect(problems()).toEqual([`error: journal/open/${ID}.jsonl altered`]);
+});
+
 test.each([
   ['a record that was taken out', (lines: string[]) => [lines[0], lines[2]]],
   ['two that changed places', (lines: string[]) => [lines[0], lines[2], lines[1]]],
@@ -175,7 +206,7 @@ test.each([
   fs.appendFileSync(file(), raw(event));
   const job = await start().job(ID);
   expect(job?.wrong?.problem).toBe('unknown');
-  expect(job?.of(ID).at(-1)?.event).toEqual(event);
+  expect(job?.of(ID).at(-1)?.event).toEqual({ type: 'unknown' });
   await expect(record(start(), ID, NOTE)).rejects.toMatchObject({ next: expect.stringContaining('update') });
   await using lease = (await start().lease(ID)) as Lease;
   await start().condense(ID, lease);

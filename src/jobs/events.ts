@@ -130,6 +130,10 @@ export const rotationEvent = z.discriminatedUnion('type', [
 ]);
 
 export type RotationEvent = z.infer<typeof rotationEvent>;
+/** What stands in for an event of a version that knows more: its job is left alone, so nobody needs to know what it was. */
+export interface UnknownEvent {
+  type: 'unknown';
+}
 export type StepName = (typeof STEPS)[number];
 export type Facts = z.infer<typeof facts>;
 export type OldTelephony = z.infer<typeof oldTelephony>;

@@ -2,8 +2,8 @@ import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { conflict, type ToolError } from '../core/errors.ts';
-import { syncFolder } from '../secrets/destination.ts';
-import { rotationEvent } from './events.ts';
+import { reason, syncFolder } from '../secrets/destination.ts';
+import { type RotationEvent, rotationEvent } from './events.ts';
 import { type By, type Entry, essentials, type Job, type Lease, type Wrong } from './journal.ts';
 import { encodeLine, type Mac, walkLines } from './journal-line.ts';
 
@@ -14,7 +14,7 @@ const common = {
   by: z.object({ actor: z.string(), host: z.string(), key: z.string() }),
   token: z.number(),
 };
-/** An event that this version does not know is kept as it is. */
+/** An event that this version does not know stays in the file as it is. */
 const single = z.object({
   ...common,
   rotation: z.string().regex(/^[\w-]{1,64}$/),
@@ -26,7 +26,7 @@ const record = z.union([single, condensed]);
 
 interface Waiting {
   id: string;
-  event: Entry['event'];
+  event: RotationEvent;
   lease: Lease;
   by: By;
   resolve(entry: Entry): void;
@@ -83,7 +83,7 @@ export class JobFile implements Job {
     await syncFolder(this.#path);
   }
 
-  /** Takes in what was written since; false when there is no such file. Throws what the system throws. */
+  /** Takes in what was written since; false when there is no such file. One that cannot be read is as if it was altered. */
   refresh(): boolean {
     const found = fs.statSync(this.#path, { throwIfNoEntry: false });
     const identity = `${found?.ino} ${found?.birthtimeMs}`;
@@ -96,15 +96,21 @@ export class JobFile implements Job {
     this.#identity = identity;
     this.#size = found.size;
     this.#changed = found.mtimeMs;
-    const { records, length, wrong } = walkLines(readFrom(this.#path, this.#end), this.#mac);
-    for (const one of records) this.#take(one);
-    this.#end += length;
-    if (wrong === 'altered') this.#refuse('altered', 'was altered, or made under another key');
+    try {
+      const { records, length, wrong } = walkLines(readFrom(this.#path, this.#end), this.#mac);
+      for (const one of records) this.#take(one);
+      this.#end += length;
+      if (wrong === 'altered') this.#refuse('altered', 'was altered, or made under another key');
+    } catch (error) {
+      // Looked at again the next time; the other jobs are nobody's business of this.
+      this.#forget();
+      this.wrong = { problem: 'altered', says: `Its file cannot be read (${reason(error)}).` };
+    }
     return true;
   }
 
   /** Records an event as the next; kept for good when this resolves. */
-  append(id: string, event: Entry['event'], lease: Lease, by: By): Promise<Entry> {
+  append(id: string, event: RotationEvent, lease: Lease, by: By): Promise<Entry> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id, event, lease, by, resolve, reject });
       // Not at once: what is recorded in the same turn shares a write.
@@ -148,8 +154,7 @@ export class JobFile implements Job {
     // Never created here: one that was removed is noticed instead of written to.
     const file = await open(this.#path, fs.constants.O_WRONLY | fs.constants.O_APPEND);
     try {
-      // A line that a crash cut had told nobody anything.
-      if (this.isCut) await file.truncate(this.#end);
+      if (this.isCut) this.#dropCut();
       await file.writeFile(entries.map((entry) => encodeLine({ job: this.id, ...entry }, this.#mac)).join(''));
       await file.datasync();
     } finally {
@@ -159,6 +164,15 @@ export class JobFile implements Job {
     for (const lease of leases) lease.check();
     this.refresh();
     for (const [index, { resolve }] of batch.entries()) resolve(entries[index] as Entry);
+  }
+
+  /**
+   * Drops a line that a crash cut: it had told nobody anything. Not when something follows it by now: whoever wrote that
+   * has dropped it already, and has taken this process for dead.
+   */
+  #dropCut(): void {
+    if (fs.statSync(this.#path).size !== this.#size) throw writtenMeanwhile(this.id);
+    fs.truncateSync(this.#path, this.#end);
   }
 
   #forget(): void {
@@ -193,12 +207,12 @@ export class JobFile implements Job {
   }
 
   #keep({ job: _, ...entry }: z.output<typeof single>): void {
-    if (!rotationEvent.safeParse(entry.event).success) {
-      this.#refuse('unknown', 'was written by a version that knows more');
-    }
+    const { data } = rotationEvent.safeParse(entry.event);
+    if (!data) this.#refuse('unknown', 'was written by a version that knows more');
+    const kept: Entry = { ...entry, event: data ?? { type: 'unknown' } };
     const known = this.#entries.get(entry.rotation);
-    if (known) known.push(entry as unknown as Entry);
-    else this.#entries.set(entry.rotation, [entry as unknown as Entry]);
+    if (known) known.push(kept);
+    else this.#entries.set(entry.rotation, [kept]);
   }
 
   #dropFrom(n: number): void {
@@ -218,15 +232,23 @@ export class JobFile implements Job {
 /** What is wrong with a job that is spoken of, and not there. */
 export const GONE: Wrong = { problem: 'altered', says: 'Its file is gone.' };
 
+/** What to do about a job that must be left alone. */
+export const WHAT_TO_DO: Record<Wrong['problem'], string> = {
+  altered:
+    'Tell the person at once: someone or something changed the state folder. They run "telnyx-credentials-mcp journal verify", look at the credentials in the Telnyx portal, and finish by hand with the other tools.',
+  unknown: 'Have the person update telnyx-credentials-mcp: a newer version has worked on it, and can go on with it.',
+};
+
 /** The error of a job that must be left alone. */
 export function damage(id: string, { problem, says }: Wrong): ToolError {
-  return conflict(
-    `What was recorded of ${id} cannot be relied on: ${says} Nothing was changed.`,
-    problem === 'altered'
-      ? 'Tell the person at once: someone or something changed the state folder. They run "telnyx-credentials-mcp journal verify", look at the credentials in the Telnyx portal, and finish by hand with the other tools.'
-      : 'Have the person update telnyx-credentials-mcp, and call again.',
-  );
+  return conflict(`What was recorded of ${id} cannot be relied on: ${says} Nothing was changed.`, WHAT_TO_DO[problem]);
 }
+
+const writtenMeanwhile = (id: string): ToolError =>
+  conflict(
+    `Another process has taken over the work on ${id}. This one does no more of it.`,
+    'Call get_rotation to see how far it is.',
+  );
 
 /** Gives what a file holds from an offset on. Throws what the system throws. */
 export function readFrom(path: string, offset: number): Buffer {

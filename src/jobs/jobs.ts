@@ -1,4 +1,5 @@
 import { conflict, type ToolError } from '../core/errors.ts';
+import { oneLine } from '../core/untrusted.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
@@ -37,7 +38,9 @@ export class Jobs {
   /** A rotation by its id; undefined for an unknown one. Throws `CONFLICT` when it is of another account. */
   async rotation(id: string): Promise<Rotation | undefined> {
     const job = await this.#own(id);
-    return job && rotationFrom(job.of(id), job.wrong);
+    const rotation = job && rotationFrom(job.of(id), job.wrong);
+    if (job?.wrong && !rotation) throw damage(job.id, job.wrong);
+    return rotation;
   }
 
   /** A fleet by its id; undefined for an unknown one, and for a rotation. Throws `CONFLICT` when it is of another account. */
@@ -88,13 +91,16 @@ export class Jobs {
     }
   }
 
-  /** The jobs that must be left alone, and why. Whose those are whose beginning was altered, nobody knows. */
+  /**
+   * The jobs that must be left alone, and why; `hidden` ones have no view. Whose those are whose beginning was altered,
+   * nobody knows.
+   */
   async damaged(): Promise<{ id: string; wrong: Wrong; hidden: boolean }[]> {
     const found: { id: string; wrong: Wrong; hidden: boolean }[] = [];
     for (const job of await this.#journal.open()) {
       const { id, wrong } = job;
-      const hidden = job.of(id).length === 0;
-      if (wrong && (hidden || (await this.#isOurs(job)))) found.push({ id, wrong, hidden });
+      const isNobodys = job.of(id).length === 0;
+      if (wrong && (isNobodys || (await this.#isOurs(job)))) found.push({ id, wrong, hidden: !viewOf(job) });
     }
     return found;
   }
@@ -136,7 +142,7 @@ export class Jobs {
   async #views(jobs: readonly Job[]): Promise<(Rotation | FleetJob)[]> {
     const views: (Rotation | FleetJob)[] = [];
     for (const job of jobs) {
-      const view = fleetJobOf(job) ?? rotationFrom(job.of(job.id), job.wrong);
+      const view = viewOf(job);
       if (view && (await this.#isOurs(job))) views.push(view);
     }
     return views;
@@ -172,13 +178,16 @@ export class Jobs {
   async #foreign(job: Job): Promise<ToolError> {
     const { by } = job.of(job.id)[0] ?? {};
     const { host } = await this.#account();
-    const how = by?.host === host ? 'with another API key' : `at ${by?.host}`;
+    const how = by?.host === host ? 'with another API key' : `at ${oneLine(`${by?.host}`)}`;
     return conflict(
-      `${job.id} is of another account: ${by?.actor} began it ${how}. Nothing was looked at or changed.`,
+      `${job.id} is of another account: ${oneLine(`${by?.actor}`)} began it ${how}. Nothing was changed.`,
       `Have the person start this server with the key of that account, ${by?.host === host ? 'or with a key that can see its credentials' : `and with its address (TELNYX_BASE_URL)`}; calls are about ${host} now.`,
     );
   }
 }
+
+const viewOf = (job: Job): Rotation | FleetJob | undefined =>
+  fleetJobOf(job) ?? rotationFrom(job.of(job.id), job.wrong);
 
 function fleetJobOf(job: Job): FleetJob | undefined {
   const fleet = fleetFrom(job.of(job.id), job.wrong);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ToolError } from '../core/errors.ts';
-import type { RotationEvent } from './events.ts';
+import type { RotationEvent, UnknownEvent } from './events.ts';
 
 /** Who records something: the user of a machine, and for which account: the API's host, and the fingerprint of the key. */
 export interface By {
@@ -19,7 +19,7 @@ export interface Entry {
   by: By;
   /** The fencing token of the lease it was recorded under. */
   token: number;
-  event: RotationEvent;
+  event: RotationEvent | UnknownEvent;
 }
 
 /** Why a job must be left alone: what was recorded of it was altered, or written by a version that knows more. */

@@ -1,8 +1,9 @@
 import type { Deps } from '../core/tool.ts';
 import type { StepName } from '../jobs/events.ts';
 import { type Fleet, type FleetJob, isAtRest, isCutShort, standings } from '../jobs/fleet.ts';
+import { WHAT_TO_DO } from '../jobs/job-file.ts';
 import { factsOf, type Rotation } from '../jobs/rotation.ts';
-import { DAMAGED, type RotationView } from './rotation-view.ts';
+import type { RotationView } from './rotation-view.ts';
 
 const MINUTE = 60_000;
 const EXAMPLES = 5;
@@ -125,7 +126,7 @@ function leftAlone({ skipped }: Fleet): string[] {
 }
 
 function nextOf(fleet: Fleet, state: string): string {
-  if (state === 'damaged') return DAMAGED;
+  if (fleet.wrong) return WHAT_TO_DO[fleet.wrong.problem];
   if (state === 'in_progress' || state === 'rolling_back')
     return 'It runs on by itself: call get_rotation with this id to see how far it is.';
   if (state === 'stopped')

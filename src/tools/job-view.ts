@@ -1,9 +1,10 @@
 import type { Deps } from '../core/tool.ts';
 import { type FleetJob, isFleet } from '../jobs/fleet.ts';
+import { WHAT_TO_DO } from '../jobs/job-file.ts';
 import type { Rotation } from '../jobs/rotation.ts';
 import { isOver } from '../jobs/steps.ts';
 import { viewFleet } from './fleet-view.ts';
-import { DAMAGED, type RotationView, viewRotation } from './rotation-view.ts';
+import { type RotationView, viewRotation } from './rotation-view.ts';
 
 /** A rotation or fleet as an agent sees it. */
 export const viewJob = (job: Rotation | FleetJob, deps: Pick<Deps, 'now' | 'fleets'>): RotationView =>
@@ -29,7 +30,10 @@ const beganAt = (job: Rotation | FleetJob): string => (isFleet(job) ? job.fleet.
 /** Those of which not even the beginning can be read. */
 async function hidden({ jobs }: Pick<Deps, 'jobs'>): Promise<RotationView[]> {
   const damaged = await jobs.damaged();
-  return damaged.flatMap(({ id, wrong, hidden }) =>
-    hidden ? { id, kind: 'unknown', state: 'damaged', done: [], left: [], warnings: [wrong.says], next: DAMAGED } : [],
-  );
+  return damaged
+    .filter(({ hidden }) => hidden)
+    .map(({ id, wrong: { says, problem } }) => {
+      const what = { warnings: [says], next: WHAT_TO_DO[problem] };
+      return { id, kind: 'unknown', state: 'damaged', done: [], left: [], ...what };
+    });
 }

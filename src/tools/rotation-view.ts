@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Deps } from '../core/tool.ts';
 import type { Facts, StepName } from '../jobs/events.ts';
+import { WHAT_TO_DO } from '../jobs/job-file.ts';
 import { factsOf, type Rotation } from '../jobs/rotation.ts';
 import { inWords, left, type State, stateOf, titleOf } from '../jobs/steps.ts';
 import { delivered } from './fields.ts';
@@ -41,21 +42,17 @@ export const rotationShape = z.object({
 
 export type RotationView = Omit<z.input<typeof rotationShape>, 'state'> & { state: State | 'stopped' };
 
-/** What to do about one whose record cannot be relied on. */
-export const DAMAGED =
-  'Tell the person at once: its record cannot be relied on. They run "telnyx-credentials-mcp journal verify", and look at the credentials in the Telnyx portal.';
-
 const NEXT: Partial<Record<State, string>> = {
   in_progress: 'Call continue_rotation with this id in a few seconds.',
   overlap:
     'Have everyone use the successor. When the overlap is over, continue_rotation deletes the old one; until then roll_back_rotation undoes it.',
   old_one_left: 'continue_rotation deletes the old one, after asking the person; roll_back_rotation may still undo it.',
   rolling_back: 'Call continue_rotation with this id to finish undoing it.',
-  damaged: DAMAGED,
 };
 
 export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): RotationView {
   const state = stateOf(rotation, now());
+  const next = rotation.wrong ? WHAT_TO_DO[rotation.wrong.problem] : NEXT[state];
   const created = factsOf(rotation, 'create');
   const { destination, place = null, fingerprint = null, warning } = factsOf(rotation, 'deliver') ?? {};
   return {
@@ -69,7 +66,7 @@ export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): Ro
     done: history(rotation),
     left: left(rotation).map((next) => inWords(rotation, next)),
     warnings: warningsOf(rotation, state),
-    ...(NEXT[state] !== undefined && { next: NEXT[state] }),
+    ...(next !== undefined && { next }),
   };
 }
 
