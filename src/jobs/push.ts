@@ -18,7 +18,7 @@ import {
 } from '../telnyx/push-credentials.ts';
 import type { PushUser, StepName } from './events.ts';
 import { unlessGone } from './parties.ts';
-import { factsOf, type PushRotation } from './rotation.ts';
+import { factsOf, type PushRotation, successorOf } from './rotation.ts';
 import { TAKEN_UP } from './telephony.ts';
 import { type Doing, type Handler, madeBefore } from './work.ts';
 
@@ -154,12 +154,6 @@ async function refuseInUse(http: Push['work']['http'], id: string, what: string)
     `The ${what} was not deleted: ${users.length} connections point to it, such as ${names.join(', ')}. Their apps would get no more calls by push.`,
     'Have them pointed elsewhere first, then call continue_rotation.',
   );
-}
-
-function successorOf(rotation: PushRotation): string {
-  const id = factsOf(rotation, 'create')?.id;
-  if (id === undefined) throw new Error('a step before the successor was made');
-  return id;
 }
 
 export const pushSteps: Partial<Record<StepName, Handler<PushRotation>>> = {

@@ -37,6 +37,13 @@ export function factsOf({ steps }: Rotation, step: StepName, of?: string): Facts
   return steps.get(stepKey(step, of))?.done?.facts;
 }
 
+/** The id of the successor, for the steps that come after it was made. */
+export function successorOf(rotation: Rotation): string {
+  const id = factsOf(rotation, 'create')?.id;
+  if (id === undefined) throw new Error('a step before the successor was made');
+  return id;
+}
+
 /** A rotation as its entries tell it; undefined when they do not begin with its beginning. `wrong` is what is so with its job. */
 export function rotationFrom(entries: readonly Entry[], wrong?: Wrong): Rotation | undefined {
   const [first] = entries;

@@ -23,7 +23,7 @@ import {
   unlessGone,
   withoutConnection,
 } from './parties.ts';
-import { factsOf, type TelephonyRotation } from './rotation.ts';
+import { successorOf, type TelephonyRotation } from './rotation.ts';
 import { type Doing, ENOUGH_MS, type Handler, madeBefore } from './work.ts';
 
 type Telephony = Doing<TelephonyRotation>;
@@ -205,12 +205,6 @@ async function end({ rotation, work, hands, record, intend }: Telephony) {
 
 // Telnyx keeps whole seconds in some of its dates, and this one is recognised by its value.
 const inWholeSeconds = (ms: number): string => new Date(Math.ceil(ms / 1000) * 1000).toISOString();
-
-function successorOf(rotation: TelephonyRotation): string {
-  const id = factsOf(rotation, 'create')?.id;
-  if (id === undefined) throw new Error('a step before the successor was made');
-  return id;
-}
 
 export const telephonySteps: Partial<Record<StepName, Handler<TelephonyRotation>>> = {
   create,
