@@ -5,12 +5,12 @@ import {
   type Entry,
   essentials,
   type Held,
-  type Job,
   type Journal,
   jobOf,
   type Lease,
   type Part,
   partsOf,
+  type Recorded,
 } from '../src/jobs/journal.ts';
 
 /** What outlives the processes that share it. */
@@ -51,7 +51,7 @@ export class MemoryJournal implements Journal {
     return entry;
   }
 
-  async job(id: string): Promise<Job | undefined> {
+  async job(id: string): Promise<Recorded | undefined> {
     return this.#jobOf(jobOf(id));
   }
 
@@ -59,13 +59,13 @@ export class MemoryJournal implements Journal {
     return this.#memory.parts.filter((part) => part.credential === credential);
   }
 
-  async open(): Promise<Job[]> {
+  async open(): Promise<Recorded[]> {
     return [...this.#memory.counts.keys()].flatMap((id) =>
       this.#memory.finished.has(id) ? [] : (this.#jobOf(id) ?? []),
     );
   }
 
-  async finished(from: number, limit: number): Promise<{ jobs: Job[]; more: boolean }> {
+  async finished(from: number, limit: number): Promise<{ jobs: Recorded[]; more: boolean }> {
     const ids = [...this.#memory.finished].sort().reverse();
     const jobs = ids.slice(from, from + limit).flatMap((id) => this.#jobOf(id) ?? []);
     return { jobs, more: ids.length > from + limit };
@@ -99,7 +99,7 @@ export class MemoryJournal implements Journal {
     return [...this.#memory.entries.keys()].filter((one) => jobOf(one) === id);
   }
 
-  #jobOf(id: string): Job | undefined {
+  #jobOf(id: string): Recorded | undefined {
     if (!this.#memory.counts.has(id)) return undefined;
     return { id, of: (one) => this.#memory.entries.get(one) ?? [], ids: () => this.#idsOf(id) };
   }

@@ -1,5 +1,4 @@
-import { factsOf, type Rotation } from '../src/jobs/rotation.ts';
-import { isOver, retiresAt, stateOf } from '../src/jobs/steps.ts';
+import { factsOf, isOver, type Rotation, retiresAt, stateOf } from '../src/jobs/item.ts';
 import { continueRotation, getRotation, rollBackRotation } from '../src/tools/rotations.ts';
 import { type Command, describeManner, drive, type Manner } from './rotation-calls.ts';
 import type { Universe } from './rotation-model.ts';

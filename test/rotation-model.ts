@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Consent, createConsent } from '../src/core/consent.ts';
 import type { Deps } from '../src/core/tool.ts';
+import { type Rotation, rotationFrom } from '../src/jobs/item.ts';
 import { Jobs } from '../src/jobs/jobs.ts';
 import type { Entry } from '../src/jobs/journal.ts';
-import { type Rotation, rotationFrom } from '../src/jobs/rotation.ts';
 import { World } from '../src/sandbox/world.ts';
 import { Memory } from './memory-journal.ts';
 import type { Fault, Moment } from './rotation-faults.ts';

@@ -1,6 +1,5 @@
 import type { PageUploads } from '../src/approval/page-uploads.ts';
-import type { Rotation } from '../src/jobs/rotation.ts';
-import { stateOf } from '../src/jobs/steps.ts';
+import { type Rotation, stateOf } from '../src/jobs/item.ts';
 import type { ConnectionKind, ConnectionRecord, PushRecord } from '../src/sandbox/world.ts';
 import { nth } from './rotation-heal.ts';
 import type { Material } from './rotation-material.ts';

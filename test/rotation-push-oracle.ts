@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { factsOf, type PushRotation, type Rotation, rotationFrom } from '../src/jobs/rotation.ts';
-import { stateOf } from '../src/jobs/steps.ts';
+import { factsOf, type PushRotation, type Rotation, rotationFrom, stateOf } from '../src/jobs/item.ts';
 import type { PushUniverse } from './rotation-push-model.ts';
 
 const isPush = (rotation: Rotation | undefined): rotation is PushRotation => rotation?.kind === 'push';

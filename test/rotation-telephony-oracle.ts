@@ -1,5 +1,4 @@
-import { factsOf, type Rotation, rotationFrom, type TelephonyRotation } from '../src/jobs/rotation.ts';
-import { stateOf } from '../src/jobs/steps.ts';
+import { factsOf, type Rotation, rotationFrom, stateOf, type TelephonyRotation } from '../src/jobs/item.ts';
 import { markOf } from '../src/jobs/telephony.ts';
 import { expiryFromTelnyx, fromTelnyx } from '../src/telnyx/dates.ts';
 import type { Write } from './rotation-model.ts';

@@ -1,7 +1,7 @@
 import type { Deps } from '../core/tool.ts';
-import { isFleet } from '../jobs/fleet.ts';
+import type { Rotation } from '../jobs/item.ts';
+import { rotationsOf } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import type { Rotation } from '../jobs/rotation.ts';
 import { CONNECTION_KINDS, visitConnections } from '../telnyx/connections.ts';
 import type { Http } from '../telnyx/http.ts';
 import { type LeanTelephony, visitPush, visitTelephony } from '../telnyx/lean-rows.ts';
@@ -133,7 +133,7 @@ function readPush(http: Http, list: ListReading, into: Map<string, KnownPush>): 
 async function readRotations(jobs: Jobs, list: ListReading): Promise<Rotation[]> {
   let found: Rotation[] = [];
   const reading = jobs.open().then((open) => {
-    const rotations = open.flatMap((job) => (isFleet(job) ? job.rotations : [job]));
+    const rotations = open.flatMap(rotationsOf);
     found = rotations.sort((a, b) => b.beganAt.localeCompare(a.beganAt));
     list.rows = rotations.length;
     return { whole: true, steady: true, stopped: false, unreadable: { count: 0, paths: [] } };

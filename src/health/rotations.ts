@@ -1,5 +1,4 @@
-import { factsOf, type Rotation } from '../jobs/rotation.ts';
-import { stateOf } from '../jobs/steps.ts';
+import { factsOf, type Rotation, stateOf } from '../jobs/item.ts';
 import type { Add } from './kinds.ts';
 import { minute, short } from './settings.ts';
 

@@ -1,9 +1,8 @@
 import { conflict, type ToolError } from '../core/errors.ts';
 import type { RotationEvent } from './events.ts';
-import { type Held, type Lease, newJob, newMember } from './journal.ts';
+import { factsOf, inWords, isOver, left, type Rotation, rotationFrom, stateOf } from './item.ts';
+import { type Entry, type Held, type Lease, newJob, newMember } from './journal.ts';
 import { refuseWhenRotatedOn } from './rotated-on.ts';
-import { factsOf, type Rotation, rotationFrom } from './rotation.ts';
-import { inWords, isOver, left, stateOf } from './steps.ts';
 import type { Work } from './work.ts';
 
 type Beginning = RotationEvent & { type: 'began' };
@@ -24,18 +23,25 @@ export async function refuseHalfMade({ jobs, now }: Pick<Work, 'jobs' | 'now'>, 
 }
 
 /** Records that a rotation begins. Throws when it cannot be recorded: then nothing has happened. */
-export function begin({ jobs, now }: Work, beginning: Beginning, lease: Lease): Promise<Rotation> {
+export async function begin({ jobs, now }: Work, beginning: Beginning, lease: Lease): Promise<Rotation> {
   const { fleet } = beginning;
-  return jobs.record(fleet === undefined ? newJob(now()) : newMember(fleet), beginning, lease);
+  const id = fleet === undefined ? newJob(now()) : newMember(fleet);
+  return begunBy(await jobs.note(id, beginning, lease));
+}
+
+function begunBy(entry: Entry): Rotation {
+  const rotation = rotationFrom([entry]);
+  if (!rotation) throw new Error('a rotation without a beginning');
+  return rotation;
 }
 
 /** What the call that begins a rotation so would do, in words: the steps that it is run by. */
 export function stepsOf(event: Beginning): string[] {
   const by = { actor: '', host: '', key: '' };
-  const rotation = rotationFrom([{ rotation: '', n: 0, at: '', by, token: 0, event }]);
+  const rotation = begunBy({ rotation: '', n: 0, at: '', by, token: 0, event });
   const deletes = event.kind === 'telephony' && event.wish.overlap === 0;
-  const steps = rotation ? left(rotation).filter(({ final }) => deletes || !final) : [];
-  return steps.map((next) => (rotation ? inWords(rotation, next) : next.title));
+  const steps = left(rotation).filter(({ final }) => deletes || !final);
+  return steps.map((next) => inWords(rotation, next));
 }
 
 /** The leases that work on a rotation needs: the first is the one to record it under. */
@@ -80,7 +86,7 @@ export function busy({ holder, until }: Held): ToolError {
 export function turnBack(rotation: Rotation, work: Work, lease: Lease): Promise<Rotation> {
   const turn = async (): Promise<Rotation> => {
     await refuseWhenRotatedOn(rotation, work);
-    return rotation.turnedBackAt ? rotation : work.jobs.record(rotation.id, { type: 'turned_back' }, lease);
+    return rotation.turnedBackAt ? rotation : work.jobs.record(rotation, { type: 'turned_back' }, lease);
   };
   const successor = factsOf(rotation, 'create')?.id;
   if (successor === undefined) return turn();

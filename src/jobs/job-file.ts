@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { conflict, type ToolError } from '../core/errors.ts';
 import { reason, syncFolder } from '../secrets/destination.ts';
 import { type RotationEvent, rotationEvent } from './events.ts';
-import { type By, type Entry, essentials, type Job, type Lease, type Wrong } from './journal.ts';
+import { type By, type Entry, essentials, type Lease, type Recorded, type Wrong } from './journal.ts';
 import { encodeLine, type Mac, walkLines } from './journal-line.ts';
 
 const common = {
@@ -34,7 +34,7 @@ interface Waiting {
 }
 
 /** The file of one job. It reads what is new since the last time, and writes what was recorded in one turn at once. */
-export class JobFile implements Job {
+export class JobFile implements Recorded {
   readonly id: string;
   readonly #path: string;
   readonly #mac: Mac;

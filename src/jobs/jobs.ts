@@ -5,10 +5,19 @@ import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Account } from './account.ts';
 import type { RotationEvent } from './events.ts';
-import { type FleetJob, fleetFrom } from './fleet.ts';
+import { type Item, type Rotation, rotationFrom, withEntry } from './item.ts';
+import { type Job, jobFrom } from './job.ts';
 import { damage, GONE } from './job-file.ts';
-import { type Entry, type Held, type Job, type Journal, jobOf, type Lease, type Part, type Wrong } from './journal.ts';
-import { type Rotation, rotationFrom } from './rotation.ts';
+import {
+  type Entry,
+  type Held,
+  type Journal,
+  jobOf,
+  type Lease,
+  type Part,
+  type Recorded,
+  type Wrong,
+} from './journal.ts';
 
 /**
  * The jobs of one account, in a journal that may hold those of others: these are neither shown nor gone on with. A job is
@@ -35,18 +44,15 @@ export class Jobs {
     return new Jobs(this.#journal, this.#account, this.#actor, http);
   }
 
-  /** A rotation by its id; undefined for an unknown one. Throws `CONFLICT` when it is of another account. */
-  async rotation(id: string): Promise<Rotation | undefined> {
-    const job = await this.#own(id);
-    const rotation = job && rotationFrom(job.of(id), job.wrong);
-    if (job?.wrong && !rotation) throw damage(job.id, job.wrong);
-    return rotation;
-  }
-
-  /** A fleet by its id; undefined for an unknown one, and for a rotation. Throws `CONFLICT` when it is of another account. */
-  async fleet(id: string): Promise<FleetJob | undefined> {
-    const job = id === jobOf(id) ? await this.#own(id) : undefined;
-    return job && fleetJobOf(job);
+  /**
+   * A job by its id, or the rotation of a fleet's member by its own; undefined for an unknown one. Throws `CONFLICT` when it
+   * is of another account, or nothing of it can be shown.
+   */
+  async job(id: string): Promise<Job | undefined> {
+    const recorded = await this.#own(id);
+    const job = recorded && jobFrom(recorded, id);
+    if (recorded?.wrong && !job) throw damage(recorded.id, recorded.wrong);
+    return job;
   }
 
   /**
@@ -73,18 +79,18 @@ export class Jobs {
     return (await this.#journal.about(credential)).some(({ as }) => as === 'successor');
   }
 
-  /** All rotations and fleets that were not condensed, in no order. */
-  async open(): Promise<(Rotation | FleetJob)[]> {
-    return this.#views(await this.#journal.open());
+  /** All that were not condensed, in no order. */
+  async open(): Promise<Job[]> {
+    return this.#ours(await this.#journal.open());
   }
 
   /** Those that were, the latest first, from a place on; `next` is the place to go on from when there are more. */
-  async finished(from: number, limit: number): Promise<{ jobs: (Rotation | FleetJob)[]; next?: number }> {
-    const jobs: (Rotation | FleetJob)[] = [];
+  async finished(from: number, limit: number): Promise<{ jobs: Job[]; next?: number }> {
+    const jobs: Job[] = [];
     for (let place = from; ; ) {
       const wanted = limit - jobs.length;
       const page = await this.#journal.finished(place, wanted);
-      jobs.push(...(await this.#views(page.jobs)));
+      jobs.push(...(await this.#ours(page.jobs)));
       place += wanted;
       if (!page.more) return { jobs };
       if (jobs.length >= limit) return { jobs, next: place };
@@ -97,24 +103,20 @@ export class Jobs {
    */
   async damaged(): Promise<{ id: string; wrong: Wrong; hidden: boolean }[]> {
     const found: { id: string; wrong: Wrong; hidden: boolean }[] = [];
-    for (const job of await this.#journal.open()) {
-      const { id, wrong } = job;
-      const isNobodys = job.of(id).length === 0;
-      if (wrong && (isNobodys || (await this.#isOurs(job)))) found.push({ id, wrong, hidden: !viewOf(job) });
+    for (const recorded of await this.#journal.open()) {
+      const { id, wrong } = recorded;
+      const isNobodys = recorded.of(id).length === 0;
+      if (wrong && (isNobodys || (await this.#isOurs(recorded)))) found.push({ id, wrong, hidden: !jobFrom(recorded) });
     }
     return found;
   }
 
-  /** Records what happened to a rotation, and gives it with that in it. */
-  async record(id: string, event: RotationEvent, lease: Lease): Promise<Rotation> {
-    await this.note(id, event, lease);
-    const job = await this.#journal.job(id);
-    const rotation = job && rotationFrom(job.of(id), job.wrong);
-    if (!rotation) throw new Error('a rotation without a beginning');
-    return rotation;
+  /** Records what happened to an item, and gives it with that. */
+  async record<I extends Item>(item: I, event: RotationEvent, lease: Lease): Promise<I> {
+    return withEntry(item, await this.note(item.id, event, lease));
   }
 
-  /** Records what happened to a fleet. */
+  /** Records what happened to a job, or that one begins. */
   async note(id: string, event: RotationEvent, lease: Lease): Promise<Entry> {
     const { host, key } = await this.#account();
     return this.#journal.append(id, event, lease, { actor: this.#actor, host, key });
@@ -129,7 +131,7 @@ export class Jobs {
     return this.#journal.lease(name);
   }
 
-  async #own(id: string): Promise<Job | undefined> {
+  async #own(id: string): Promise<Recorded | undefined> {
     const job = await this.#journal.job(id);
     if (!job) return undefined;
     if (job.wrong && job.of(job.id).length === 0) throw damage(job.id, job.wrong);
@@ -139,16 +141,16 @@ export class Jobs {
     return job;
   }
 
-  async #views(jobs: readonly Job[]): Promise<(Rotation | FleetJob)[]> {
-    const views: (Rotation | FleetJob)[] = [];
-    for (const job of jobs) {
-      const view = viewOf(job);
-      if (view && (await this.#isOurs(job))) views.push(view);
+  async #ours(recorded: readonly Recorded[]): Promise<Job[]> {
+    const jobs: Job[] = [];
+    for (const one of recorded) {
+      const job = jobFrom(one);
+      if (job && (await this.#isOurs(one))) jobs.push(job);
     }
-    return views;
+    return jobs;
   }
 
-  async #isOurs(job: Job): Promise<boolean> {
+  async #isOurs(job: Recorded): Promise<boolean> {
     const { host, key, user } = await this.#account();
     const entries = job.of(job.id);
     if (entries[0]?.by.host !== host) return false;
@@ -160,7 +162,7 @@ export class Jobs {
   }
 
   /** Whether a credential of a job can be seen: their ids are no secret, but each is of one account. */
-  async #sees(job: Job): Promise<boolean> {
+  async #sees(job: Recorded): Promise<boolean> {
     const { host } = await this.#account();
     if (job.of(job.id)[0]?.by.host !== host) return false;
     for (const id of [...job.ids()].slice(0, 2)) {
@@ -175,7 +177,7 @@ export class Jobs {
     return false;
   }
 
-  async #foreign(job: Job): Promise<ToolError> {
+  async #foreign(job: Recorded): Promise<ToolError> {
     const { by } = job.of(job.id)[0] ?? {};
     const { host } = await this.#account();
     const how = by?.host === host ? 'with another API key' : `at ${oneLine(`${by?.host}`)}`;
@@ -186,18 +188,8 @@ export class Jobs {
   }
 }
 
-const viewOf = (job: Job): Rotation | FleetJob | undefined =>
-  fleetJobOf(job) ?? rotationFrom(job.of(job.id), job.wrong);
-
-function fleetJobOf(job: Job): FleetJob | undefined {
-  const fleet = fleetFrom(job.of(job.id), job.wrong);
-  if (!fleet) return undefined;
-  const rotations = [...job.ids()].flatMap((id) => rotationFrom(job.of(id), job.wrong) ?? []);
-  return { fleet, rotations };
-}
-
 /** Who a job's credentials belong to, where Telnyx told it. */
-function userOf(job: Job): string | undefined {
+function userOf(job: Recorded): string | undefined {
   const event = job.of(job.id)[0]?.event;
   if (event?.type === 'fleet_began') return event.user_id;
   return event?.type === 'began' && 'user_id' in event.old ? event.old.user_id : undefined;

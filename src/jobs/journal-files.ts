@@ -4,7 +4,7 @@ import { conflict, ToolError } from '../core/errors.ts';
 import { reason, syncFolder } from '../secrets/destination.ts';
 import type { StateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';
-import { beginsJob, type Job, type Journal, JournalAway, jobOf, partsOf } from './journal.ts';
+import { beginsJob, type Journal, JournalAway, jobOf, partsOf, type Recorded } from './journal.ts';
 import type { Mac } from './journal-line.ts';
 import { LeaseFiles } from './lease-files.ts';
 import { PartFiles } from './part-files.ts';
@@ -84,7 +84,7 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
       }),
     open: () =>
       guarded(folders.root, 'read', async () =>
-        idsIn(folders.open).flatMap((id): Job[] => [find(id, 'open') ?? []].flat()),
+        idsIn(folders.open).flatMap((id): Recorded[] => [find(id, 'open') ?? []].flat()),
       ),
     finished: (from, limit) =>
       guarded(folders.root, 'read', async () => {
@@ -94,7 +94,7 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
           .filter((id) => !open.has(id))
           .sort()
           .reverse();
-        const jobs = ids.slice(from, from + limit).flatMap((id): Job[] => [find(id, 'done') ?? []].flat());
+        const jobs = ids.slice(from, from + limit).flatMap((id): Recorded[] => [find(id, 'done') ?? []].flat());
         return { jobs, more: ids.length > from + limit };
       }),
     condense: (id, lease) =>

@@ -30,7 +30,7 @@ export interface Wrong {
 }
 
 /** All that was recorded of a job: a rotation, or a fleet with the rotations of its members. */
-export interface Job {
+export interface Recorded {
   id: string;
   /** The entries of the rotation or fleet with that id, in their order. */
   of(id: string): readonly Entry[];
@@ -77,13 +77,13 @@ export interface Journal {
    * The job that a rotation or fleet is, or belongs to; one without entries when a crash came before the first; undefined
    * for an id that is unknown.
    */
-  job(id: string): Promise<Job | undefined>;
+  job(id: string): Promise<Recorded | undefined>;
   /** What rotations have to do with a credential, in the order they began. Throws `CONFLICT` when that was altered. */
   about(credential: string): Promise<readonly Part[]>;
   /** The jobs that were not condensed, in no order. */
-  open(): Promise<Job[]>;
+  open(): Promise<Recorded[]>;
   /** Those that were, the latest first, from the given place on; `more` when there are any after them. */
-  finished(from: number, limit: number): Promise<{ jobs: Job[]; more: boolean }>;
+  finished(from: number, limit: number): Promise<{ jobs: Recorded[]; more: boolean }>;
   /** Keeps of a finished job what its views need, and no more. It can be recorded of all the same. */
   condense(id: string, lease: Lease): Promise<void>;
   /** Takes the lease of anything that has a name; a holder that died holds nothing. Throws `BAD_INPUT` for no name. */

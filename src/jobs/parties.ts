@@ -2,7 +2,7 @@ import { conflict, ToolError } from '../core/errors.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { OldTelephony } from './events.ts';
-import { factsOf, type TelephonyRotation } from './rotation.ts';
+import { factsOf, type TelephonyRotation } from './item.ts';
 import type { Work } from './work.ts';
 
 // What is known of the two credentials of a rotation before anything is done to them.

@@ -17,8 +17,8 @@ import {
   type PushMaterial,
 } from '../telnyx/push-credentials.ts';
 import type { PushUser, StepName } from './events.ts';
+import { factsOf, type PushRotation, successorOf } from './item.ts';
 import { unlessGone } from './parties.ts';
-import { factsOf, type PushRotation, successorOf } from './rotation.ts';
 import { TAKEN_UP } from './telephony.ts';
 import { type Doing, type Handler, madeBefore } from './work.ts';
 
@@ -50,7 +50,7 @@ export function usersOf(connections: readonly Connection[], pushId: string): Pus
   );
 }
 
-async function create({ rotation, work, hands, record, intend }: Push) {
+async function create({ item: rotation, work, hands, record, intend }: Push) {
   const { alias, fingerprint } = rotation.wish;
   const before = await madeBefore(() => findPushCredential(work.http, alias), record, work);
   if (before === 'later') return before;
@@ -80,18 +80,18 @@ const aliasTaken = (): ToolError =>
 
 /** Points one connection to the successor: only the one field, and only while it still points to the old one. */
 async function repoint(doing: Push) {
-  const successor = successorOf(doing.rotation);
-  return point(doing, doing.rotation.old.id, successor);
+  const successor = successorOf(doing.item);
+  return point(doing, doing.item.old.id, successor);
 }
 
 /** Points one connection back to the old one, unless it points elsewhere by now. */
 async function pointBack(doing: Push) {
-  const successor = factsOf(doing.rotation, 'create')?.id;
+  const successor = factsOf(doing.item, 'create')?.id;
   if (successor === undefined) return {};
-  return point(doing, successor, doing.rotation.old.id);
+  return point(doing, successor, doing.item.old.id);
 }
 
-async function point({ rotation, work, of, intend }: Push, from: string, to: string) {
+async function point({ item: rotation, work, of, intend }: Push, from: string, to: string) {
   const user = rotation.old.users.find(({ id, field }) => of === `${id}.${field}`);
   if (!user) return {};
   const found = await lookUp(work.http, user);
@@ -108,7 +108,7 @@ async function point({ rotation, work, of, intend }: Push, from: string, to: str
 }
 
 /** Reads every connection again: a write that was answered with 200 is not yet a write. */
-async function readBack({ rotation, work }: Push) {
+async function readBack({ item: rotation, work }: Push) {
   const successor = successorOf(rotation);
   const strays: string[] = [];
   for (const user of rotation.old.users) {
@@ -124,14 +124,14 @@ function lookUp(http: Push['work']['http'], { kind, id }: PushUser): Promise<Con
   return getConnection(http, kind, id).catch(unlessGone);
 }
 
-async function end({ rotation, work: { http }, intend }: Push) {
+async function end({ item: rotation, work: { http }, intend }: Push) {
   await refuseInUse(http, rotation.old.id, 'old credential');
   await intend();
   await deletePushCredential(http, rotation.old.id).catch(unlessGone);
   return {};
 }
 
-async function remove({ rotation, work, intend }: Push) {
+async function remove({ item: rotation, work, intend }: Push) {
   const find = async () => {
     const found = await findPushCredential(work.http, rotation.wish.alias);
     return found && isMadeOf(found, rotation.wish.fingerprint) ? found : undefined;

@@ -1,6 +1,5 @@
 import { conflict } from '../core/errors.ts';
-import { factsOf, type Rotation } from './rotation.ts';
-import { isUndone } from './steps.ts';
+import { factsOf, type Item, isUndone, type Rotation } from './item.ts';
 import type { Work } from './work.ts';
 
 type Means = Pick<Work, 'jobs' | 'now'>;
@@ -11,8 +10,8 @@ async function replacing(credential: string, { jobs, now }: Means): Promise<Rota
 }
 
 /** The rotation that replaced the successor of this one in its turn, unless that was undone. */
-export async function rotatedOnBy(rotation: Rotation, means: Means): Promise<Rotation | undefined> {
-  const made = factsOf(rotation, 'create')?.id;
+export async function rotatedOnBy(item: Item, means: Means): Promise<Rotation | undefined> {
+  const made = factsOf(item, 'create')?.id;
   return made === undefined ? undefined : replacing(made, means);
 }
 

@@ -2,16 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { changedSince } from '../core/consent.ts';
 import { conflict, ToolError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { RotationEvent } from './events.ts';
-import { type Fleet, isAtRest, isCutShort, standings } from './fleet.ts';
+import type { Member, RotationEvent } from './events.ts';
+import { isAtRest, isCutShort, standings } from './job.ts';
 import type { Held, Lease } from './journal.ts';
-import { serve } from './member.ts';
-import type { Rotation } from './rotation.ts';
+import { type Means, serve } from './member.ts';
 import { tidy } from './tidy.ts';
 import type { Work } from './work.ts';
 
 // Enough to keep the requests that may be under way busy while some members wait.
 const AT_ONCE = 16;
+
+/** What a clean-up goes by. */
+const CAREFUL = { canary: 0, stop_after_failures: 3 };
 
 /** Whether a fleet goes on, or is undone. */
 export type Way = 'on' | 'back';
@@ -39,8 +41,8 @@ class Run {
 
   /** Records that the fleet goes on, or back. Throws when it cannot be recorded, `CONFLICT` when it was turned back meanwhile. */
   async begin(way: Way): Promise<void> {
-    const known = await this.#work.jobs.fleet(this.#id);
-    const turned = known?.fleet.turnedBackAt !== undefined;
+    const known = await this.#work.jobs.job(this.#id);
+    const turned = known?.turnedBackAt !== undefined;
     if (turned && way === 'on') throw changedSince(`Fleet ${this.#id}`, ['it was turned back']);
     if (turned) this.#turned = Promise.resolve();
     if (way === 'back' && !turned) await this.turnBack(this.#only);
@@ -71,31 +73,31 @@ class Run {
 
   /** Goes through the members once; gives whether it was to undo them. */
   async #pass(): Promise<boolean> {
-    const job = await this.#work.jobs.fleet(this.#id);
-    if (!job || isCutShort(job.fleet)) return true;
-    const { fleet } = job;
-    const back = fleet.turnedBackAt !== undefined;
+    const job = await this.#work.jobs.job(this.#id);
+    if (!job || isCutShort(job)) return true;
+    const back = job.turnedBackAt !== undefined;
     const ends = (): boolean => this.#signal.aborted || (!back && this.#turned !== undefined);
     // Members that are under way then stop before their next step.
     const work = { ...this.#work, timeLeft: () => (ends() ? 0 : this.#work.timeLeft()) };
+    const means = { job, work, lease: this.#lease };
     const all = standings(job, this.#work.now());
-    const members = [...fleet.members.keys()];
-    const left = members.filter((id) => !isAtRest(all.get(id)?.standing ?? 'left'));
-    const most = fleet.job === 'rotate' ? fleet.wish.stop_after_failures : 3;
-    const canaries = fleet.job === 'rotate' && !back ? members.slice(0, fleet.wish.canary) : [];
+    const waits = ({ id }: Member): boolean => !isAtRest(all.get(id)?.standing ?? 'left');
+    const members = [...job.members.values()];
+    const { canary, stop_after_failures: most } = job.wish ?? CAREFUL;
+    const first = back ? 0 : canary;
     this.#failures = 0;
-    for (const canary of canaries.filter((id) => left.includes(id))) {
-      await this.#serve(fleet, canary, all.get(canary)?.rotation, work);
+    for (const member of members.slice(0, first).filter(waits)) {
+      await this.#serve(member, means);
       if (ends()) return back;
       if (this.#failures > 0) {
         await this.#note({ type: 'stopped', note: `The canary failed: ${this.#last}` });
         return back;
       }
     }
-    const rest = left.filter((id) => !canaries.includes(id)).values();
+    const rest = members.slice(first).filter(waits).values();
     const worker = async (): Promise<void> => {
       for (const member of rest) {
-        await this.#serve(fleet, member, all.get(member)?.rotation, work);
+        await this.#serve(member, means);
         if (this.#failures >= most || ends()) return;
       }
     };
@@ -105,9 +107,10 @@ class Run {
     return back;
   }
 
-  async #serve(fleet: Fleet, member: string, rotation: Rotation | undefined, work: Work): Promise<void> {
+  async #serve(member: Member, means: Means): Promise<void> {
     try {
-      await serve(fleet, member, rotation, this.#only.has(member), work, this.#lease, this.#note);
+      const note = await serve(member, this.#only.has(member.id), means);
+      if (note !== undefined) await this.#note({ type: 'skipped', of: member.id, note });
     } catch (error) {
       if (this.#signal.aborted) return;
       if (!(error instanceof ToolError)) throw error;

@@ -6,9 +6,9 @@ import {
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
+import type { TelephonyRotation } from './item.ts';
 import { hasEnded, lookUp, saysExpired, shortenedTo, successorLives, unlessGone } from './parties.ts';
 import { refuseWhenReplaced } from './rotated-on.ts';
-import type { TelephonyRotation } from './rotation.ts';
 import { madeBy } from './telephony.ts';
 import { type Doing, type Handler, madeBefore } from './work.ts';
 
@@ -17,7 +17,7 @@ type Telephony = Doing<TelephonyRotation>;
 const NEVER = '9999-12-31T23:59:59Z';
 
 /** Gives the old credential its former expiry back, unless someone has given it another one since. */
-async function restore({ rotation, work, intend }: Telephony) {
+async function restore({ item: rotation, work, intend }: Telephony) {
   const { old } = rotation;
   const now = await lookUp(work.http, old.id);
   if (!now || hasEnded(rotation, now, work.now())) {
@@ -51,7 +51,7 @@ const isNever = ({ stored_expiry, expires_at }: TelephonyCredential): boolean =>
   stored_expiry !== null && expires_at === null;
 
 /** Deletes the successor, and another one that a create which was sent twice has left behind. */
-async function remove({ rotation, work, record, intend }: Telephony) {
+async function remove({ item: rotation, work, record, intend }: Telephony) {
   const create = rotation.steps.get('create');
   const known = create?.done?.facts.id;
   if (known === undefined) {

@@ -14,6 +14,7 @@ import {
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import type { StepName } from './events.ts';
+import { successorOf, type TelephonyRotation } from './item.ts';
 import {
   changedMeanwhile,
   lookUp,
@@ -23,7 +24,6 @@ import {
   unlessGone,
   withoutConnection,
 } from './parties.ts';
-import { successorOf, type TelephonyRotation } from './rotation.ts';
 import { type Doing, ENOUGH_MS, type Handler, madeBefore } from './work.ts';
 
 type Telephony = Doing<TelephonyRotation>;
@@ -64,7 +64,7 @@ export const TAKEN_UP = { note: 'An earlier try had made a successor: it was fou
 
 const nameOf = ({ old, wish }: TelephonyRotation): string | undefined => wish.name ?? old.name ?? undefined;
 
-async function create({ rotation, work, hands, record, intend }: Telephony) {
+async function create({ item: rotation, work, hands, record, intend }: Telephony) {
   const { old, wish } = rotation;
   const { connection_id } = old;
   if (connection_id === null) throw withoutConnection();
@@ -97,7 +97,7 @@ const notAsAgreed = (changed: string): ToolError =>
     'continue_rotation asks the person about it as it is now, where a successor is there; else end this with roll_back_rotation, and start anew.',
   );
 
-async function deliver({ rotation, work, hands, intend }: Telephony) {
+async function deliver({ item: rotation, work, hands, intend }: Telephony) {
   const id = successorOf(rotation);
   const created = hands.created?.sip_password ? hands.created : await getTelephonyCredential(work.http, id);
   const { name, connection_id, sip_username, expires_at, created_at, sip_password } = created;
@@ -119,7 +119,7 @@ async function deliver({ rotation, work, hands, intend }: Telephony) {
 
 /** A login token of the successor is minted and dropped: only Telnyx can say that it works. */
 async function verify(doing: Telephony) {
-  const { rotation, work, record, intend } = doing;
+  const { item: rotation, work, record, intend } = doing;
   const id = successorOf(rotation);
   await onlyOne(doing, id);
   const since = record?.intendedAt === undefined ? work.now() : new Date(record.intendedAt);
@@ -142,7 +142,7 @@ async function verify(doing: Telephony) {
 }
 
 /** A create that was sent again may have been carried out twice; nobody ever had the password of the other one. */
-async function onlyOne({ rotation, work }: Telephony, id: string): Promise<void> {
+async function onlyOne({ item: rotation, work }: Telephony, id: string): Promise<void> {
   if ((rotation.steps.get('create')?.intents ?? 0) < 2) return;
   const { rows, sure } = await madeBy(rotation, work);
   for (const other of sure ? rows : []) {
@@ -151,7 +151,7 @@ async function onlyOne({ rotation, work }: Telephony, id: string): Promise<void>
 }
 
 /** A tag only helps to find a credential: when Telnyx refuses it, one that is full for example, the rest is not held up. */
-async function tag({ rotation, work: { http }, intend }: Telephony) {
+async function tag({ item: rotation, work: { http }, intend }: Telephony) {
   await intend();
   try {
     await updateTelephonyCredential(http, successorOf(rotation), { tag: rotation.wish.tag });
@@ -162,7 +162,7 @@ async function tag({ rotation, work: { http }, intend }: Telephony) {
   }
 }
 
-async function retire({ rotation, work, hands, record, intend }: Telephony) {
+async function retire({ item: rotation, work, hands, record, intend }: Telephony) {
   const { old, wish } = rotation;
   const now = await lookUp(work.http, old.id);
   if (!now) return { expires_at: null, gone: true, note: 'The old credential was deleted by someone else.' };
@@ -190,7 +190,7 @@ async function retire({ rotation, work, hands, record, intend }: Telephony) {
   return { expires_at, note: 'Telnyx does not show when the old one expires now; it accepted the change.' };
 }
 
-async function end({ rotation, work, hands, record, intend }: Telephony) {
+async function end({ item: rotation, work, hands, record, intend }: Telephony) {
   const old = await lookUp(work.http, rotation.old.id);
   // Whoever was about to delete it and lost the answer has done so.
   if (!old) return record?.intendedAt ? {} : { note: 'The old credential was deleted by someone else.' };

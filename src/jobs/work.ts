@@ -6,8 +6,8 @@ import type { Http } from '../telnyx/http.ts';
 import type { PushMaterial } from '../telnyx/push-credentials.ts';
 import type { TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Facts, OldTelephony } from './events.ts';
+import type { Item, StepRecord } from './item.ts';
 import type { Jobs } from './jobs.ts';
-import type { Rotation, StepRecord } from './rotation.ts';
 
 /** What rotating needs, for one call. */
 export interface Work {
@@ -36,8 +36,8 @@ export interface Hands {
   material?(): Promise<PushMaterial | undefined>;
 }
 
-export interface Doing<R extends Rotation> {
-  rotation: R;
+export interface Doing<I extends Item> {
+  item: I;
   work: Work;
   hands: Hands;
   /** What is recorded of this step so far. */
@@ -49,7 +49,7 @@ export interface Doing<R extends Rotation> {
 }
 
 /** Does a step, or finds it done; gives what came of it, or `later` when it needs more time than the call has. */
-export type Handler<R extends Rotation> = (doing: Doing<R>) => Promise<Facts | 'later'>;
+export type Handler<I extends Item> = (doing: Doing<I>) => Promise<Facts | 'later'>;
 
 /** Enough of a call's time for one more request and what may follow it. */
 export const ENOUGH_MS = 6000;

@@ -30,7 +30,7 @@ export const rotationResources: readonly Resource[] = [
     needs,
     read: async ({ id }, deps) => {
       if (id === undefined) return undefined;
-      const found = (await deps.jobs.fleet(id)) ?? (await deps.jobs.rotation(id));
+      const found = await deps.jobs.job(id);
       return found && JSON.stringify(shown(viewJob(found, deps)));
     },
     complete: {

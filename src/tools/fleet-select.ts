@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import { badInput, conflict, ToolError, unexpected } from '../core/errors.ts';
 import type { Deps } from '../core/tool.ts';
 import type { Member } from '../jobs/events.ts';
-import { isAtRest, isCutShort, isFleet, standings } from '../jobs/fleet.ts';
+import { isOver, type StepRecord, stateOf } from '../jobs/item.ts';
+import { isAtRest, isCutShort, type Job, rotationsOf, standings } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import type { StepRecord } from '../jobs/rotation.ts';
-import { isOver, stateOf } from '../jobs/steps.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
 import {
@@ -57,7 +56,7 @@ export async function select(filters: TelephonyFilters, aged: Aged, limit: numbe
     deps,
   );
   const open = await deps.jobs.open();
-  const rotations = open.flatMap((job) => (isFleet(job) ? job.rotations : [job]));
+  const rotations = open.flatMap(rotationsOf);
   const busy = new Set(rotations.filter((one) => !isOver(stateOf(one, now))).map(({ old }) => old.id));
   const going = filters.status === 'expired' ? [] : unfinished(open, now);
   const owners = new Map(fitting.flatMap((row) => going.filter(({ has }) => has(row)).map(({ id }) => [row.id, id])));
@@ -84,16 +83,16 @@ export async function select(filters: TelephonyFilters, aged: Aged, limit: numbe
 const [EARLIER_MS, LATER_MS] = [60_000, 240_000];
 
 /** The rotating fleets that are not finished, and which rows are theirs: members still to do, and what creates may have made. */
-function unfinished(open: Awaited<ReturnType<Jobs['open']>>, now: Date) {
+function unfinished(open: readonly Job[], now: Date) {
   return open.flatMap((job) => {
-    if (!isFleet(job) || job.fleet.job !== 'rotate' || isCutShort(job.fleet)) return [];
+    if (job.kind !== 'fleet' || isCutShort(job)) return [];
     const going = new Map([...standings(job, now)].filter(([, { standing }]) => !isAtRest(standing)));
     // What was given up has surely made nothing.
-    const creates = [...going.values()].flatMap(({ rotation }) =>
-      rotation?.givenUp === undefined ? (rotation?.steps.get('create') ?? []) : [],
+    const creates = [...going.values()].flatMap(({ item }) =>
+      item?.givenUp === undefined ? (item?.steps.get('create') ?? []) : [],
     );
     const has = (row: Candidate) => going.has(row.id) || creates.some((create) => mayHaveMade(create, row));
-    return going.size === 0 ? [] : [{ id: job.fleet.id, has }];
+    return going.size === 0 ? [] : [{ id: job.id, has }];
   });
 }
 

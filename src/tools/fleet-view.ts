@@ -1,23 +1,15 @@
 import type { Deps } from '../core/tool.ts';
 import type { StepName } from '../jobs/events.ts';
-import { type Fleet, type FleetJob, isAtRest, isCutShort, standings } from '../jobs/fleet.ts';
+import { factsOf } from '../jobs/item.ts';
+import { isAtRest, isCutShort, type Job, standings } from '../jobs/job.ts';
 import { WHAT_TO_DO } from '../jobs/job-file.ts';
-import { factsOf, type Rotation } from '../jobs/rotation.ts';
 import type { RotationView } from './rotation-view.ts';
 
 const MINUTE = 60_000;
 const EXAMPLES = 5;
 
-/** The result of a call that worked on a fleet. */
-export function showFleet(job: FleetJob, deps: Pick<Deps, 'now' | 'fleets'>) {
-  const rotation = viewFleet(job, deps);
-  const going = ['in_progress', 'rolling_back'].includes(rotation.state);
-  return { ...(going && { status: 'in_progress' as const }), rotation };
-}
-
 /** A fleet as an agent sees it, in the shape of a rotation: how far it is, how fast, and what failed. */
-export function viewFleet(job: FleetJob, { now, fleets }: Pick<Deps, 'now' | 'fleets'>): RotationView {
-  const { fleet } = job;
+export function viewFleet(job: Job, { now, fleets }: Pick<Deps, 'now' | 'fleets'>): RotationView {
   const all = standings(job, now());
   const counts = { done: 0, skipped: 0, failed: 0, left: 0 };
   const failures = new Map<string, { count: number; message: string }>();
@@ -29,23 +21,22 @@ export function viewFleet(job: FleetJob, { now, fleets }: Pick<Deps, 'now' | 'fl
       failures.set(code, { count: (failures.get(code)?.count ?? 0) + 1, message });
     }
   }
-  const running = fleets.isRunning(fleet.id);
+  const running = fleets.isRunning(job.id);
   const waiting = counts.left + counts.failed;
-  const state = stateOf(fleet, waiting, running);
-  const since = Date.parse(fleet.resumedAt);
-  const finished = [...all.values()].filter(({ standing, rotation }) => {
-    const last =
-      rotation && Math.max(...[...rotation.steps.values()].map(({ done }) => Date.parse(done?.at ?? '') || 0));
+  const state = stateOf(job, waiting, running);
+  const since = Date.parse(job.resumedAt);
+  const finished = [...all.values()].filter(({ standing, item }) => {
+    const last = item && Math.max(...[...item.steps.values()].map(({ done }) => Date.parse(done?.at ?? '') || 0));
     return isAtRest(standing) && (last === undefined || last >= since);
   }).length;
   const minutes = Math.max((now().getTime() - since) / MINUTE, 1 / MINUTE);
   const perMinute = Math.round(finished / minutes);
   return {
-    id: fleet.id,
-    kind: fleet.job === 'rotate' ? 'fleet' : 'clean-up',
+    id: job.id,
+    kind: job.kind,
     state,
     progress: {
-      total: fleet.expected,
+      total: job.expected,
       ...counts,
       ...(running && {
         per_minute: perMinute,
@@ -53,23 +44,25 @@ export function viewFleet(job: FleetJob, { now, fleets }: Pick<Deps, 'now' | 'fl
       }),
       failures: [...failures].map(([code, { count, message }]) => `${code} ${count} times, such as: ${message}`),
     },
-    done: doneBy(fleet, counts.done, [...all.values()]),
-    left: waiting === 0 ? [] : [`${waiting} of ${fleet.expected} credentials`],
-    warnings: [...warningsOf(fleet), ...ofMembers([...all.values()])],
-    next: nextOf(fleet, state),
+    done: doneBy(job, counts.done),
+    left: waiting === 0 ? [] : [`${waiting} of ${job.expected} credentials`],
+    warnings: [...warningsOf(job), ...ofMembers(job)],
+    next: nextOf(job, state),
   };
 }
 
 /** Gives what came of a step in all rotations that have done it. */
-const factsIn = (standings: { rotation?: Rotation }[]) => (step: StepName) =>
-  standings.flatMap(({ rotation }) => (rotation && factsOf(rotation, step)) ?? []);
+const factsIn =
+  ({ items }: Job) =>
+  (step: StepName) =>
+    [...items.values()].flatMap((item) => factsOf(item, step) ?? []);
 
 /** What was done, where the passwords are, and when the old ones end. */
-function doneBy({ job, turnedBackAt }: Fleet, count: number, standings: { rotation?: Rotation }[]): string[] {
+function doneBy(job: Job, count: number): string[] {
   if (count === 0) return [];
-  if (turnedBackAt !== undefined) return [`${count} undone, or never begun`];
-  if (job === 'delete') return [`${count} deleted`];
-  const ofStep = factsIn(standings);
+  if (job.turnedBackAt !== undefined) return [`${count} undone, or never begun`];
+  if (job.kind === 'clean-up') return [`${count} deleted`];
+  const ofStep = factsIn(job);
   const places = new Map<string, number>();
   for (const { destination, place } of ofStep('deliver')) {
     const where = destination === 'vault' ? 'the vault' : (place ?? `${destination}`);
@@ -86,21 +79,21 @@ function doneBy({ job, turnedBackAt }: Fleet, count: number, standings: { rotati
   ];
 }
 
-function stateOf(fleet: Fleet, waiting: number, running: boolean): RotationView['state'] {
-  const { turnedBackAt } = fleet;
-  if (fleet.wrong) return 'damaged';
+function stateOf(job: Job, waiting: number, running: boolean): RotationView['state'] {
+  const { turnedBackAt } = job;
+  if (job.wrong) return 'damaged';
   if (running) return turnedBackAt === undefined ? 'in_progress' : 'rolling_back';
-  if (isCutShort(fleet)) return 'given_up';
+  if (isCutShort(job)) return 'given_up';
   if (waiting > 0) return 'stopped';
   return turnedBackAt === undefined ? 'done' : 'rolled_back';
 }
 
-function warningsOf(fleet: Fleet): string[] {
-  if (fleet.wrong) return [`${fleet.wrong.says} What is told here may not be true: it is left alone.`];
-  if (isCutShort(fleet)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
-  const others = `${fleet.more} more fitted and were not chosen. For them begin another${fleet.job === 'rotate' ? ', with older_than where the successors would fit, too' : ''}.`;
-  const told = [fleet.stopped ?? [], leftAlone(fleet), fleet.more ? others : []].flat();
-  if (fleet.job === 'delete' || fleet.turnedBackAt !== undefined) return told;
+function warningsOf(job: Job): string[] {
+  if (job.wrong) return [`${job.wrong.says} What is told here may not be true: it is left alone.`];
+  if (isCutShort(job)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
+  const others = `${job.more} more fitted and were not chosen. For them begin another${job.kind === 'fleet' ? ', with older_than where the successors would fit, too' : ''}.`;
+  const told = [job.stopped ?? [], leftAlone(job), job.more ? others : []].flat();
+  if (job.kind === 'clean-up' || job.turnedBackAt !== undefined) return told;
   return [
     ...told,
     'Each SIP username changes: tell whoever dials them. Login tokens made from the old ones die with them.',
@@ -108,8 +101,8 @@ function warningsOf(fleet: Fleet): string[] {
 }
 
 /** What a person should know of members: old ones whose expiry nobody can read, and passwords that went elsewhere. */
-function ofMembers(standings: { rotation?: Rotation }[]): string[] {
-  const ofStep = factsIn(standings);
+function ofMembers(job: Job): string[] {
+  const ofStep = factsIn(job);
   const kept = ofStep('retire').filter(({ expires_at, gone }) => expires_at === undefined && !gone).length;
   const told = ofStep('deliver').flatMap(({ warning }) => warning ?? []);
   return [
@@ -119,19 +112,19 @@ function ofMembers(standings: { rotation?: Rotation }[]): string[] {
   ].filter((line) => line !== false);
 }
 
-function leftAlone({ skipped }: Fleet): string[] {
+function leftAlone({ skipped }: Job): string[] {
   const lines = [...skipped].slice(0, EXAMPLES).map(([id, why]) => `${id} was left alone. ${why}`);
   const more = skipped.size - lines.length;
   return more > 0 ? [...lines, `${more} more were left alone.`] : lines;
 }
 
-function nextOf(fleet: Fleet, state: string): string {
-  if (fleet.wrong) return WHAT_TO_DO[fleet.wrong.problem];
+function nextOf(job: Job, state: string): string {
+  if (job.wrong) return WHAT_TO_DO[job.wrong.problem];
   if (state === 'in_progress' || state === 'rolling_back')
     return 'It runs on by itself: call get_rotation with this id to see how far it is.';
   if (state === 'stopped')
-    return `continue_rotation goes on${fleet.job === 'rotate' ? ', roll_back_rotation undoes it' : ''}.`;
-  return fleet.job === 'rotate' && state === 'done' && fleet.wish.overlap > 0
+    return `continue_rotation goes on${job.kind === 'fleet' ? ', roll_back_rotation undoes it' : ''}.`;
+  return state === 'done' && job.wish && job.wish.overlap > 0
     ? 'roll_back_rotation undoes it while the old ones live; after the overlap delete_expired_telephony_credentials removes them.'
     : 'Nothing is left to do.';
 }

@@ -13,8 +13,8 @@ import { parseInstant } from '../telnyx/dates.ts';
 import { deletion } from '../telnyx/telephony-credentials.ts';
 import { deliverTo, duration, id, prefix, secondsOf, text } from './fields.ts';
 import { refuseFullTag, type Selection, select } from './fleet-select.ts';
-import { showFleet } from './fleet-view.ts';
-import { rotationShape } from './rotation-view.ts';
+import { viewJob } from './job-view.ts';
+import { result, rotationShape } from './rotation-view.ts';
 import { connectionNamed } from './telephony-view.ts';
 
 const most = z.int().min(1).max(50_000);
@@ -199,7 +199,7 @@ async function begin(beginning: RotationEvent & { type: 'fleet_began' }, members
 export async function whileItRuns(fleet: string, running: Promise<void>, deps: Deps) {
   const enough = deps.pause(Math.max(0, Math.min(ANSWERS_AFTER_MS, deps.timeLeft() - 2000)));
   await Promise.race([running, enough]);
-  const job = await deps.jobs.fleet(fleet);
+  const job = await deps.jobs.job(fleet);
   if (!job) throw badInput('No fleet has this id.');
-  return showFleet(job, deps);
+  return result(viewJob(job, deps));
 }

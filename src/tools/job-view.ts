@@ -1,18 +1,19 @@
 import type { Deps } from '../core/tool.ts';
-import { type FleetJob, isFleet } from '../jobs/fleet.ts';
+import { isOver } from '../jobs/item.ts';
+import { type Job, onlyOf } from '../jobs/job.ts';
 import { WHAT_TO_DO } from '../jobs/job-file.ts';
-import type { Rotation } from '../jobs/rotation.ts';
-import { isOver } from '../jobs/steps.ts';
 import { viewFleet } from './fleet-view.ts';
 import { type RotationView, viewRotation } from './rotation-view.ts';
 
 /** A rotation or fleet as an agent sees it. */
-export const viewJob = (job: Rotation | FleetJob, deps: Pick<Deps, 'now' | 'fleets'>): RotationView =>
-  isFleet(job) ? viewFleet(job, deps) : viewRotation(job, deps);
+export function viewJob(job: Job, deps: Pick<Deps, 'now' | 'fleets'>): RotationView {
+  const rotation = onlyOf(job);
+  return rotation ? viewRotation(rotation, deps) : viewFleet(job, deps);
+}
 
 /** The jobs of the account, those that are not over first, then the latest; `next` is the place to go on from. */
 export async function listJobs(from: number, limit: number, deps: Pick<Deps, 'jobs' | 'now' | 'fleets'>) {
-  const open = (await deps.jobs.open()).map((job) => ({ at: beganAt(job), view: viewJob(job, deps) }));
+  const open = (await deps.jobs.open()).map((job) => ({ at: job.beganAt, view: viewJob(job, deps) }));
   const over = ({ view }: (typeof open)[number]): number => Number(isOver(view.state));
   const views = open.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
   const all = [...(await hidden(deps)), ...views];
@@ -24,8 +25,6 @@ export async function listJobs(from: number, limit: number, deps: Pick<Deps, 'jo
     next: left ? from + rows.length : next === undefined ? undefined : all.length + next,
   };
 }
-
-const beganAt = (job: Rotation | FleetJob): string => (isFleet(job) ? job.fleet.beganAt : job.beganAt);
 
 /** Those of which not even the beginning can be read. */
 async function hidden({ jobs }: Pick<Deps, 'jobs'>): Promise<RotationView[]> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { WaitingUpload } from '../approval/page-uploads.ts';
 import { badInput, misconfigured, type ToolError } from '../core/errors.ts';
 import type { Deps, Instead } from '../core/tool.ts';
-import type { Rotation } from '../jobs/rotation.ts';
+import type { Rotation } from '../jobs/item.ts';
 import { checkApple } from '../material/apple.ts';
 import type { CertificateFacts } from '../material/certificate.ts';
 import { readMaterial } from '../material/file.ts';

@@ -1,12 +1,11 @@
 import { type Deps, type Instead, nothing } from '../core/tool.ts';
 import { plainly } from '../core/untrusted.ts';
 import { alone, busy, openRotationOf, refuseHalfMade } from '../jobs/begin.ts';
+import { type Rotation, stateOf } from '../jobs/item.ts';
 import type { Lease } from '../jobs/journal.ts';
-import type { Rotation } from '../jobs/rotation.ts';
-import { stateOf } from '../jobs/steps.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { durationOf } from './fields.ts';
-import { result } from './rotation-view.ts';
+import { result, viewRotation } from './rotation-view.ts';
 
 /**
  * What is proposed for a credential that is in a rotation already: to show that one. Undefined when one can begin. Throws
@@ -30,7 +29,7 @@ export function rotateAlone(id: string, deps: Deps, rotate: (lease: Lease) => Pr
     [id],
     async (lease) => {
       const begun = await current(id, deps);
-      return begun ? shown(begun, deps) : result(await rotate(lease), deps);
+      return begun ? shown(begun, deps) : result(viewRotation(await rotate(lease), deps));
     },
     async (held) => {
       const begun = await current(id, deps);
@@ -49,7 +48,7 @@ function shown(rotation: Rotation, deps: Deps) {
     ? 'To end the old one before its overlap is over: delete_telephony_credential with its id. '
     : '';
   const message = `A rotation of this credential was begun before, ${forPerson(rotation.beganAt)}, with ${by}. It is shown; the arguments of this call were not used. ${instead}For another one, finish it with continue_rotation or undo it with roll_back_rotation, and call again.`;
-  return { ...result(rotation, deps), message };
+  return { ...result(viewRotation(rotation, deps)), message };
 }
 
 /** What either kind of rotation was begun for. */

@@ -2,6 +2,16 @@ import type { Deps, Proposal } from '../core/tool.ts';
 import { plainly, quoted } from '../core/untrusted.ts';
 import type { OldTelephony } from '../jobs/events.ts';
 import {
+  endsNow,
+  factsOf,
+  isOver,
+  left,
+  type PushRotation,
+  type Rotation,
+  stateOf,
+  type TelephonyRotation,
+} from '../jobs/item.ts';
+import {
   changedMeanwhile,
   hasEnded,
   lookUp,
@@ -11,8 +21,6 @@ import {
   unlessGone,
 } from '../jobs/parties.ts';
 import { refuseWhenRotatedOn } from '../jobs/rotated-on.ts';
-import { factsOf, type PushRotation, type Rotation, type TelephonyRotation } from '../jobs/rotation.ts';
-import { endsNow, isOver, left, stateOf } from '../jobs/steps.ts';
 import { tooLate } from '../jobs/telephony-undo.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { durationOf } from './fields.ts';

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import type { Deps } from '../core/tool.ts';
 import type { Facts, StepName } from '../jobs/events.ts';
+import { factsOf, inWords, left, type Rotation, type State, stateOf, titleOf } from '../jobs/item.ts';
 import { WHAT_TO_DO } from '../jobs/job-file.ts';
-import { factsOf, type Rotation } from '../jobs/rotation.ts';
-import { inWords, left, type State, stateOf, titleOf } from '../jobs/steps.ts';
 import { delivered } from './fields.ts';
 
 const party = z.object({
@@ -70,11 +69,10 @@ export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): Ro
   };
 }
 
-/** The result of a call that worked on a rotation. */
-export function result(rotation: Rotation, deps: Pick<Deps, 'now'>) {
-  const view = viewRotation(rotation, deps);
-  const going = ['in_progress', 'rolling_back'].includes(view.state);
-  return { ...(going && { status: 'in_progress' as const }), rotation: view };
+/** The result of a call that worked on a job. */
+export function result(rotation: RotationView) {
+  const going = ['in_progress', 'rolling_back'].includes(rotation.state);
+  return { ...(going && { status: 'in_progress' as const }), rotation };
 }
 
 const told = ({ sip_username, expires_at }: Pick<Facts, 'sip_username' | 'expires_at'>) => ({

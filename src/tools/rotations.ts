@@ -3,17 +3,17 @@ import { changedSince, differences } from '../core/consent.ts';
 import { ToolError } from '../core/errors.ts';
 import { type Deps, defineChange, defineRead, nothing } from '../core/tool.ts';
 import { alone, leasesOf, turnBack } from '../jobs/begin.ts';
+import { factsOf, inWords, left, type Rotation } from '../jobs/item.ts';
+import { type Job, onlyOf } from '../jobs/job.ts';
 import { damage } from '../jobs/job-file.ts';
 import type { Lease } from '../jobs/journal.ts';
-import { factsOf, type Rotation } from '../jobs/rotation.ts';
 import { run } from '../jobs/run.ts';
-import { inWords, left } from '../jobs/steps.ts';
 import { cursor, id, page } from './fields.ts';
 import { goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
 import { listJobs, viewJob } from './job-view.ts';
 import { reread } from './push-material.ts';
 import { type GoingOn, goingOn, rollingBack } from './rotation-questions.ts';
-import { result, rotationShape } from './rotation-view.ts';
+import { result, rotationShape, viewRotation } from './rotation-view.ts';
 
 export const getRotation = defineRead({
   name: 'get_rotation',
@@ -25,8 +25,7 @@ export const getRotation = defineRead({
   output: z.object({ rotations: z.array(rotationShape), ...page }),
   run: async (args, deps) => {
     if (args.id !== undefined) {
-      const job = (await deps.jobs.fleet(args.id)) ?? (await find(args.id, deps));
-      return { rotations: [viewJob(job, deps)] };
+      return { rotations: [viewJob(await find(args.id, deps), deps)] };
     }
     const from = deps.cursors.open('rotations', args.cursor);
     const { rows, next } = await listJobs(from, args.limit, deps);
@@ -50,10 +49,9 @@ export const continueRotation = defineChange({
   ...onRotation,
   asks: 'maybe',
   propose: async (args, deps) => {
-    const fleet = await deps.jobs.fleet(args.id);
-    if (fleet) return goingOnWithFleet(fleet, deps);
-    const rotation = await findWhole(args.id, deps);
-    return proposalOf(rotation, await goingOn(rotation, deps));
+    const job = await findWhole(args.id, deps);
+    const rotation = onlyOf(job);
+    return rotation ? proposalOf(rotation, await goingOn(rotation, deps)) : goingOnWithFleet(job, deps);
   },
   run: (proposal, deps) => ('fleet' in proposal ? runFleet(proposal, deps) : goOn(proposal, deps)),
 });
@@ -66,11 +64,11 @@ export const rollBackRotation = defineChange({
   ...onRotation,
   asks: 'always',
   propose: async (args, deps) => {
-    const fleet = await deps.jobs.fleet(args.id);
-    if (fleet) return rollingFleetBack(fleet, deps);
-    const rotation = await findWhole(args.id, deps);
+    const job = await findWhole(args.id, deps);
+    const rotation = onlyOf(job);
+    if (!rotation) return rollingFleetBack(job, deps);
     const back = await rollingBack(rotation, deps);
-    if (!back) return nothing('there is nothing to undo', () => result(rotation, deps));
+    if (!back) return nothing('there is nothing to undo', () => result(viewJob(job, deps)));
     return proposalOf(rotation, { deletes: false, ...back }, true);
   },
   run: (proposal, deps) => ('fleet' in proposal ? runFleet(proposal, deps) : goOn(proposal, deps)),
@@ -107,23 +105,23 @@ function goOn({ binding, seen, question }: ReturnType<typeof proposalOf>, deps: 
       if (moved.length > 0) throw changedSince('The old credential', moved);
       return run(await turnBack(rotation, deps, lease), deps, { mayDelete: true, lease });
     }
-    const accepted = accepts && old && (await deps.jobs.record(id, { type: 'accepted', old }, lease));
+    const accepted = accepts && old && (await deps.jobs.record(rotation, { type: 'accepted', old }, lease));
     const hands = { agreed: old, mayDelete: deletes, material: () => reread(rotation, deps), lease };
     return run(accepted ?? rotation, deps, hands);
   });
 }
 
-async function find(rotationId: string, deps: Deps): Promise<Rotation> {
-  const rotation = await deps.jobs.rotation(rotationId);
-  if (rotation) return rotation;
+async function find(jobId: string, deps: Deps): Promise<Job> {
+  const job = await deps.jobs.job(jobId);
+  if (job) return job;
   throw new ToolError('NOT_FOUND', 'No rotation has this id here.', 'Call get_rotation without an id to see them all.');
 }
 
-/** A rotation that something can be done to. */
-async function findWhole(rotationId: string, deps: Deps): Promise<Rotation> {
-  const rotation = await find(rotationId, deps);
-  if (rotation.wrong) throw damage(rotation.id, rotation.wrong);
-  return rotation;
+/** A job that something can be done to. */
+async function findWhole(jobId: string, deps: Deps): Promise<Job> {
+  const job = await find(jobId, deps);
+  if (job.wrong) throw damage(job.id, job.wrong);
+  return job;
 }
 
 /** Works on a rotation as the only one; shows it as it stands while someone else is at it. */
@@ -132,12 +130,11 @@ async function aloneWith(
   deps: Deps,
   work: (rotation: Rotation, lease: Lease) => Promise<Rotation>,
 ) {
-  const found = await find(rotationId, deps);
-  const rotation = await alone(
-    deps,
-    leasesOf(found),
-    async (lease) => work(await find(rotationId, deps), lease),
-    () => find(rotationId, deps),
-  );
-  return result(rotation, deps);
+  const read = async (): Promise<Rotation> => {
+    const rotation = onlyOf(await find(rotationId, deps));
+    if (!rotation) throw new Error('a rotation that became a fleet');
+    return rotation;
+  };
+  const rotation = await alone(deps, leasesOf(await read()), async (lease) => work(await read(), lease), read);
+  return result(viewRotation(rotation, deps));
 }

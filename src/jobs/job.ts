@@ -1,0 +1,145 @@
+import type { FleetWish, Member } from './events.ts';
+import { apply, cleanUpOf, type Item, isUndone, left, type Rotation, rotationFrom, stateOf, stepKey } from './item.ts';
+import type { Entry, Recorded, Wrong } from './journal.ts';
+
+/** Credentials that are dealt with as one: the one of a rotation, the many of a fleet or a clean-up. */
+export interface Job {
+  id: string;
+  beganAt: string;
+  kind: Item['kind'] | 'fleet';
+  /** What each member of a fleet is rotated by. */
+  wish?: FleetWish | undefined;
+  /** How many members it was to have: fewer are known when its beginning was cut short. */
+  expected: number;
+  /** How many fitted as well, and were not chosen. */
+  more?: number | undefined;
+  /** In their order, as they were when they were chosen. */
+  members: ReadonlyMap<string, Member>;
+  /** What was begun, by the id of the member. */
+  items: ReadonlyMap<string, Item>;
+  /** Why nothing was done for a member, by id. */
+  skipped: ReadonlyMap<string, string>;
+  /** Since when it runs, this time. */
+  resumedAt: string;
+  stopped?: string | undefined;
+  turnedBackAt?: string | undefined;
+  /** Why it must be left alone. */
+  wrong?: Wrong | undefined;
+}
+
+interface Failure {
+  code: string;
+  message: string;
+}
+
+/** A job as its records tell it; with the id of a fleet's member, that one's rotation alone. Undefined when they do not begin. */
+export function jobFrom(recorded: Recorded, id = recorded.id): Job | undefined {
+  const entries = recorded.of(id);
+  const [first] = entries;
+  if (first?.event.type === 'fleet_began') return manyFrom(recorded, first, first.event, entries);
+  const rotation = rotationFrom(entries, recorded.wrong);
+  return rotation && jobOfOne(rotation);
+}
+
+/** A rotation as a job by itself. */
+function jobOfOne(rotation: Rotation): Job {
+  const { id, beganAt, kind, old, turnedBackAt, wrong } = rotation;
+  const members = new Map([[old.id, { id: old.id, connection_id: null, expires: null }]]);
+  const items = new Map([[old.id, rotation]]);
+  return {
+    id,
+    beganAt,
+    kind,
+    expected: 1,
+    members,
+    items,
+    skipped: new Map(),
+    resumedAt: beganAt,
+    turnedBackAt,
+    wrong,
+  };
+}
+
+/** The rotation that a job is; undefined for one of many. */
+export function onlyOf({ kind, items }: Job): Rotation | undefined {
+  const [item] = items.values();
+  return kind === 'fleet' || item?.kind === 'clean-up' ? undefined : item;
+}
+
+/** The rotations of a job that were begun, in that order. */
+export const rotationsOf = ({ items }: Job): Rotation[] =>
+  [...items.values()].filter((item) => item.kind !== 'clean-up');
+
+function manyFrom(
+  recorded: Recorded,
+  { rotation: id, at: beganAt }: Entry,
+  event: Entry['event'] & { type: 'fleet_began' },
+  entries: readonly Entry[],
+): Job {
+  const { wrong } = recorded;
+  const isFleet = event.job === 'rotate';
+  const members = new Map<string, Member>();
+  const items = new Map<string, Item>();
+  const skipped = new Map<string, string>();
+  const { members: expected, more } = event;
+  const what = isFleet ? { kind: 'fleet' as const, wish: event.wish } : { kind: 'clean-up' as const };
+  const job: Job = { id, beganAt, ...what, expected, more, members, items, skipped, resumedAt: beganAt, wrong };
+  const cleanUps = new Map<string, ReturnType<typeof cleanUpOf>>();
+  for (const entry of entries) {
+    const { event, at } = entry;
+    if (event.type === 'members') for (const member of event.members) members.set(member.id, member);
+    else if (event.type === 'skipped') skipped.set(event.of, event.note);
+    else if (event.type === 'stopped') job.stopped = event.note;
+    else if (event.type === 'turned_back') job.turnedBackAt = at;
+    else if ('step' in event && event.of !== undefined) {
+      const member = members.get(event.of);
+      const item = cleanUps.get(event.of) ?? (member && cleanUpOf(member, job));
+      if (!item) continue;
+      apply(item, item.steps, entry);
+      cleanUps.set(event.of, item);
+      items.set(event.of, item);
+    }
+    if (event.type !== 'resumed' && event.type !== 'turned_back') continue;
+    Object.assign(job, { resumedAt: at, stopped: undefined });
+    // What kept a member from being undone may have passed: each is looked at anew.
+    if (job.turnedBackAt !== undefined) skipped.clear();
+  }
+  for (const one of isFleet ? recorded.ids() : []) {
+    const rotation = rotationFrom(recorded.of(one), wrong);
+    if (rotation) items.set(rotation.old.id, rotation);
+  }
+  return job;
+}
+
+export type Standing = 'done' | 'skipped' | 'left' | Failure;
+
+/** How each member stands, in their order, with what was begun of it. */
+export function standings(job: Job, now: Date): Map<string, { standing: Standing; item: Item | undefined }> {
+  return new Map(
+    [...job.members.keys()].map((member) => {
+      const item = job.items.get(member);
+      return [member, { standing: standingOf(job, member, item, now), item }];
+    }),
+  );
+}
+
+function standingOf({ turnedBackAt, skipped }: Job, member: string, item: Item | undefined, now: Date): Standing {
+  const back = turnedBackAt !== undefined;
+  if (!item) return back ? 'done' : skipped.has(member) ? 'skipped' : 'left';
+  const state = stateOf(item, now);
+  if (back && isUndone(item, now)) return 'done';
+  if (state === 'done' && !back) return 'done';
+  if ((back || item.kind === 'clean-up') && skipped.has(member)) return 'skipped';
+  // Someone has taken this one out of the fleet.
+  if (state === 'rolled_back') return 'skipped';
+  if (!back && ['overlap', 'old_one_left'].includes(state)) return 'done';
+  if (state === 'given_up') return item.steps.get('create')?.failed ?? 'left';
+  const [next] = left(item);
+  return (next && item.steps.get(stepKey(next.step, next.of))?.failed) ?? 'left';
+}
+
+/** Whether not all members were recorded: then nothing was done for any. */
+export const isCutShort = ({ members, expected }: Job): boolean => members.size < expected;
+
+/** Whether a member asks for nothing more. */
+export const isAtRest = (standing: Standing): boolean => standing === 'done' || standing === 'skipped';
