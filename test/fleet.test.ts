@@ -374,7 +374,7 @@ test('two processes that undo a fleet at once turn it back once', async () => {
   const entries = (await journalOf(app).job(rotation.id))?.of(rotation.id) ?? [];
   const places = await placesOf(app, rotation.id);
   expect(places).toEqual(places.map((_, index) => index));
-  expect(entries.filter(({ event }) => event.type === 'turned_back')).toHaveLength(1);
+  expect(entries.filter(({ event }) => event.type === 'rollback')).toHaveLength(1);
 });
 
 test('a list that shows less than a row does is no sign that anyone was changed', async () => {

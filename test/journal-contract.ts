@@ -152,10 +152,10 @@ export function journalContract(name: string, open: () => Promise<Opened>): void
       await record(journal, id, began('old'), step('intent', 'create'), step('done', 'create', 'made'));
       await using lease = await leased(journal, id);
       await journal.condense(id, lease);
-      const { n } = await another().append(id, { type: 'turned_back' }, lease, BY);
+      const { n } = await another().append(id, { type: 'rollback' }, lease, BY);
       expect(n).toBe(3);
       for (const seen of [journal, another()]) {
-        expect((await eventsOf(seen, id)).at(-1)).toEqual({ type: 'turned_back' });
+        expect((await eventsOf(seen, id)).at(-1)).toEqual({ type: 'rollback' });
         expect((await seen.open()).map((job) => job.id)).toEqual([id]);
         expect((await seen.finished(0, 10)).jobs).toEqual([]);
       }

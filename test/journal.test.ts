@@ -216,13 +216,13 @@ test.each([
 test('what a holder wrote after it had lost its lease does not count', async () => {
   await recorded();
   const journal = start();
-  const late = raw({ type: 'turned_back' }, 3, { token: 1 });
+  const late = raw({ type: 'rollback' }, 3, { token: 1 });
   fs.appendFileSync(file(), late);
   expect(await known()).toEqual([3, undefined]);
   await record(journal, ID, NOTE);
   expect(await known()).toEqual([4, undefined]);
   // Nor when it comes to the disk first, and the new holder has not seen it.
-  fs.appendFileSync(file(), raw({ type: 'turned_back' }, 4, { token: Date.now() + 5 }));
+  fs.appendFileSync(file(), raw({ type: 'rollback' }, 4, { token: Date.now() + 5 }));
   fs.appendFileSync(file(), raw(NOTE, 4, { token: Date.now() + 9 }));
   const job = await start().job(ID);
   expect(job?.of(ID).map(({ event }) => event.type)).toEqual(['began', 'given_up', 'given_up', 'given_up', 'given_up']);
@@ -302,7 +302,7 @@ test('a holder that loses its lease while it records is told so, and what it rec
   vi.spyOn(prototype, 'datasync').mockImplementation(async () => {
     for (const name of fs.readdirSync(at('leases'))) fs.rmSync(at('leases', name));
   });
-  await expect(journal.append(ID, { type: 'turned_back' }, lease, BY)).rejects.toMatchObject({ code: 'CONFLICT' });
+  await expect(journal.append(ID, { type: 'rollback' }, lease, BY)).rejects.toMatchObject({ code: 'CONFLICT' });
   vi.restoreAllMocks();
   await record(start(), ID, NOTE);
   expect((await start().job(ID))?.of(ID).at(-1)?.event).toEqual(NOTE);

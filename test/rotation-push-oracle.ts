@@ -44,7 +44,7 @@ export function watchPush(universe: PushUniverse): void {
       const [from, to] = back ? [successorOf(rotation), old.id] : [old.id, successorOf(rotation)];
       const user = old.users.find((each) => event.of === `${each.id}.${each.field}`);
       demand(back || event.step === 'repoint', 'a connection is changed in another step');
-      demand(back ? asked('Undo the rotation of') : rotation.turnedBackAt === undefined, 'pointed without a yes');
+      demand(back ? asked('Undo the rotation of') : rotation.rollbackAt === undefined, 'pointed without a yes');
       demand(list === `${user?.kind}_connections` && user?.id === id && field === user.field, 'another connection');
       demand(Object.keys(body).length === 1 && body[field] === to, 'more is changed than where it points');
       demand(world.connections.get(id)?.[field] === from, 'a connection that points elsewhere is overwritten');
@@ -89,7 +89,7 @@ function checkRotation(universe: PushUniverse, rotation: PushRotation): void {
   // Another rotation went on from the successor, or from the old one after this was undone.
   const rotatedOn = all.some((other) => other.old.id === id);
   const again = all.filter((other) => other.old.id === old.id).at(-1)?.id !== rotation.id;
-  const undone = all.some((other) => successorOf(other) === old.id && other.turnedBackAt !== undefined);
+  const undone = all.some((other) => successorOf(other) === old.id && other.rollbackAt !== undefined);
   const pointsTo = (to: string) => {
     for (const { id: user, field } of old.users) {
       const connection = world.connections.get(user);

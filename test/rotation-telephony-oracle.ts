@@ -167,5 +167,5 @@ function checkRotation(universe: TelephonyUniverse, rotation: TelephonyRotation)
 function goesOn(universe: TelephonyUniverse, { id, old }: Rotation): boolean {
   const all = universe.rotations();
   const last = all.filter((other) => other.old.id === old.id).at(-1);
-  return last?.id !== id || all.some((other) => successorOf(other) === old.id && other.turnedBackAt !== undefined);
+  return last?.id !== id || all.some((other) => successorOf(other) === old.id && other.rollbackAt !== undefined);
 }

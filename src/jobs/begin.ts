@@ -12,7 +12,7 @@ export async function openRotationOf({ jobs, now }: Pick<Work, 'jobs' | 'now'>, 
   return (await jobs.of(oldId, 'old')).find((rotation) => !isOver(stateOf(rotation, now())));
 }
 
-/** Refuses to rotate a successor that its own rotation is not done with: it could never be finished or undone. */
+/** Refuses to rotate a successor that its own rotation is not done with: it could never be finished or rolled back. */
 export async function refuseHalfMade({ jobs, now }: Pick<Work, 'jobs' | 'now'>, oldId: string): Promise<void> {
   const maker = (await jobs.of(oldId, 'successor')).at(-1);
   if (!maker || !['in_progress', 'rolling_back'].includes(stateOf(maker, now()))) return;
@@ -80,13 +80,13 @@ export function busy({ holder, until }: Held): ToolError {
 }
 
 /**
- * Records that a rotation is undone from here on, and gives it so. Throws `CONFLICT` when its successor was rotated in
+ * Records that a rotation is rolled back from here on, and gives it so. Throws `CONFLICT` when its successor was rotated in
  * its turn, or is being rotated this moment. The caller holds the leases of the rotation.
  */
-export function turnBack(rotation: Rotation, work: Work, lease: Lease): Promise<Rotation> {
+export function startRollback(rotation: Rotation, work: Work, lease: Lease): Promise<Rotation> {
   const turn = async (): Promise<Rotation> => {
     await refuseWhenRotatedOn(rotation, work);
-    return rotation.turnedBackAt ? rotation : work.jobs.record(rotation, { type: 'turned_back' }, lease);
+    return rotation.rollbackAt ? rotation : work.jobs.record(rotation, { type: 'rollback' }, lease);
   };
   const successor = factsOf(rotation, 'create')?.id;
   if (successor === undefined) return turn();

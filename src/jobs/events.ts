@@ -113,8 +113,8 @@ export const rotationEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('failed'), ...step, code: text, message: text }),
   /** A person agreed to go on although the old credential was changed meanwhile: this is what it is now. */
   z.object({ type: z.literal('accepted'), old: oldTelephony }),
-  /** From here on it is undone. */
-  z.object({ type: z.literal('turned_back') }),
+  /** From here on it is rolled back. */
+  z.object({ type: z.literal('rollback') }),
   /** Many credentials that are dealt with as one; `members` of them are named after this. */
   z.discriminatedUnion('job', [
     z.object({ ...fleetBegan, job: z.literal('rotate'), wish: fleetWish }),

@@ -20,8 +20,8 @@ interface Common {
   fleet?: string | undefined;
   /** Why it must be left alone. */
   wrong?: Wrong | undefined;
-  /** Since when it is being undone. */
-  turnedBackAt?: string;
+  /** Since when it is being rolled back. */
+  rollbackAt?: string;
   givenUp?: string;
   /** By `stepKey`. */
   steps: ReadonlyMap<string, StepRecord>;
@@ -77,7 +77,7 @@ type Steps = Map<string, StepRecord>;
 
 /** Writes what happened into an item that nobody else has yet. */
 export function apply(item: Item, steps: Steps, { event, at }: Entry): void {
-  if (event.type === 'turned_back') item.turnedBackAt = at;
+  if (event.type === 'rollback') item.rollbackAt = at;
   else if (event.type === 'given_up') item.givenUp = event.note;
   else if (event.type === 'accepted' && item.kind === 'telephony') item.old = event.old;
   else if ('step' in event) {
@@ -105,8 +105,9 @@ function recorded(before: StepRecord, event: Entry['event'], at: string): StepRe
   }
 }
 
-/** Whether nothing of a rotation is left to be undone. */
-export const isUndone = (item: Item, now: Date): boolean => ['rolled_back', 'given_up'].includes(stateOf(item, now));
+/** Whether nothing of a rotation is left to be rolled back. */
+export const isRolledBack = (item: Item, now: Date): boolean =>
+  ['rolled_back', 'given_up'].includes(stateOf(item, now));
 
 /** A step of a recipe: pure facts about when it belongs, `run.ts` does it. */
 interface Step {
@@ -170,7 +171,7 @@ export interface Next extends Pick<Step, 'step' | 'title' | 'final'> {
 /** The steps that are left, in their order. */
 export function left(item: Item): Next[] {
   if (item.givenUp !== undefined) return [];
-  const table = item.turnedBackAt === undefined ? FORWARD : BACK;
+  const table = item.rollbackAt === undefined ? FORWARD : BACK;
   return table[item.kind]
     .filter(({ when }) => when?.(item) ?? true)
     .flatMap(({ step, title, final, each }) => {
@@ -204,7 +205,7 @@ export function stateOf(item: Item, now: Date): State {
   if (item.wrong) return 'damaged';
   if (item.givenUp !== undefined) return 'given_up';
   const [next] = left(item);
-  if (item.turnedBackAt !== undefined) return next ? 'rolling_back' : 'rolled_back';
+  if (item.rollbackAt !== undefined) return next ? 'rolling_back' : 'rolled_back';
   if (!next) return 'done';
   if (!next.final || retires(item) === 'at once') return 'in_progress';
   const until = retiresAt(item);

@@ -1,5 +1,15 @@
 import type { FleetWish, Member } from './events.ts';
-import { apply, cleanUpOf, type Item, isUndone, left, type Rotation, rotationFrom, stateOf, stepKey } from './item.ts';
+import {
+  apply,
+  cleanUpOf,
+  type Item,
+  isRolledBack,
+  left,
+  type Rotation,
+  rotationFrom,
+  stateOf,
+  stepKey,
+} from './item.ts';
 import type { Entry, Recorded, Wrong } from './journal.ts';
 
 /** Credentials that are dealt with as one: the one of a rotation, the many of a fleet or a clean-up. */
@@ -22,7 +32,7 @@ export interface Job {
   /** Since when it runs, this time. */
   resumedAt: string;
   stopped?: string | undefined;
-  turnedBackAt?: string | undefined;
+  rollbackAt?: string | undefined;
   /** Why it must be left alone. */
   wrong?: Wrong | undefined;
 }
@@ -43,7 +53,7 @@ export function jobFrom(recorded: Recorded, id = recorded.id): Job | undefined {
 
 /** A rotation as a job by itself. */
 function jobOfOne(rotation: Rotation): Job {
-  const { id, beganAt, kind, old, turnedBackAt, wrong } = rotation;
+  const { id, beganAt, kind, old, rollbackAt, wrong } = rotation;
   const members = new Map([[old.id, { id: old.id, connection_id: null, expires: null }]]);
   const items = new Map([[old.id, rotation]]);
   return {
@@ -55,7 +65,7 @@ function jobOfOne(rotation: Rotation): Job {
     items,
     skipped: new Map(),
     resumedAt: beganAt,
-    turnedBackAt,
+    rollbackAt,
     wrong,
   };
 }
@@ -90,7 +100,7 @@ function manyFrom(
     if (event.type === 'members') for (const member of event.members) members.set(member.id, member);
     else if (event.type === 'skipped') skipped.set(event.of, event.note);
     else if (event.type === 'stopped') job.stopped = event.note;
-    else if (event.type === 'turned_back') job.turnedBackAt = at;
+    else if (event.type === 'rollback') job.rollbackAt = at;
     else if ('step' in event && event.of !== undefined) {
       const member = members.get(event.of);
       const item = cleanUps.get(event.of) ?? (member && cleanUpOf(member, job));
@@ -99,10 +109,10 @@ function manyFrom(
       cleanUps.set(event.of, item);
       items.set(event.of, item);
     }
-    if (event.type !== 'resumed' && event.type !== 'turned_back') continue;
+    if (event.type !== 'resumed' && event.type !== 'rollback') continue;
     Object.assign(job, { resumedAt: at, stopped: undefined });
-    // What kept a member from being undone may have passed: each is looked at anew.
-    if (job.turnedBackAt !== undefined) skipped.clear();
+    // What kept a member from being rolled back may have passed: each is looked at anew.
+    if (job.rollbackAt !== undefined) skipped.clear();
   }
   for (const one of isFleet ? recorded.ids() : []) {
     const rotation = rotationFrom(recorded.of(one), wrong);
@@ -123,11 +133,11 @@ export function standings(job: Job, now: Date): Map<string, { standing: Standing
   );
 }
 
-function standingOf({ turnedBackAt, skipped }: Job, member: string, item: Item | undefined, now: Date): Standing {
-  const back = turnedBackAt !== undefined;
+function standingOf({ rollbackAt, skipped }: Job, member: string, item: Item | undefined, now: Date): Standing {
+  const back = rollbackAt !== undefined;
   if (!item) return back ? 'done' : skipped.has(member) ? 'skipped' : 'left';
   const state = stateOf(item, now);
-  if (back && isUndone(item, now)) return 'done';
+  if (back && isRolledBack(item, now)) return 'done';
   if (state === 'done' && !back) return 'done';
   if ((back || item.kind === 'clean-up') && skipped.has(member)) return 'skipped';
   // Someone has taken this one out of the fleet.

@@ -65,7 +65,7 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
         const of = jobOf(id);
         const [path, done] = [join(folders.open, `${of}.jsonl`), join(folders.done, `${of}.jsonl`)];
         for (const folder of [folders.open, folders.done]) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-        // A finished one that is undone after all is open again.
+        // A finished one that is rolled back after all is open again.
         if (!fs.existsSync(path) && fs.existsSync(done)) fs.renameSync(done, path);
         const file = known.get(path) ?? new JobFile(of, path, mac, now);
         known.set(path, file);

@@ -1,7 +1,7 @@
-import { alone, begin, busy, openRotationOf, refuseHalfMade, turnBack } from './begin.ts';
+import { alone, begin, busy, openRotationOf, refuseHalfMade, startRollback } from './begin.ts';
 import { changedSinceChosen, whyKept } from './clean-up.ts';
 import type { FleetWish, Member } from './events.ts';
-import { type CleanUp, cleanUpOf, factsOf, isUndone, type Rotation, stateOf } from './item.ts';
+import { type CleanUp, cleanUpOf, factsOf, isRolledBack, type Rotation, stateOf } from './item.ts';
 import type { Job } from './job.ts';
 import type { Lease } from './journal.ts';
 import { endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from './parties.ts';
@@ -24,7 +24,7 @@ const UNASKED = 'Nobody was asked about it.';
 /** Does what is left for one member of a job, if it was `agreed` to. Throws the ToolError of what failed. */
 export async function serve(member: Member, agreed: boolean, means: Means): Promise<Skipped> {
   const { job, work } = means;
-  const back = job.turnedBackAt !== undefined;
+  const back = job.rollbackAt !== undefined;
   if (!back && !agreed) return UNASKED;
   return alone(
     work,
@@ -72,18 +72,18 @@ async function rotate(
 /** Leaves alone what has no way back, or whose successor is the old one of another rotation by now. */
 async function rollBack(rotation: Rotation | undefined, agreed: boolean, { work, lease }: Means): Promise<Skipped> {
   const now = work.now();
-  if (!rotation || isUndone(rotation, now)) return undefined;
+  if (!rotation || isRolledBack(rotation, now)) return undefined;
   const later = await rotatedOnBy(rotation, work);
   if (later)
     return `Its successor was rotated in its turn, by ${later.fleet ?? later.id}: roll that back first, then this again.`;
   if (factsOf(rotation, 'delete')) return 'It is deleted, and nothing brings it back: its successor was kept.';
   if (!agreed) return UNASKED;
-  if (rotation.turnedBackAt === undefined) {
+  if (rotation.rollbackAt === undefined) {
     const old = await lookUp(work.http, rotation.old.id);
     if (!old || (rotation.kind === 'telephony' && hasEnded(rotation, old, now)))
       return `It ${old ? 'has expired' : 'is deleted'}, and nothing brings it back: its successor was kept.`;
   }
-  await run(await turnBack(rotation, work, lease), work, { mayDelete: true, lease });
+  await run(await startRollback(rotation, work, lease), work, { mayDelete: true, lease });
   return undefined;
 }
 

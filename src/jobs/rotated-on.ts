@@ -1,15 +1,15 @@
 import { conflict } from '../core/errors.ts';
-import { factsOf, type Item, isUndone, type Rotation } from './item.ts';
+import { factsOf, type Item, isRolledBack, type Rotation } from './item.ts';
 import type { Work } from './work.ts';
 
 type Means = Pick<Work, 'jobs' | 'now'>;
 
-/** The rotation that replaces this credential, unless that was undone. */
+/** The rotation that replaces this credential, unless that was rolled back. */
 async function replacing(credential: string, { jobs, now }: Means): Promise<Rotation | undefined> {
-  return (await jobs.of(credential, 'old')).find((rotation) => !isUndone(rotation, now()));
+  return (await jobs.of(credential, 'old')).find((rotation) => !isRolledBack(rotation, now()));
 }
 
-/** The rotation that replaced the successor of this one in its turn, unless that was undone. */
+/** The rotation that replaced the successor of this one in its turn, unless that was rolled back. */
 export async function rotatedOnBy(item: Item, means: Means): Promise<Rotation | undefined> {
   const made = factsOf(item, 'create')?.id;
   return made === undefined ? undefined : replacing(made, means);

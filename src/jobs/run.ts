@@ -6,7 +6,7 @@ import { damage } from './job-file.ts';
 import type { Lease } from './journal.ts';
 import { pushSteps } from './push.ts';
 import { telephonySteps } from './telephony.ts';
-import { telephonyUndo } from './telephony-undo.ts';
+import { telephonyRollback } from './telephony-rollback.ts';
 import { type Doing, ENOUGH_MS, type Handler, type Hands, type Work } from './work.ts';
 
 /** A create refused like this will be refused again: the rotation ends before it has changed anything. */
@@ -85,7 +85,7 @@ function handle(item: Item, step: StepName, doing: Omit<Doing<Item>, 'item'>): R
 }
 
 /** What does the steps of each kind of item. */
-const RECIPES = { telephony: { ...telephonySteps, ...telephonyUndo }, push: pushSteps, 'clean-up': cleanUpSteps };
+const RECIPES = { telephony: { ...telephonySteps, ...telephonyRollback }, push: pushSteps, 'clean-up': cleanUpSteps };
 
 /** Records why a step failed and gives the error as the agent should read it. `before` is the item without that try. */
 async function stopped(
@@ -111,7 +111,7 @@ async function stopped(
     const ended = `The rotation ended before it changed anything: ${message}`;
     return unsent ? new WorldChanged(ended) : new ToolError(code, ended, next, details);
   }
-  // What cannot be undone any more need not be tried for ever.
+  // What cannot be rolled back any more need not be tried for ever.
   if (step === 'restore' && code === 'CONFLICT') {
     await giveUp(message);
     return new ToolError(code, message, next, details);

@@ -15,7 +15,7 @@ const AT_ONCE = 16;
 /** What a clean-up goes by. */
 const CAREFUL = { canary: 0, stop_after_failures: 3 };
 
-/** Whether a fleet goes on, or is undone. */
+/** Whether a fleet goes on, or is rolled back. */
 export type Way = 'on' | 'back';
 
 /** One run of a fleet: canaries one by one, then the others some at a time. Whoever has it holds the fleet's lease. */
@@ -39,26 +39,26 @@ class Run {
     this.#signal = signal;
   }
 
-  /** Records that the fleet goes on, or back. Throws when it cannot be recorded, `CONFLICT` when it was turned back meanwhile. */
+  /** Records that the fleet goes on, or back. Throws when it cannot be recorded, `CONFLICT` when it was rolled back meanwhile. */
   async begin(way: Way): Promise<void> {
     const known = await this.#work.jobs.job(this.#id);
-    const turned = known?.turnedBackAt !== undefined;
-    if (turned && way === 'on') throw changedSince(`Fleet ${this.#id}`, ['it was turned back']);
+    const turned = known?.rollbackAt !== undefined;
+    if (turned && way === 'on') throw changedSince(`Fleet ${this.#id}`, ['it was rolled back']);
     if (turned) this.#turned = Promise.resolve();
-    if (way === 'back' && !turned) await this.turnBack(this.#only);
+    if (way === 'back' && !turned) await this.startRollback(this.#only);
     else await this.#note({ type: 'resumed' });
   }
 
   /** Undoes the fleet from here on, and records that; false when the run is over. Throws when it cannot be recorded. */
-  async turnBack(only: ReadonlySet<string>): Promise<boolean> {
+  async startRollback(only: ReadonlySet<string>): Promise<boolean> {
     if (this.#over) return false;
     this.#only = only;
-    this.#turned ??= this.#note({ type: 'turned_back' });
+    this.#turned ??= this.#note({ type: 'rollback' });
     await this.#turned;
     return true;
   }
 
-  /** Serves all that are left, until too many have failed; when it is turned back meanwhile, those already served too. */
+  /** Serves all that are left, until too many have failed; when it is rolled back meanwhile, those already served too. */
   async toTheEnd(): Promise<void> {
     try {
       let back = await this.#pass();
@@ -71,11 +71,11 @@ class Run {
     }
   }
 
-  /** Goes through the members once; gives whether it was to undo them. */
+  /** Goes through the members once; gives whether it was to roll them back. */
   async #pass(): Promise<boolean> {
     const job = await this.#work.jobs.job(this.#id);
     if (!job || isCutShort(job)) return true;
-    const back = job.turnedBackAt !== undefined;
+    const back = job.rollbackAt !== undefined;
     const ends = (): boolean => this.#signal.aborted || (!back && this.#turned !== undefined);
     // Members that are under way then stop before their next step.
     const work = { ...this.#work, timeLeft: () => (ends() ? 0 : this.#work.timeLeft()) };
@@ -192,7 +192,7 @@ export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: 
     async run(id, way, only) {
       for (let known = running.get(id); known; known = running.get(id)) {
         const { run } = await known.begun;
-        const joined = way === 'on' || (await run.turnBack(only));
+        const joined = way === 'on' || (await run.startRollback(only));
         await known.ended;
         if (joined) return;
       }

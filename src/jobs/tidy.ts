@@ -11,7 +11,7 @@ export async function tidy(work: Pick<Work, 'jobs' | 'now'>): Promise<void> {
     if (!isDealtWith(job, work.now())) continue;
     const only = onlyOf(job);
     const condense = async (lease: Lease): Promise<void> => {
-      // Somebody may have begun to undo it before this had its lease.
+      // Somebody may have begun to roll it back before this had its lease.
       const still = await jobs.job(job.id);
       if (still && isDealtWith(still, work.now())) await jobs.condense(job.id, lease);
     };
@@ -19,14 +19,14 @@ export async function tidy(work: Pick<Work, 'jobs' | 'now'>): Promise<void> {
   }
 }
 
-/** Whether a job has nothing left to do, and nothing that could be undone. */
+/** Whether a job has nothing left to do, and nothing that could be rolled back. */
 function isDealtWith(job: Job, now: Date): boolean {
   const only = onlyOf(job);
   if (job.wrong) return false;
   if (only) return isOver(stateOf(only, now));
   if (isCutShort(job)) return true;
   if (![...standings(job, now).values()].every(({ standing }) => isAtRest(standing))) return false;
-  return job.turnedBackAt !== undefined || [...job.items.values()].every((item) => hasEnd(item, now));
+  return job.rollbackAt !== undefined || [...job.items.values()].every((item) => hasEnd(item, now));
 }
 
 /** Whether an old credential has come to its end. */

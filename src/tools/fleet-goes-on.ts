@@ -1,11 +1,11 @@
 import type { Question } from '../approval/question.ts';
 import { badInput, conflict } from '../core/errors.ts';
 import { type Deps, type Instead, nothing, type Proposal } from '../core/tool.ts';
-import { factsOf, isUndone } from '../jobs/item.ts';
+import { factsOf, isRolledBack } from '../jobs/item.ts';
 import { isAtRest, isCutShort, type Job, standings } from '../jobs/job.ts';
 import { rotatedOnBy } from '../jobs/rotated-on.ts';
 import { refuseRunning, type Way } from '../jobs/runner.ts';
-import { tooLate } from '../jobs/telephony-undo.ts';
+import { tooLate } from '../jobs/telephony-rollback.ts';
 import { whileItRuns } from './fleet.ts';
 import { digestOf } from './fleet-select.ts';
 import { viewJob } from './job-view.ts';
@@ -24,9 +24,7 @@ function proposalOf(
   ids: readonly string[],
   question: Question | undefined,
 ): FleetProposal {
-  const steps = [
-    `${way === 'back' ? 'undo the rotation of' : kind === 'fleet' ? 'rotate of' : 'delete of'} ${ids.length} credentials`,
-  ];
+  const steps = [`${way === 'back' ? 'roll back' : kind === 'fleet' ? 'rotate' : 'delete'} ${ids.length} credentials`];
   const binding = { fleet, way, count: ids.length, selection: digestOf(ids) };
   return { binding, steps, question: question && (() => question), fleet, way, ids };
 }
@@ -41,9 +39,10 @@ export async function goingOnWithFleet(job: Job, deps: Deps): Promise<FleetPropo
   if (waiting.length === 0 || deps.fleets.isRunning(job.id) || isCutShort(job)) return asItIs(job, deps);
   await refuseRunning(job.id, deps);
   const selection = `(selection ${digestOf(waiting)})`;
-  if (job.turnedBackAt !== undefined) {
-    const { ids } = await undoable(job, deps);
-    const question = ids.length === 0 ? undefined : undoing(`Go on undoing the rotation of ${ids.length}`, ids, '');
+  if (job.rollbackAt !== undefined) {
+    const { ids } = await inReach(job, deps);
+    const question =
+      ids.length === 0 ? undefined : rollbackQuestion(`Go on undoing the rotation of ${ids.length}`, ids, '');
     return proposalOf(job, 'back', ids, question);
   }
   const question = { text: '', phrase: '' };
@@ -65,33 +64,33 @@ export async function goingOnWithFleet(job: Job, deps: Deps): Promise<FleetPropo
 export async function rollingFleetBack(job: Job, deps: Deps): Promise<FleetProposal | Instead> {
   if (job.kind === 'clean-up') throw badInput('What is deleted cannot be brought back.', 'Nothing can be done.');
   const running = deps.fleets.isRunning(job.id);
-  if (running && job.turnedBackAt !== undefined) return asItIs(job, deps);
+  if (running && job.rollbackAt !== undefined) return asItIs(job, deps);
   if (!running) await refuseRunning(job.id, deps);
-  const { ids, kept, by, ended } = await undoable(job, deps);
-  if (ids.length === 0 && by !== undefined && job.turnedBackAt === undefined) {
+  const { ids, kept, by, ended } = await inReach(job, deps);
+  if (ids.length === 0 && by !== undefined && job.rollbackAt === undefined) {
     throw conflict(
       `The successors of this fleet have been rotated in their turn, by ${by}.`,
       'Roll that one back first.',
     );
   }
-  if (ids.length === 0 && ended > 0 && job.turnedBackAt === undefined) throw tooLate('of each is deleted');
+  if (ids.length === 0 && ended > 0 && job.rollbackAt === undefined) throw tooLate('of each is deleted');
   if (ids.length === 0) return asItIs(job, deps);
   const alone = kept === 0 ? '' : ` Left alone, since their successors were rotated in their turn: ${kept}.`;
   const what = running ? 'Stop this fleet, and undo what it did by then to' : 'Undo the rotation of';
-  return proposalOf(job, 'back', ids, undoing(`${what} ${ids.length}`, ids, alone));
+  return proposalOf(job, 'back', ids, rollbackQuestion(`${what} ${ids.length}`, ids, alone));
 }
 
 /** Lets a fleet run, for those of its members that were proposed and no others. */
 export const runFleet = ({ fleet, way, ids }: FleetProposal, deps: Deps) =>
   whileItRuns(fleet, deps.fleets.run(fleet, way, new Set(ids)), deps);
 
-const undoing = (opening: string, ids: readonly string[], ending: string): Question => ({
+const rollbackQuestion = (opening: string, ids: readonly string[], ending: string): Question => ({
   text: `${opening} telephony credentials (selection ${digestOf(ids)})? Each old one that still lives gets its former expiry back, and its successor is deleted: whoever uses that by now is cut off.${ending}`,
   phrase: `roll back ${ids.length} credentials`,
 });
 
-/** Whose rotation can be undone: all of a fleet that still runs. `kept` of them cannot, since `by` came after. */
-async function undoable(job: Job, deps: Deps) {
+/** Whose rotation can be rolled back: all of a fleet that still runs. `kept` of them cannot, since `by` came after. */
+async function inReach(job: Job, deps: Deps) {
   const now = deps.now();
   const running = deps.fleets.isRunning(job.id);
   const ids: string[] = [];
@@ -99,7 +98,7 @@ async function undoable(job: Job, deps: Deps) {
   let kept = 0;
   let ended = 0;
   for (const [id, { item }] of standings(job, now)) {
-    if (item && isUndone(item, now)) continue;
+    if (item && isRolledBack(item, now)) continue;
     // Of one that runs all are meant, whatever it has done by then.
     if (!running && item && factsOf(item, 'delete')) {
       ended += 1;

@@ -60,7 +60,7 @@ const factsIn =
 /** What was done, where the passwords are, and when the old ones end. */
 function doneBy(job: Job, count: number): string[] {
   if (count === 0) return [];
-  if (job.turnedBackAt !== undefined) return [`${count} undone, or never begun`];
+  if (job.rollbackAt !== undefined) return [`${count} undone, or never begun`];
   if (job.kind === 'clean-up') return [`${count} deleted`];
   const ofStep = factsIn(job);
   const places = new Map<string, number>();
@@ -80,12 +80,12 @@ function doneBy(job: Job, count: number): string[] {
 }
 
 function stateOf(job: Job, waiting: number, running: boolean): RotationView['state'] {
-  const { turnedBackAt } = job;
+  const { rollbackAt } = job;
   if (job.wrong) return 'damaged';
-  if (running) return turnedBackAt === undefined ? 'in_progress' : 'rolling_back';
+  if (running) return rollbackAt === undefined ? 'in_progress' : 'rolling_back';
   if (isCutShort(job)) return 'given_up';
   if (waiting > 0) return 'stopped';
-  return turnedBackAt === undefined ? 'done' : 'rolled_back';
+  return rollbackAt === undefined ? 'done' : 'rolled_back';
 }
 
 function warningsOf(job: Job): string[] {
@@ -93,7 +93,7 @@ function warningsOf(job: Job): string[] {
   if (isCutShort(job)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
   const others = `${job.more} more fitted and were not chosen. For them begin another${job.kind === 'fleet' ? ', with older_than where the successors would fit, too' : ''}.`;
   const told = [job.stopped ?? [], leftAlone(job), job.more ? others : []].flat();
-  if (job.kind === 'clean-up' || job.turnedBackAt !== undefined) return told;
+  if (job.kind === 'clean-up' || job.rollbackAt !== undefined) return told;
   return [
     ...told,
     'Each SIP username changes: tell whoever dials them. Login tokens made from the old ones die with them.',

@@ -21,7 +21,7 @@ import {
   unlessGone,
 } from '../jobs/parties.ts';
 import { refuseWhenRotatedOn } from '../jobs/rotated-on.ts';
-import { tooLate } from '../jobs/telephony-undo.ts';
+import { tooLate } from '../jobs/telephony-rollback.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { durationOf } from './fields.ts';
 import { connectionsNamed, countOf, describePush, handleOf } from './push-view.ts';
@@ -41,7 +41,7 @@ export interface GoingOn {
 
 /** What going on with a rotation needs a person for, from a fresh read. */
 export async function goingOn(rotation: Rotation, deps: Deps): Promise<GoingOn> {
-  if (rotation.turnedBackAt !== undefined) return { deletes: false, ...(await rollingBack(rotation, deps)) };
+  if (rotation.rollbackAt !== undefined) return { deletes: false, ...(await rollingBack(rotation, deps)) };
   if (isOver(stateOf(rotation, deps.now()))) return { deletes: false };
   return rotation.kind === 'telephony' ? goOnTelephony(rotation, deps) : goOnPush(rotation, deps);
 }

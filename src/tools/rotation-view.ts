@@ -83,7 +83,7 @@ const told = ({ sip_username, expires_at }: Pick<Facts, 'sip_username' | 'expire
 /** When the old one ends by this rotation: null when nothing ends it but a deletion, absent when that is not its doing. */
 function retiring(rotation: Rotation): { retires_at?: string | null } {
   const retired = factsOf(rotation, 'retire');
-  const ends = retired && !retired.gone && rotation.turnedBackAt === undefined;
+  const ends = retired && !retired.gone && rotation.rollbackAt === undefined;
   return ends ? { retires_at: retired.expires_at ?? null } : {};
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { changedSince, differences } from '../core/consent.ts';
 import { ToolError } from '../core/errors.ts';
 import { type Deps, defineChange, defineRead, nothing } from '../core/tool.ts';
-import { alone, leasesOf, turnBack } from '../jobs/begin.ts';
+import { alone, leasesOf, startRollback } from '../jobs/begin.ts';
 import { factsOf, inWords, left, type Rotation } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
 import { damage } from '../jobs/job-file.ts';
@@ -75,8 +75,8 @@ export const rollBackRotation = defineChange({
 });
 
 /** What going on with a rotation, or back, would do to it as it stands. */
-function proposalOf(rotation: Rotation, { question, ...going }: GoingOn, back = rotation.turnedBackAt !== undefined) {
-  const steps = back ? left({ ...rotation, turnedBackAt: rotation.turnedBackAt ?? rotation.beganAt }) : left(rotation);
+function proposalOf(rotation: Rotation, { question, ...going }: GoingOn, back = rotation.rollbackAt !== undefined) {
+  const steps = back ? left({ ...rotation, rollbackAt: rotation.rollbackAt ?? rotation.beganAt }) : left(rotation);
   return {
     binding: { rotation: rotation.id, stands: standing(rotation, back), back, ...going },
     seen: true,
@@ -88,7 +88,7 @@ function proposalOf(rotation: Rotation, { question, ...going }: GoingOn, back = 
 /** What a rotation has done by now, as far as what is to be done depends on that. */
 const standing = (rotation: Rotation, back: boolean) => ({
   successor: factsOf(rotation, 'create')?.id ?? null,
-  turned_back: rotation.turnedBackAt !== undefined,
+  rollback: rotation.rollbackAt !== undefined,
   ...(!back && { left: left(rotation).map((next) => inWords(rotation, next)) }),
 });
 
@@ -103,7 +103,7 @@ function goOn({ binding, seen, question }: ReturnType<typeof proposalOf>, deps: 
       const now = seen ? old : (await rollingBack(rotation, deps))?.old;
       const moved = differences(old, now);
       if (moved.length > 0) throw changedSince('The old credential', moved);
-      return run(await turnBack(rotation, deps, lease), deps, { mayDelete: true, lease });
+      return run(await startRollback(rotation, deps, lease), deps, { mayDelete: true, lease });
     }
     const accepted = accepts && old && (await deps.jobs.record(rotation, { type: 'accepted', old }, lease));
     const hands = { agreed: old, mayDelete: deletes, material: () => reread(rotation, deps), lease };

@@ -82,4 +82,4 @@ export function tooLate(is: string): ToolError {
   );
 }
 
-export const telephonyUndo: Partial<Record<StepName, Handler<TelephonyRotation>>> = { restore, remove };
+export const telephonyRollback: Partial<Record<StepName, Handler<TelephonyRotation>>> = { restore, remove };
