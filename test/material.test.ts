@@ -7,8 +7,7 @@ import { describeCertificate } from '../src/material/certificate.ts';
 import type { Finding } from '../src/material/finding.ts';
 import { checkGoogle } from '../src/material/google.ts';
 import { keyPair } from '../src/sandbox/keys.ts';
-import { redact } from '../src/secrets/redact.ts';
-import { Secret } from '../src/secrets/secret.ts';
+import { redact, Secret } from '../src/secrets/secret.ts';
 import {
   appleCertificate,
   armour,

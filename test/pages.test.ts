@@ -6,8 +6,7 @@ import { createPageHost, type PageHost } from '../src/approval/pages/host.ts';
 import { newCode, type OpenedPage, type Page } from '../src/approval/pages/page.ts';
 import { revealPage } from '../src/approval/pages/reveal.ts';
 import { type UploadedFile, uploadPage } from '../src/approval/pages/upload.ts';
-import { redact } from '../src/secrets/redact.ts';
-import { Secret } from '../src/secrets/secret.ts';
+import { redact, Secret } from '../src/secrets/secret.ts';
 import { genuine, press, send, sendFiles, type Visited, visit } from './browser/visitor.ts';
 
 const MINUTE = 60_000;

@@ -1,25 +1,61 @@
 import { conflict, type ToolError } from '../core/errors.ts';
 import type { RotationEvent } from './events.ts';
-import { factsOf, inWords, isOver, left, type Rotation, rotationFrom, stateOf } from './item.ts';
+import {
+  factsOf,
+  type Item,
+  inWords,
+  isOver,
+  isRolledBack,
+  left,
+  type Rotation,
+  rotationFrom,
+  stateOf,
+} from './item.ts';
 import { type Entry, type Held, type Lease, newJob, newMember } from './journal.ts';
-import { refuseWhenRotatedOn } from './rotated-on.ts';
 import type { Work } from './work.ts';
 
 type Beginning = RotationEvent & { type: 'began' };
+type JobsAndNow = Pick<Work, 'jobs' | 'now'>;
 
 /** The rotation of a credential that is not over yet, if there is one. */
-export async function openRotationOf({ jobs, now }: Pick<Work, 'jobs' | 'now'>, oldId: string) {
+export async function openRotationOf({ jobs, now }: JobsAndNow, oldId: string) {
   return (await jobs.of(oldId, 'old')).find((rotation) => !isOver(stateOf(rotation, now())));
 }
 
 /** Refuses to rotate a successor that its own rotation is not done with: it could never be finished or rolled back. */
-export async function refuseHalfMade({ jobs, now }: Pick<Work, 'jobs' | 'now'>, oldId: string): Promise<void> {
+export async function refuseHalfMade({ jobs, now }: JobsAndNow, oldId: string): Promise<void> {
   const maker = (await jobs.of(oldId, 'successor')).at(-1);
   if (!maker || !['in_progress', 'rolling_back'].includes(stateOf(maker, now()))) return;
   throw conflict(
     `This credential is the successor of rotation ${maker.id}, which is not finished.`,
     'Finish that one with continue_rotation, or undo it with roll_back_rotation.',
   );
+}
+
+/** The rotation that replaces this credential, unless that was rolled back. */
+async function replacing(credential: string, { jobs, now }: JobsAndNow): Promise<Rotation | undefined> {
+  return (await jobs.of(credential, 'old')).find((rotation) => !isRolledBack(rotation, now()));
+}
+
+/** The rotation that replaced the successor of this one in its turn, unless that was rolled back. */
+export async function rotatedOnBy(item: Item, means: JobsAndNow): Promise<Rotation | undefined> {
+  const made = factsOf(item, 'create')?.id;
+  return made === undefined ? undefined : replacing(made, means);
+}
+
+/** Throws `CONFLICT` when one of these successors has a successor of its own: that one must go back first. */
+export async function refuseWhenReplaced(successors: Iterable<string>, means: JobsAndNow): Promise<void> {
+  for (const id of successors) {
+    const later = await replacing(id, means);
+    if (!later) continue;
+    throw conflict(`The successor has been rotated in its turn, by rotation ${later.id}.`, 'Roll that one back first.');
+  }
+}
+
+/** Throws as `refuseWhenReplaced` for the successor that this rotation is known to have made. */
+export function refuseWhenRotatedOn(rotation: Rotation, means: JobsAndNow): Promise<void> {
+  const made = factsOf(rotation, 'create')?.id;
+  return refuseWhenReplaced(made === undefined ? [] : [made], means);
 }
 
 /** Records that a rotation begins. Throws when it cannot be recorded: then nothing has happened. */

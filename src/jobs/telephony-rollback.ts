@@ -5,10 +5,10 @@ import {
   type TelephonyCredential,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
+import { refuseWhenReplaced } from './begin.ts';
 import type { StepName } from './events.ts';
 import type { TelephonyRotation } from './item.ts';
 import { hasEnded, lookUp, saysExpired, shortenedTo, successorLives, unlessGone } from './parties.ts';
-import { refuseWhenReplaced } from './rotated-on.ts';
 import { madeBy } from './telephony.ts';
 import { type Doing, type Handler, madeBefore } from './work.ts';
 

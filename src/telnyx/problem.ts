@@ -1,6 +1,6 @@
 import { type ErrorCode, type TelnyxProblem, ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/untrusted.ts';
-import { redact } from '../secrets/redact.ts';
+import { redact } from '../secrets/secret.ts';
 
 const QUOTE_AT_MOST = 300;
 

@@ -1,9 +1,9 @@
 import type { Question } from '../approval/question.ts';
 import { badInput, conflict } from '../core/errors.ts';
 import { type Deps, type Instead, nothing, type Proposal } from '../core/tool.ts';
+import { rotatedOnBy } from '../jobs/begin.ts';
 import { factsOf, isRolledBack } from '../jobs/item.ts';
 import { isAtRest, isCutShort, type Job, standings } from '../jobs/job.ts';
-import { rotatedOnBy } from '../jobs/rotated-on.ts';
 import { refuseRunning, type Way } from '../jobs/runner.ts';
 import { tooLate } from '../jobs/telephony-rollback.ts';
 import { whileItRuns } from './fleet.ts';

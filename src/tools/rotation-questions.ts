@@ -1,5 +1,6 @@
 import type { Deps, Proposal } from '../core/tool.ts';
 import { plainly, quoted } from '../core/untrusted.ts';
+import { refuseWhenRotatedOn } from '../jobs/begin.ts';
 import type { OldTelephony } from '../jobs/events.ts';
 import {
   endsNow,
@@ -20,7 +21,6 @@ import {
   successorLives,
   unlessGone,
 } from '../jobs/parties.ts';
-import { refuseWhenRotatedOn } from '../jobs/rotated-on.ts';
 import { tooLate } from '../jobs/telephony-rollback.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { durationOf } from './fields.ts';

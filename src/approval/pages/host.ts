@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { remember } from '../../secrets/redact.ts';
+import { remember } from '../../secrets/secret.ts';
 import { answer, refuse } from './answer.ts';
 import { Entry } from './entry.ts';
 import type { OpenedPage, Page } from './page.ts';

@@ -11,7 +11,7 @@ import { FAILED } from '../../host/exit-status.ts';
 import { version } from '../../host/version.ts';
 import { reason } from '../../secrets/destination.ts';
 import { type Keychain, systemKeychain } from '../../secrets/keychain.ts';
-import { redactDeep } from '../../secrets/redact.ts';
+import { redactDeep } from '../../secrets/secret.ts';
 import { print, type Terminal } from './terminal.ts';
 
 // With the time the key has, it is over in ten seconds.

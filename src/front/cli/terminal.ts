@@ -3,7 +3,7 @@ import { type Readable, Writable } from 'node:stream';
 import type { Answer, Question } from '../../approval/question.ts';
 import { ToolError } from '../../core/errors.ts';
 import { visible } from '../../core/untrusted.ts';
-import { redact } from '../../secrets/redact.ts';
+import { redact } from '../../secrets/secret.ts';
 
 /** Where a command reads and writes; `process` is one. */
 export interface Terminal {

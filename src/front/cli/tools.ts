@@ -4,7 +4,7 @@ import type { Effect, Tool } from '../../core/tool.ts';
 import { type Config, ConfigError } from '../../host/config.ts';
 import { FAILED, INTERRUPTED, MISUSED } from '../../host/exit-status.ts';
 import { everything, offered } from '../../host/session.ts';
-import { redactDeep } from '../../secrets/redact.ts';
+import { redactDeep } from '../../secrets/secret.ts';
 import { listingOf } from '../mcp/listing.ts';
 import { withTools } from './call-tool.ts';
 import { print, type Terminal } from './terminal.ts';

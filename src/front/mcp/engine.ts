@@ -1,5 +1,5 @@
 import type { CallContext } from '../../host/session.ts';
-import { redactDeep } from '../../secrets/redact.ts';
+import { redactDeep } from '../../secrets/secret.ts';
 
 /** One protocol generation served over one transport. */
 export interface Engine {

@@ -8,9 +8,8 @@ import type { Asking } from '../../core/call.ts';
 import { linkedSignal } from '../../core/linked-signal.ts';
 import type { CallContext, Session } from '../../host/session.ts';
 import { type About, answersAreCheckedByUs, CAPABILITIES, instructionsFor, serverInfo } from './about.ts';
-import { createDesk } from './desk.ts';
+import { createDesk, resultOf } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
-import { resultOf } from './result.ts';
 
 type Extra = RequestHandlerExtra<mcp.ServerRequest, mcp.ServerNotification>;
 type Result = {

@@ -12,9 +12,8 @@ import { z } from 'zod';
 import { type Answer, formFor } from '../../approval/question.ts';
 import type { CallContext, Session } from '../../host/session.ts';
 import { answersAreCheckedByUs, CAPABILITIES, instructionsFor, serverInfo } from './about.ts';
-import { createDesk, INVALID_PARAMS } from './desk.ts';
+import { createDesk, INVALID_PARAMS, resultOf } from './desk.ts';
 import { type Engine, progressTo, redacted } from './engine.ts';
-import { resultOf } from './result.ts';
 
 type Desk = ReturnType<typeof createDesk>;
 
