@@ -222,6 +222,22 @@ test('expired credentials are deleted, each looked at again', async () => {
   expect(all().map(({ id }) => id)).toEqual(['member-4']);
 });
 
+test('an expired credential that is gone after a try to delete it counts as deleted', async () => {
+  await using app = await stage(4, { reads: ['expires_at'] });
+  app.advance(301 * 86_400_000);
+  app.sandbox.fault({
+    method: 'DELETE',
+    path: '/telephony_credentials/member-2',
+    respond: { status: 403, body: { errors: [] } },
+  });
+  const { rotation } = await app.change(CLEAN_UP, { connection_id: app.connection });
+  expect(await app.rest(rotation.id)).toMatchObject({ state: 'stopped', progress: { done: 3, failed: 1 } });
+  app.sandbox.world.telephony.delete('member-2');
+  await app.change('continue_rotation', { id: rotation.id });
+  expect(app.asked.at(-1)?.requestedSchema.properties.phrase?.description).toBe('Type: delete 1 expired credentials');
+  expect(await app.rest(rotation.id)).toMatchObject({ state: 'done', progress: { done: 4, skipped: 0, failed: 0 } });
+});
+
 test('a server that ends leaves its fleet where the next one goes on', async () => {
   await using app = await stage(40);
   app.sandbox.latencyMs = 20;
