@@ -212,7 +212,7 @@ test('an unreadable file is refused and named', async () => {
 function refusalOfNobody(): string {
   const script = `import { readMaterial } from ${JSON.stringify(new URL('../.build/src/material/file.js', import.meta.url).href)};
     process.setuid(65534);
-    await readMaterial('certificate_file', ${JSON.stringify(at('unreadable.pem'))}).catch((error) => console.log(error.message));`;
+    await readMaterial('certificate_file', ${JSON.stringify(at('unreadable.pem'))}, '/').catch((error) => console.log(error.message));`;
   chmodSync(t.stateDir, 0o755);
   return execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
 }

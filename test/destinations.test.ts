@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -198,6 +198,25 @@ test('a repository cannot make us run its programs', async () => {
 test('without a setting the working folder is allowed, but not a home folder', async () => {
   await using t = await start({ config: { allowDirs: undefined } });
   expect(errorOf(await create(t, `file:${at('.env')}`)).message).toMatch(/outside the folders/);
+  await using home = await start({ config: { allowDirs: undefined, workingFolder: homedir() } });
+  expect(errorOf(await create(home, 'file:.env')).message).toMatch(/No folder is allowed/);
+});
+
+test('of two servers in one process each goes by the working folder of its own', async () => {
+  await using here = await start({ config: { allowDirs: undefined, workingFolder: folder } });
+  await using there = await start({ config: { allowDirs: ['.'], workingFolder: outside } });
+  writeFileSync(at('push.pem'), 'nothing');
+  for (const [t, own] of [
+    [here, folder],
+    [there, outside],
+  ] as const) {
+    const { secret } = dataOf<Created>(await create(t, 'file:.env'));
+    expect(secret.place).toBe(join(own, '.env'));
+  }
+  const material = { alias: 'x', type: 'ios', certificate_file: 'push.pem', private_key_file: 'push.pem' };
+  const said = async (t: Started) => textOf(await t.call('create_mobile_push_credential', material));
+  expect(await said(here)).not.toContain('does not exist');
+  expect(await said(there)).toContain('push.pem does not exist');
 });
 
 function fakeKeychain(): { entries: Map<string, string>; open: () => Promise<Keychain> } {

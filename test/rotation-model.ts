@@ -143,6 +143,7 @@ export class Process {
       vault,
       destinations: () => vault,
       uploads: () => universe.uploads(),
+      workingFolder: '/',
       cursors: { seal: (_, offset) => String(offset), open: () => 0 },
       jobs: new Jobs(journalOf(this), account, 'someone', http),
       fingerprint: (secret) => secret && createHash('sha256').update(secret.reveal()).digest('hex').slice(0, 8),

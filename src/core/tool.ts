@@ -70,6 +70,8 @@ export type Effect = 'read' | 'create' | 'update' | 'destroy';
 export interface Deps extends Work {
   uploads(): Promise<PageUploads>;
   cursors: Cursors;
+  /** What relative paths are relative to. */
+  workingFolder: string;
   fleets: Fleets;
   progress(done: number, total?: number): void;
 }

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { parse, resolve } from 'node:path';
 import { ToolError } from '../core/errors.ts';
 import { type Config, DEFAULT_BASE_URL, TOOLSETS } from '../host/config.ts';
-import { resolveAllowed } from '../secrets/allowed-folder.ts';
+import { type FolderRules, resolveAllowed } from '../secrets/allowed-folder.ts';
 import { commandSink } from '../secrets/command.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
 
@@ -34,20 +34,22 @@ const SET_DIRS = 'set TELNYX_MCP_ALLOW_DIRS to the folder of your project';
 const MEND_FILE = 'correct the file that TELNYX_MCP_COMMANDS_FILE names: {"NAME": ["program", "argument"]}';
 
 /** Whether the folders that files with secrets may lie in are there, and not too wide. */
-export const folders: Check = ({ config: { allowDirs, deliverTo } }) => [
-  ...(allowDirs === undefined ? [workingFolder(process.cwd())] : allowDirs.map(allowed)),
+export const folders: Check = ({ config: { workingFolder, allowDirs, deliverTo } }) => [
+  ...(allowDirs === undefined
+    ? [working(workingFolder)]
+    : allowDirs.map((path) => allowed(resolve(workingFolder, path)))),
   ...(allowDirs?.length === 0 ? [warning('none is allowed, so no file can get a secret', SET_DIRS)] : []),
-  ...(deliverTo.startsWith('file:') ? reachable(deliverTo.slice('file:'.length), allowDirs) : []),
+  ...(deliverTo.startsWith('file:') ? reachable(deliverTo.slice('file:'.length), { workingFolder, allowDirs }) : []),
 ];
 
-function workingFolder(path: string): Found {
+function working(path: string): Found {
   if (!isWide(path)) return ok(`the working folder, ${path}`);
   return warning('none, since the working folder is a root or a home folder', SET_DIRS);
 }
 
 function allowed(path: string): Found {
   if (!isFolder(path)) return error(`${path} is not there, or is no folder`, 'correct TELNYX_MCP_ALLOW_DIRS');
-  if (!isWide(resolve(path))) return ok(path);
+  if (!isWide(path)) return ok(path);
   return warning(`${path} is a root or a home folder: any file of yours may be given secrets`, SET_DIRS);
 }
 
@@ -61,9 +63,9 @@ function isFolder(path: string): boolean {
   }
 }
 
-function reachable(path: string, allowDirs: readonly string[] | undefined): Found[] {
+function reachable(path: string, rules: FolderRules): Found[] {
   try {
-    resolveAllowed(path, allowDirs);
+    resolveAllowed(path, rules);
     return [];
   } catch (failed) {
     if (!(failed instanceof ToolError)) throw failed;

@@ -28,6 +28,8 @@ export interface Config extends KeySetting {
   toolsets: readonly Toolset[];
   /** Where a new secret goes when a call does not say. */
   deliverTo: string;
+  /** What relative paths of calls are relative to. */
+  workingFolder: string;
   /** Folders that files with secrets may lie in; undefined is the working folder. */
   allowDirs: readonly string[] | undefined;
   /** A JSON file of commands that secrets can be handed to. */
@@ -123,6 +125,7 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
       oneOf('toolsets', TOOLSETS, name.trim()),
     ),
     deliverTo: checkPlace(setting('deliver-to') ?? 'vault'),
+    workingFolder: process.cwd(),
     allowDirs: setting('allow-dirs')
       ?.split(delimiter)
       .flatMap((path) => home(path.trim()) || []),

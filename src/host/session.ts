@@ -160,6 +160,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
       get jobs() {
         return jobs();
       },
+      workingFolder: config.workingFolder,
       fleets,
       fingerprint: fingerprint.bind(null, key()),
       now,

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import { badInput } from '../core/errors.ts';
 
 // Files of certificates, keys and service accounts have a few kilobytes; parsing time is bounded by this.
@@ -15,11 +16,11 @@ const REASONS: Record<string, string> = {
 };
 
 /**
- * The bytes of a small regular file a person keeps somewhere on this machine; `what` names the argument. Throws
- * `BAD_INPUT`. What the file holds is never quoted, here or by those who read it.
+ * The bytes of a small regular file a person keeps somewhere on this machine; `what` names the argument, and `folder`
+ * is what a relative path is relative to. Throws `BAD_INPUT`. What the file holds is never quoted, here or by those who read it.
  */
-export async function readMaterial(what: string, path: string): Promise<Buffer> {
-  const expanded = path.replace(/^~(?=\/)/, homedir());
+export async function readMaterial(what: string, path: string, folder: string): Promise<Buffer> {
+  const expanded = resolve(folder, path.replace(/^~(?=\/)/, homedir()));
   // Without O_NONBLOCK the open of a named pipe would wait for a writer.
   const file = await open(expanded, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';

@@ -5,19 +5,28 @@ import { badInput, misconfigured } from '../core/errors.ts';
 import { visible } from '../core/untrusted.ts';
 import { leadsElsewhere } from './destination.ts';
 
+/** Where files with secrets may lie. */
+export interface FolderRules {
+  /** What relative paths are relative to. */
+  workingFolder: string;
+  /** Undefined is the working folder. */
+  allowDirs: readonly string[] | undefined;
+}
+
 /**
  * The real path a secret may be written to: `path` with every symlink resolved, when that lies inside an allowed folder.
  * Without a setting the working folder is allowed, unless it is a root or a home folder, which clients start servers in.
  */
-export function resolveAllowed(path: string, allowed: readonly string[] | undefined): string {
-  const folders = (allowed ?? defaultFolders()).map(real).filter((folder) => folder !== undefined);
+export function resolveAllowed(path: string, { workingFolder, allowDirs }: FolderRules): string {
+  const allowed = allowDirs?.map((folder) => resolve(workingFolder, folder)) ?? narrow(workingFolder);
+  const folders = allowed.map(real).filter((folder) => folder !== undefined);
   if (folders.length === 0) {
     throw misconfigured(
       'No folder is allowed for files with secrets.',
       'Ask the person to set TELNYX_MCP_ALLOW_DIRS to the project folder, or deliver to the vault.',
     );
   }
-  const wanted = resolve(path.replace(/^~(?=\/)/, homedir()));
+  const wanted = resolve(workingFolder, path.replace(/^~(?=\/)/, homedir()));
   const folder = real(dirname(wanted));
   if (!folder) throw badInput(`The folder of ${path} does not exist.`);
   // A link in the last place is followed too: the file behind it is the one that would be replaced.
@@ -38,15 +47,12 @@ export function resolveAllowed(path: string, allowed: readonly string[] | undefi
 export const LONGEST_PATH = 1000;
 
 /** Throws `CONFLICT` when a path leads elsewhere than to the target it was resolved to before. */
-export function refuseMoved(path: string, target: string, allowed: readonly string[] | undefined): void {
-  const now = resolveAllowed(path, allowed);
+export function refuseMoved(path: string, target: string, rules: FolderRules): void {
+  const now = resolveAllowed(path, rules);
   if (now !== target) throw leadsElsewhere(target, now);
 }
 
-function defaultFolders(): string[] {
-  const folder = process.cwd();
-  return folder === parse(folder).root || folder === homedir() ? [] : [folder];
-}
+const narrow = (folder: string): string[] => (folder === parse(folder).root || folder === homedir() ? [] : [folder]);
 
 function real(path: string): string | undefined {
   try {

@@ -3,14 +3,12 @@ import { commandSink } from './command.ts';
 import { type Destination, leadsElsewhere } from './destination.ts';
 import { jsonLines } from './json-lines.ts';
 import { type Keychain, keychainEntry } from './keychain.ts';
-import { projectFile } from './project-file.ts';
+import { type FileRules, projectFile } from './project-file.ts';
 import type { Vault } from './vault.ts';
 
-interface Rules {
+interface Rules extends FileRules {
   deliverTo: string;
-  allowDirs: readonly string[] | undefined;
   commandsFile: string | undefined;
-  childEnv: Record<string, string>;
 }
 
 interface Places {

@@ -24,14 +24,14 @@ const known = new Map<string, Known>();
 const turns = new Map<string, Promise<unknown>>();
 
 /** A `.jsonl` file that gets one line for each credential, and never two for one; a new file is 0600. */
-export function jsonLines(path: string, { allowDirs, childEnv }: FileRules): Destination {
-  const target = resolveAllowed(path, allowDirs);
+export function jsonLines(path: string, { childEnv, ...folders }: FileRules): Destination {
+  const target = resolveAllowed(path, folders);
   return {
     to: `file:${target}`,
     label: `the file ${quoted(target, LONGEST_PATH)}`,
     many: true,
     async reserve() {
-      refuseMoved(path, target, allowDirs);
+      refuseMoved(path, target, folders);
       if (!target.endsWith('.jsonl')) throw badInput(`${path} leads to a file that is not .jsonl.`);
       const standing = await gitStanding(target, childEnv);
       if (standing === 'tracked') {

@@ -3,7 +3,7 @@ import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { badInput } from '../core/errors.ts';
 import { quoted } from '../core/untrusted.ts';
-import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
+import { type FolderRules, LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
 import { type Destination, gitStanding, notIgnored, reason, syncFolder } from './destination.ts';
 
 type Merge = (before: string, values: Record<string, string>) => string;
@@ -11,9 +11,7 @@ type Merge = (before: string, values: Record<string, string>) => string;
 const RESERVED_BYTES = 8192;
 const MOST_BYTES = 1024 * 1024;
 
-export interface FileRules {
-  /** The folders that may hold secrets; undefined is the working folder. */
-  allowDirs: readonly string[] | undefined;
+export interface FileRules extends FolderRules {
   /** The environment git is asked in. */
   childEnv: Record<string, string>;
 }
@@ -22,9 +20,9 @@ export interface FileRules {
  * A file of the project: `.env` and its like get lines, `.json` gets keys at the top level. The keys begin with `prefix`.
  * The file is replaced whole or not at all; a new one is 0600, an existing one keeps its mode.
  */
-export function projectFile(path: string, prefix: string, { allowDirs, childEnv }: FileRules): Destination {
+export function projectFile(path: string, prefix: string, { childEnv, ...folders }: FileRules): Destination {
   mergeFor(path);
-  const target = resolveAllowed(path, allowDirs);
+  const target = resolveAllowed(path, folders);
   const merge = mergeFor(target);
   return {
     to: `file:${target}`,
@@ -35,7 +33,7 @@ export function projectFile(path: string, prefix: string, { allowDirs, childEnv 
       return keys.filter((key) => new RegExp(`(^|[\\s"])${key}["\\s]*[=:]`, 'm').test(text));
     },
     async reserve() {
-      refuseMoved(path, target, allowDirs);
+      refuseMoved(path, target, folders);
       const standing = await gitStanding(target, childEnv);
       if (standing === 'tracked') {
         throw badInput(
@@ -70,7 +68,7 @@ export function projectFile(path: string, prefix: string, { allowDirs, childEnv 
           const { text } = await readPresent(target, path);
           await writeWhole(temporary, merge(text, Object.fromEntries(values)), mode);
           // A link may have taken the place of a folder meanwhile.
-          refuseMoved(path, target, allowDirs);
+          refuseMoved(path, target, folders);
           await rename(temporary, target);
           await syncFolder(target);
           return { destination: 'file', place: target, ...(standing !== 'ignored' && notIgnored(path)) };

@@ -54,7 +54,7 @@ interface Waits {
 /** Reads and checks the material; gives what to wait for when the person has yet to drop the files. */
 export async function inspectMaterial(args: MaterialArgs, deps: Deps): Promise<Report | Waits> {
   if (args.upload && args.upload_id === undefined) return { wait: async () => needsUpload(await openPage(args, deps)) };
-  const given = args.upload_id === undefined ? await fromFiles(args) : await fromPage(args.upload_id, args, deps);
+  const given = args.upload_id === undefined ? await fromFiles(args, deps) : await fromPage(args.upload_id, args, deps);
   if ('upload_id' in given) return { wait: async () => needsUpload(given) };
   if (args.type === 'android') {
     if (!given.serviceAccount) throw badInput('An android credential takes service_account_file, or upload.');
@@ -76,7 +76,7 @@ export async function reread({ old, wish }: Rotation, deps: Deps): Promise<PushM
   return inspected && 'material' in inspected ? inspected.material : undefined;
 }
 
-async function fromFiles(args: MaterialArgs): Promise<Given> {
+async function fromFiles(args: MaterialArgs, { workingFolder }: Deps): Promise<Given> {
   const { certificate_file, private_key_file, p12_file, p12_passphrase_file, service_account_file, type } = args;
   const apple = certificate_file ?? private_key_file ?? p12_file ?? p12_passphrase_file;
   if (type === 'ios' && (service_account_file || !apple)) {
@@ -86,7 +86,7 @@ async function fromFiles(args: MaterialArgs): Promise<Given> {
     throw badInput('An android credential takes service_account_file, or upload.');
   }
   const readIf = (what: string, file: string | undefined) =>
-    file === undefined ? undefined : readMaterial(what, file);
+    file === undefined ? undefined : readMaterial(what, file, workingFolder);
   const passphrase = (await readIf('p12_passphrase_file', p12_passphrase_file))?.toString('utf8').replace(/\r?\n$/, '');
   // Only what can be a passphrase is taken for one: it becomes a secret, and every output is searched for it.
   if (passphrase?.includes('\n')) throw badInput('p12_passphrase_file must hold one line, the passphrase.');
