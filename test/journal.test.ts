@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,14 +136,26 @@ test('a holder that stood still does not drop what the next has written after th
   await lease[Symbol.asyncDispose]();
 });
 
-test('a job whose file cannot be read is damaged, and no other job is', async () => {
+/** A file that is large and takes no space. */
+function sparse(): void {
+  fs.writeFileSync(file(), '');
+  fs.truncateSync(file(), 2 ** 40);
+}
+
+test.each([
+  ['a folder', () => fs.mkdirSync(file()), 'cannot be in a file like this'],
+  ['a link to itself', () => fs.symlinkSync(file(), file()), 'cannot be read (ELOOP)'],
+  ['a device', () => fs.symlinkSync('/dev/zero', file()), 'cannot be in a file like this'],
+  ['a pipe', () => execFileSync('mkfifo', [file()]), 'cannot be in a file like this'],
+  ['a file of a terabyte', sparse, 'cannot be in a file like this'],
+])('a job in whose place %s lies is damaged, and no other job is', async (_, place, says) => {
   await recorded();
   await record(start(), `${ID}99`, began('else'));
   fs.rmSync(file());
-  fs.mkdirSync(file());
+  place();
   const jobs = await start().open();
   expect(jobs.map(({ id, wrong }) => [id, wrong?.says])).toEqual([
-    [ID, 'Its file cannot be read (EISDIR).'],
+    [ID, expect.stringContaining(says)],
     [`${ID}99`, undefined],
   ]);
   expect(problems()).toEqual([`error: journal/open/${ID}.jsonl altered`]);

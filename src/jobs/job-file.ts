@@ -24,6 +24,9 @@ const single = z.object({
 const condensed = z.object({ ...common, entries: z.array(single) });
 const record = z.union([single, condensed]);
 
+// A fleet of 50,000, each with some trouble, has less.
+const MOST_BYTES = 1024 ** 3;
+
 interface Waiting {
   id: string;
   event: RotationEvent;
@@ -85,6 +88,17 @@ export class JobFile implements Recorded {
 
   /** Takes in what was written since; false when there is no such file. One that cannot be read is as if it was altered. */
   refresh(): boolean {
+    try {
+      return this.#refresh();
+    } catch (error) {
+      // Looked at again the next time; the other jobs are nobody's business of this.
+      this.#forget();
+      this.wrong = { problem: 'altered', says: `Its file cannot be read (${reason(error)}).` };
+      return true;
+    }
+  }
+
+  #refresh(): boolean {
     const found = fs.statSync(this.#path, { throwIfNoEntry: false });
     const identity = `${found?.ino} ${found?.birthtimeMs}`;
     const grown = identity === this.#identity && Number(found?.size) > this.#size;
@@ -96,16 +110,13 @@ export class JobFile implements Recorded {
     this.#identity = identity;
     this.#size = found.size;
     this.#changed = found.mtimeMs;
-    try {
-      const { records, length, wrong } = walkLines(readFrom(this.#path, this.#end), this.#mac);
-      for (const one of records) this.#take(one);
-      this.#end += length;
-      if (wrong === 'altered') this.#refuse('altered', 'was altered, or made under another key');
-    } catch (error) {
-      // Looked at again the next time; the other jobs are nobody's business of this.
-      this.#forget();
-      this.wrong = { problem: 'altered', says: `Its file cannot be read (${reason(error)}).` };
-    }
+    // Opening a pipe would wait for whoever writes to it.
+    if (!found.isFile() || found.size > MOST_BYTES) this.#refuse('altered', 'cannot be in a file like this');
+    if (this.wrong) return true;
+    const { records, length, wrong } = walkLines(readFrom(this.#path, this.#end), this.#mac);
+    for (const one of records) this.#take(one);
+    this.#end += length;
+    if (wrong === 'altered') this.#refuse('altered', 'was altered, or made under another key');
     return true;
   }
 

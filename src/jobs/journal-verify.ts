@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { misconfigured } from '../core/errors.ts';
 import { reason } from '../secrets/destination.ts';
@@ -48,7 +48,7 @@ export function verifyJournal(stateDir: string): JournalReport {
     );
     // One may have been moved between two looks.
     const isThere = (id: string) =>
-      existsSync(join(folders.open, `${id}.jsonl`)) || existsSync(join(folders.done, `${id}.jsonl`));
+      [folders.open, folders.done].some((folder) => lstatSync(join(folder, `${id}.jsonl`), { throwIfNoEntry: false }));
     const gone = new Set(parts.flatMap(({ named }) => named).filter((id) => !isThere(id)));
     const missing = [...gone].map((id) =>
       finding(`open/${id}.jsonl`, 'missing', `What was recorded of ${id} is gone.`),
