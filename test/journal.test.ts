@@ -143,11 +143,11 @@ function sparse(): void {
 }
 
 test.each([
-  ['a folder', () => fs.mkdirSync(file()), 'cannot be in a file like this'],
+  ['a folder', () => fs.mkdirSync(file()), 'cannot be read (NO_FILE)'],
   ['a link to itself', () => fs.symlinkSync(file(), file()), 'cannot be read (ELOOP)'],
-  ['a device', () => fs.symlinkSync('/dev/zero', file()), 'cannot be in a file like this'],
-  ['a pipe', () => execFileSync('mkfifo', [file()]), 'cannot be in a file like this'],
-  ['a file of a terabyte', sparse, 'cannot be in a file like this'],
+  ['a device', () => fs.symlinkSync('/dev/zero', file()), 'cannot be read (NO_FILE)'],
+  ['a pipe', () => execFileSync('mkfifo', [file()]), 'cannot be read (NO_FILE)'],
+  ['a file of a terabyte', sparse, 'cannot be read (TOO_LARGE)'],
 ])('a job in whose place %s lies is damaged, and no other job is', async (_, place, says) => {
   await recorded();
   await record(start(), `${ID}99`, began('else'));
@@ -255,6 +255,21 @@ test('of a credential whose parts were altered nothing is said', async () => {
   await record(start(), `${ID}99`, began('old'));
   expect(await start().about('old')).toHaveLength(2);
   expect(problems()).toEqual([]);
+});
+
+test('a pipe in the place of what credentials have a part in keeps nobody waiting', async () => {
+  await recorded();
+  const [bucket = ''] = fs.readdirSync(at('parts'));
+  fs.rmSync(at('parts', bucket));
+  execFileSync('mkfifo', [at('parts', bucket)]);
+  await expect(start().about('old')).rejects.toBeInstanceOf(JournalAway);
+});
+
+test('a job that no credential leads to any more is found', async () => {
+  await recorded();
+  const [bucket = ''] = fs.readdirSync(at('parts'));
+  fs.rmSync(at('parts', bucket));
+  expect(problems()).toEqual(['error: journal/parts missing']);
 });
 
 test('nothing is left behind by jobs that are finished but one file each, and what a crash left is no second job', async () => {

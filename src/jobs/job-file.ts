@@ -24,9 +24,6 @@ const single = z.object({
 const condensed = z.object({ ...common, entries: z.array(single) });
 const record = z.union([single, condensed]);
 
-// A fleet of 50,000, each with some trouble, has less.
-const MOST_BYTES = 1024 ** 3;
-
 interface Waiting {
   id: string;
   event: RotationEvent;
@@ -110,9 +107,6 @@ export class JobFile implements Recorded {
     this.#identity = identity;
     this.#size = found.size;
     this.#changed = found.mtimeMs;
-    // Opening a pipe would wait for whoever writes to it.
-    if (!found.isFile() || found.size > MOST_BYTES) this.#refuse('altered', 'cannot be in a file like this');
-    if (this.wrong) return true;
     const { records, length, wrong } = walkLines(readFrom(this.#path, this.#end), this.#mac);
     for (const one of records) this.#take(one);
     this.#end += length;
@@ -261,11 +255,18 @@ const writtenMeanwhile = (id: string): ToolError =>
     'Call get_rotation to see how far it is.',
   );
 
-/** Gives what a file holds from an offset on. Throws what the system throws. */
+// A fleet of 50,000, each with some trouble, has less.
+const MOST_BYTES = 1024 ** 3;
+
+/** Gives what a file holds from an offset on. Throws what the system throws, and for what is no plain file. */
 export function readFrom(path: string, offset: number): Buffer {
-  const file = fs.openSync(path, 'r');
+  // Without O_NONBLOCK the open of a named pipe would wait for a writer, and with it the whole server.
+  const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   try {
-    const bytes = Buffer.alloc(Math.max(0, fs.fstatSync(file).size - offset));
+    const found = fs.fstatSync(file);
+    if (!found.isFile()) throw Object.assign(new Error('no plain file'), { code: 'NO_FILE' });
+    if (found.size > MOST_BYTES) throw Object.assign(new Error('too large'), { code: 'TOO_LARGE' });
+    const bytes = Buffer.alloc(Math.max(0, found.size - offset));
     return bytes.subarray(0, fs.readSync(file, bytes, 0, bytes.length, offset));
   } finally {
     fs.closeSync(file);

@@ -1,13 +1,13 @@
-import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { misconfigured } from '../core/errors.ts';
 import { reason } from '../secrets/destination.ts';
 import { openStateKey } from '../secrets/state-key.ts';
-import { JobFile } from './job-file.ts';
-import { jobOf } from './journal.ts';
+import { JobFile, readFrom } from './job-file.ts';
+import { type Entry, jobOf } from './journal.ts';
 import { foldersOf, idsIn, macOf } from './journal-files.ts';
 import { type Mac, pickLines } from './journal-line.ts';
-import { bucketsIn, partShape } from './part-files.ts';
+import { bucketsIn, PartFiles, partShape } from './part-files.ts';
 
 interface Finding {
   /** Below the state folder. */
@@ -43,8 +43,9 @@ export function verifyJournal(stateDir: string): JournalReport {
     // First, since jobs may be begun meanwhile: whatever is spoken of here is there by now.
     const parts = bucketsIn(folders.parts).map((name) => verifyParts(join(folders.parts, name), `parts/${name}`, mac));
     const files = (['open', 'done'] as const).flatMap((folder) => idsIn(folders[folder]).map((id) => ({ folder, id })));
+    const index = new PartFiles(folders.parts, mac);
     const jobs = files.map(({ folder, id }) =>
-      verifyJob(join(folders[folder], `${id}.jsonl`), `${folder}/${id}.jsonl`, id, mac),
+      verifyJob(join(folders[folder], `${id}.jsonl`), `${folder}/${id}.jsonl`, id, mac, index),
     );
     // One may have been moved between two looks.
     const isThere = (id: string) =>
@@ -73,18 +74,37 @@ const finding = (
   severity: Finding['severity'] = 'error',
 ): Finding => ({ file: `journal/${name}`, severity, problem, says });
 
-function verifyJob(path: string, name: string, id: string, mac: Mac): { records: number; findings: Finding[] } {
+function verifyJob(
+  path: string,
+  name: string,
+  id: string,
+  mac: Mac,
+  index: PartFiles,
+): { records: number; findings: Finding[] } {
   const job = new JobFile(id, path, mac, () => new Date());
   // One that was moved meanwhile is in order.
   if (!job.refresh()) return { records: 0, findings: [] };
   const { wrong, records, isCut } = job;
   if (wrong) return { records, findings: [finding(name, wrong.problem, `${wrong.says} Nothing goes on with it.`)] };
+  const lost = [...job.ids()].filter((one) => !isIndexed(job.of(one), index));
+  if (lost.length > 0) {
+    const says = `No credential leads to ${lost[0]} any more: it may be rotated a second time.`;
+    return { records, findings: [finding('parts', 'missing', says)] };
+  }
   const says = `Its last record was cut off while it was written, which a crash does: nothing had been done for it.`;
   return { records, findings: isCut || records === 0 ? [finding(name, 'cut', says, 'note')] : [] };
 }
 
+/** Whether the credential that a rotation replaces leads to it. */
+function isIndexed([first]: readonly Entry[], index: PartFiles): boolean {
+  if (first?.event.type !== 'began') return true;
+  // What was altered is told of by itself.
+  const parts = index.of(first.event.old.id);
+  return parts?.some(({ rotation }) => rotation === first.rotation) ?? true;
+}
+
 function verifyParts(path: string, name: string, mac: Mac): { named: string[]; findings: Finding[] } {
-  const bytes = readFileSync(path);
+  const bytes = readFrom(path, 0);
   const { records, altered, length } = pickLines(bytes, mac);
   const named = records.flatMap((record) => partShape.safeParse(record).data ?? []).map((part) => jobOf(part.rotation));
   const says = 'A line was altered, or made under another key: the credentials it tells of are not rotated.';

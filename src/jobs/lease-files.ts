@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { badInput, conflict } from '../core/errors.ts';
 import { plainly } from '../core/untrusted.ts';
 import { reason } from '../secrets/destination.ts';
+import { readFrom } from './job-file.ts';
 import type { Held, Lease } from './journal.ts';
 
 const owner = z.object({
@@ -159,7 +160,7 @@ export class LeaseFiles {
 /** Undefined for a claim that is gone or does not read as one. */
 function read(path: string): Owner | undefined {
   try {
-    return owner.parse(JSON.parse(fs.readFileSync(path, 'utf8')));
+    return owner.parse(JSON.parse(readFrom(path, 0).toString()));
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof z.ZodError || reason(error) === 'ENOENT') return undefined;
     throw error;

@@ -66,7 +66,7 @@ export class PartFiles {
     const same = before?.identity === identity && before.end <= (found?.size ?? 0);
     const bucket = same ? before : { identity, end: 0, parts: new Map<string, Part[]>(), altered: false };
     this.#buckets.set(name, bucket);
-    if (!found || found.size === bucket.end) return bucket;
+    if (!found || (found.isFile() && found.size === bucket.end)) return bucket;
     const { records, length, altered } = pickLines(readFrom(path, bucket.end), this.#mac);
     bucket.end += length;
     bucket.altered ||= altered;
