@@ -89,12 +89,12 @@ function manyFrom(
   const { wrong } = recorded;
   const isFleet = event.job === 'rotate';
   const members = new Map<string, Member>();
-  const items = new Map<string, Item>();
+  const cleanUps = new Map<string, ReturnType<typeof cleanUpOf>>();
+  const items = isFleet ? begunIn(recorded) : cleanUps;
   const skipped = new Map<string, string>();
   const { members: expected, more } = event;
   const what = isFleet ? { kind: 'fleet' as const, wish: event.wish } : { kind: 'clean-up' as const };
   const job: Job = { id, beganAt, ...what, expected, more, members, items, skipped, resumedAt: beganAt, wrong };
-  const cleanUps = new Map<string, ReturnType<typeof cleanUpOf>>();
   for (const entry of entries) {
     const { event, at } = entry;
     if (event.type === 'members') for (const member of event.members) members.set(member.id, member);
@@ -103,22 +103,22 @@ function manyFrom(
     else if (event.type === 'rollback') job.rollbackAt = at;
     else if ('step' in event && event.of !== undefined) {
       const member = members.get(event.of);
-      const item = cleanUps.get(event.of) ?? (member && cleanUpOf(member, job));
-      if (!item) continue;
-      apply(item, item.steps, entry);
-      cleanUps.set(event.of, item);
-      items.set(event.of, item);
+      if (member && !cleanUps.has(event.of)) cleanUps.set(event.of, cleanUpOf(member, job));
+      const item = cleanUps.get(event.of);
+      if (item) apply(item, item.steps, entry);
     }
     if (event.type !== 'resumed' && event.type !== 'rollback') continue;
     Object.assign(job, { resumedAt: at, stopped: undefined });
     // What kept a member from being rolled back may have passed: each is looked at anew.
     if (job.rollbackAt !== undefined) skipped.clear();
   }
-  for (const one of isFleet ? recorded.ids() : []) {
-    const rotation = rotationFrom(recorded.of(one), wrong);
-    if (rotation) items.set(rotation.old.id, rotation);
-  }
   return job;
+}
+
+/** The rotations of a fleet, by the member; where one was begun anew, the latest. */
+function begunIn(recorded: Recorded): Map<string, Item> {
+  const rotations = [...recorded.ids()].flatMap((id) => rotationFrom(recorded.of(id), recorded.wrong) ?? []);
+  return new Map(rotations.map((rotation) => [rotation.old.id, rotation]));
 }
 
 export type Standing = 'done' | 'skipped' | 'left' | Failure;
