@@ -238,6 +238,55 @@ test('an expired credential that is gone after a try to delete it counts as dele
   expect(await app.rest(rotation.id)).toMatchObject({ state: 'done', progress: { done: 4, skipped: 0, failed: 0 } });
 });
 
+test('an expired credential whose deletion was refused, and that lives again, is left alone', async () => {
+  await using app = await stage(4, { reads: ['expires_at'] });
+  app.advance(301 * 86_400_000);
+  const path = '/telephony_credentials/member-2';
+  app.sandbox.fault({ method: 'DELETE', path, respond: { status: 403, body: { errors: [] } } });
+  const { rotation } = await app.change(CLEAN_UP, { connection_id: app.connection });
+  await app.rest(rotation.id);
+  const row = app.sandbox.world.telephony.get('member-2');
+  if (row) row.expires_at = '2090-01-01T00:00:00';
+  await app.change('continue_rotation', { id: rotation.id });
+  expect(await app.rest(rotation.id)).toMatchObject({ state: 'done', progress: { done: 3, skipped: 1, failed: 0 } });
+});
+
+test('a clean-up that Telnyx refuses stops, and says why in its own words', async () => {
+  await using app = await stage(9, { reads: ['expires_at'] });
+  app.advance(301 * 86_400_000);
+  app.sandbox.fault({ method: 'DELETE', respond: { status: 403, body: { errors: [] } }, times: 9 });
+  const { rotation } = await app.change(CLEAN_UP, { connection_id: app.connection });
+  const { state, warnings } = await app.rest(rotation.id);
+  expect(state).toBe('stopped');
+  expect(warnings[0]).toMatch(/members failed, the last with: /);
+  expect(warnings[0]).not.toMatch(/Rotation|roll_back/);
+});
+
+test('a member that was rolled back by itself is not rotated again by its fleet', async () => {
+  await using app = await stage(3, { reads: ['expires_at'] });
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  await app.rest(rotation.id);
+  const job = await journalOf(app).job(rotation.id);
+  const member = [...(job?.ids() ?? [])].find((id) => id !== rotation.id);
+  await app.change('roll_back_rotation', { id: member });
+  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation', { id: rotation.id }));
+  expect(rotations[0]).toMatchObject({ state: 'done', progress: { done: 2, skipped: 1, left: 0 } });
+});
+
+test('a rollback of a fleet knows no canary: one that fails holds up none', async () => {
+  await using app = await stage(4, { reads: ['name', 'expires_at'] });
+  const { rotation } = await app.change(ROTATE, { connection_id: app.connection });
+  await app.rest(rotation.id);
+  const [first = ''] =
+    (await journalOf(app).job(rotation.id))
+      ?.of(rotation.id)
+      .flatMap(({ event }) => (event.type === 'members' ? event.members.map(({ id }) => id) : [])) ?? [];
+  const path = `/telephony_credentials/${successorOf(app, first)}`;
+  app.sandbox.fault({ method: 'DELETE', path, respond: { status: 403, body: { errors: [] } } });
+  await app.change('roll_back_rotation', { id: rotation.id });
+  expect(await app.rest(rotation.id)).toMatchObject({ state: 'stopped', progress: { done: 3, failed: 1 } });
+});
+
 test('a server that ends leaves its fleet where the next one goes on', async () => {
   await using app = await stage(40);
   app.sandbox.latencyMs = 20;
