@@ -214,6 +214,8 @@ const damages: [title: string, damage: (file: string, lines: string[]) => void, 
     (file, lines) => writeFileSync(file, lines.filter((_, index) => index !== 1).join('\n')),
     'telephony',
   ],
+  ['of which nothing is left', (file) => writeFileSync(file, ''), 'unknown'],
+  ['whose file is all zeros', (file, lines) => writeFileSync(file, Buffer.alloc(lines.join('\n').length)), 'unknown'],
   ['to which something was added', (file) => appendFileSync(file, '{"mac":"x","record":{}}\n'), 'telephony'],
 ];
 test.each(damages)(

@@ -118,6 +118,16 @@ test('a last record that was cut off is harmless, wherever it was cut, and the n
   expect(problems()).toEqual([]);
 });
 
+test('a job that a crash kept from its first record is no job, and its file keeps nobody from anything', async () => {
+  await record(start(), ID, began('old'), NOTE);
+  fs.writeFileSync(at('open', `${ID}.new`), fs.readFileSync(file()).subarray(0, 40));
+  fs.rmSync(file());
+  const [part] = await start().about('old');
+  expect([...((await start().job(`${part?.rotation}`))?.ids() ?? ['gone'])]).toEqual([]);
+  expect(await start().open()).toEqual([]);
+  expect(problems()).toEqual([]);
+});
+
 test('a holder that stood still does not drop what the next has written after the cut line', async () => {
   const whole = await recorded();
   fs.writeFileSync(file(), whole.subarray(0, -20));

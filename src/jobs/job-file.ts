@@ -77,9 +77,12 @@ export class JobFile implements Recorded {
     return this.#size > this.#end;
   }
 
-  /** Makes an empty file, so that one that is missing was removed. Throws what the system throws. */
+  /**
+   * Makes an empty file beside, which gets its name with the first record: so one that is missing was removed, and one
+   * without a first record was altered. Throws what the system throws.
+   */
   async create(): Promise<void> {
-    fs.closeSync(fs.openSync(this.#path, 'wx', 0o600));
+    fs.closeSync(fs.openSync(unbegun(this.#path), 'wx', 0o600));
     await syncFolder(this.#path);
   }
 
@@ -103,14 +106,15 @@ export class JobFile implements Recorded {
       return true;
     // One that was written over is read anew; so is another that took its name.
     if (!found || !grown) this.#forget();
-    if (!found) return false;
+    // A crash came before its first record.
+    if (!found) return fs.existsSync(unbegun(this.#path));
     this.#identity = identity;
     this.#size = found.size;
     this.#changed = found.mtimeMs;
     const { records, length, wrong } = walkLines(readFrom(this.#path, this.#end), this.#mac);
     for (const one of records) this.#take(one);
     this.#end += length;
-    if (wrong === 'altered') this.#refuse('altered', 'was altered, or made under another key');
+    if (wrong === 'altered' || this.#end === 0) this.#refuse('altered', 'was altered, or made under another key');
     return true;
   }
 
@@ -157,13 +161,20 @@ export class JobFile implements Recorded {
     const leases = new Set(batch.map(({ lease }) => lease));
     for (const lease of leases) lease.check();
     // Never created here: one that was removed is noticed instead of written to.
-    const file = await open(this.#path, fs.constants.O_WRONLY | fs.constants.O_APPEND);
+    const begins = !fs.existsSync(this.#path);
+    const path = begins ? unbegun(this.#path) : this.#path;
+    const file = await open(path, fs.constants.O_WRONLY | fs.constants.O_APPEND);
     try {
-      if (this.isCut) this.#dropCut();
+      if (begins) await file.truncate();
+      else if (this.isCut) this.#dropCut();
       await file.writeFile(entries.map((entry) => encodeLine({ job: this.id, ...entry }, this.#mac)).join(''));
       await file.datasync();
     } finally {
       await file.close();
+    }
+    if (begins) {
+      fs.renameSync(path, this.#path);
+      await syncFolder(this.#path);
     }
     // Whoever took this process for dead meanwhile has not seen it: then nothing may be done for it.
     for (const lease of leases) lease.check();
@@ -233,6 +244,9 @@ export class JobFile implements Recorded {
     this.wrong ??= { problem, says: `Record ${this.#next + 1} of job ${this.id} ${what}.` };
   }
 }
+
+/** The name of a job's file until it has a record. */
+export const unbegun = (path: string): string => path.replace(/jsonl$/, 'new');
 
 /** What is wrong with a job that is spoken of, and not there. */
 export const GONE: Wrong = { problem: 'altered', says: 'Its file is gone.' };

@@ -49,7 +49,9 @@ export function verifyJournal(stateDir: string): JournalReport {
     );
     // One may have been moved between two looks.
     const isThere = (id: string) =>
-      [folders.open, folders.done].some((folder) => lstatSync(join(folder, `${id}.jsonl`), { throwIfNoEntry: false }));
+      [join(folders.open, `${id}.jsonl`), join(folders.done, `${id}.jsonl`), join(folders.open, `${id}.new`)].some(
+        (path) => lstatSync(path, { throwIfNoEntry: false }),
+      );
     const gone = new Set(parts.flatMap(({ named }) => named).filter((id) => !isThere(id)));
     const missing = [...gone].map((id) =>
       finding(`open/${id}.jsonl`, 'missing', `What was recorded of ${id} is gone.`),
@@ -92,7 +94,7 @@ function verifyJob(
     return { records, findings: [finding('parts', 'missing', says)] };
   }
   const says = `Its last record was cut off while it was written, which a crash does: nothing had been done for it.`;
-  return { records, findings: isCut || records === 0 ? [finding(name, 'cut', says, 'note')] : [] };
+  return { records, findings: isCut ? [finding(name, 'cut', says, 'note')] : [] };
 }
 
 /** Whether the credential that a rotation replaces leads to it. */
