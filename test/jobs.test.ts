@@ -3,7 +3,8 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { macOf } from '../src/jobs/journal-files.ts';
+import type { Lease } from '../src/jobs/journal.ts';
+import { macOf, openJournal } from '../src/jobs/journal-files.ts';
 import { encodeLine } from '../src/jobs/journal-line.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { Secret } from '../src/secrets/secret.ts';
@@ -115,6 +116,8 @@ describe('a rotation that was stopped at the deletion', () => {
       expect(JSON.stringify(error)).not.toMatch(/KEY/);
       expect(error.message).toContain('with another API key');
     }
+    const again = errorOf(await theirs.call('rotate_telephony_credential', { id: oldId }));
+    expect(again).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('another account') });
     expect(changesIn(place.other)).toEqual([]);
     expect(theirs.asked).toEqual([]);
     expect(place.first.world.telephony.has(oldId)).toBe(true);
@@ -334,6 +337,27 @@ test('a rotation whose record was removed is not begun again', async () => {
   rmSync(fileOf(app));
   const error = errorOf(await app.call('rotate_telephony_credential', { id: oldId, overlap: '30m' }));
   expect(error).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('Its file is gone') });
+});
+
+test('who goes on with a rotation that someone else is at is told so, and nothing is done', async () => {
+  await using app = await startApp({ person: yes });
+  const oldId = livingIn(app.sandbox);
+  const begun = await app.call('rotate_telephony_credential', { id: oldId, overlap: '30m' });
+  const { rotation } = dataOf<{ rotation: View }>(begun);
+  const journal = openJournal(
+    app.stateDir,
+    () => openStateKey(app.stateDir),
+    () => new Date(),
+  );
+  await using lease = (await journal.lease(oldId)) as Lease;
+  const before = changesIn(app.sandbox).length;
+  for (const name of ['continue_rotation', 'roll_back_rotation']) {
+    const told = dataOf<{ status: string; message: string }>(await app.call(name, { id: rotation.id }));
+    expect([name, told.status]).toEqual([name, 'in_progress']);
+    expect(told.message).toMatch(/^Nothing was done by this call, since someone else is working/);
+  }
+  expect(changesIn(app.sandbox)).toHaveLength(before);
+  lease.check();
 });
 
 test('a list of rotations goes on where its page ended, the finished ones last', async () => {

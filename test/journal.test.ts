@@ -104,6 +104,33 @@ test('a process that has read a job before notices that it was written over sinc
   for (const seen of [journal, start()]) expect(await known(seen)).toEqual([0, 'altered']);
 });
 
+test('a process that has read a job before notices that records of it are missing', async () => {
+  const whole = await recorded();
+  const journal = start();
+  expect(await known(journal)).toEqual([3, undefined]);
+  fs.writeFileSync(file(), whole.subarray(0, whole.indexOf('\n') + 1));
+  expect((await known(journal))[1]).toBe('altered');
+  await expect(record(journal, ID, NOTE)).rejects.toMatchObject({ code: 'CONFLICT' });
+});
+
+test('one that stood still while it condensed leaves what was recorded meanwhile', async () => {
+  await recorded();
+  const journal = start();
+  const lease = (await journal.lease(ID)) as Lease;
+  let checks = 0;
+  const still = {
+    ...lease,
+    check: () => {
+      checks += 1;
+      if (checks > 1) throw new Error('another has it by now');
+    },
+  };
+  await expect(journal.condense(ID, still)).rejects.toThrow();
+  expect(await known()).toEqual([3, undefined]);
+  expect((await start().open()).map(({ id }) => id)).toEqual([ID]);
+  await lease[Symbol.asyncDispose]();
+});
+
 test('a last record that was cut off is harmless, wherever it was cut, and the next takes its place', async () => {
   const whole = await recorded();
   const ends = whole.lastIndexOf('\n', -2) + 1;
@@ -155,7 +182,9 @@ function sparse(): void {
 test.each([
   ['a folder', () => fs.mkdirSync(file()), 'cannot be read (NO_FILE)'],
   ['a link to itself', () => fs.symlinkSync(file(), file()), 'cannot be read (ELOOP)'],
-  ['a device', () => fs.symlinkSync('/dev/zero', file()), 'cannot be read (NO_FILE)'],
+  ['a link to a device', () => fs.symlinkSync('/dev/zero', file()), 'cannot be read (ELOOP)'],
+  ['a link to nothing', () => fs.symlinkSync('/nowhere', file()), 'cannot be read (ELOOP)'],
+  ['a link to another', () => fs.symlinkSync(file(`${ID}99`), file()), 'cannot be read (ELOOP)'],
   ['a pipe', () => execFileSync('mkfifo', [file()]), 'cannot be read (NO_FILE)'],
   ['a file of a terabyte', sparse, 'cannot be read (TOO_LARGE)'],
 ])('a job in whose place %s lies is damaged, and no other job is', async (_, place, says) => {
@@ -273,6 +302,7 @@ test('a pipe in the place of what credentials have a part in keeps nobody waitin
   fs.rmSync(at('parts', bucket));
   execFileSync('mkfifo', [at('parts', bucket)]);
   await expect(start().about('old')).rejects.toBeInstanceOf(JournalAway);
+  expect(problems()).toEqual([`error: journal/parts/${bucket} altered`]);
 });
 
 test('a job that no credential leads to any more is found', async () => {
@@ -280,6 +310,8 @@ test('a job that no credential leads to any more is found', async () => {
   const [bucket = ''] = fs.readdirSync(at('parts'));
   fs.rmSync(at('parts', bucket));
   expect(problems()).toEqual(['error: journal/parts missing']);
+  // While it is open, the job itself says whose it is.
+  expect(await start().about('old')).toEqual([{ credential: 'old', rotation: ID, as: 'old' }]);
 });
 
 test('nothing is left behind by jobs that are finished but one file each, and what a crash left is no second job', async () => {

@@ -4,7 +4,18 @@ import { z } from 'zod';
 import { conflict, type ToolError } from '../core/errors.ts';
 import { reason, syncFolder } from '../secrets/destination.ts';
 import { type RotationEvent, rotationEvent } from './events.ts';
-import { type By, type Entry, essentials, type Lease, type Recorded, type Wrong } from './journal.ts';
+import {
+  type By,
+  damage,
+  type Entry,
+  essentials,
+  GONE,
+  type Lease,
+  type Part,
+  partsOf,
+  type Recorded,
+  type Wrong,
+} from './journal.ts';
 import { encodeLine, type Mac, walkLines } from './journal-line.ts';
 
 const common = {
@@ -40,6 +51,8 @@ export class JobFile implements Recorded {
   readonly #mac: Mac;
   readonly #now: () => Date;
   #entries = new Map<string, Entry[]>();
+  /** By credential. */
+  #parts = new Map<string, Part[]>();
   #next = 0;
   #lastToken = 0;
   /** Tells the file from another that took its name. */
@@ -65,6 +78,11 @@ export class JobFile implements Recorded {
 
   ids(): Iterable<string> {
     return this.#entries.keys();
+  }
+
+  /** What the rotations of this job have to do with a credential. */
+  about(credential: string): readonly Part[] {
+    return this.#parts.get(credential) ?? [];
   }
 
   /** How many were recorded, those included that are condensed. */
@@ -99,11 +117,12 @@ export class JobFile implements Recorded {
   }
 
   #refresh(): boolean {
-    const found = fs.statSync(this.#path, { throwIfNoEntry: false });
+    const found = fs.lstatSync(this.#path, { throwIfNoEntry: false });
     const identity = `${found?.ino} ${found?.birthtimeMs}`;
     const grown = identity === this.#identity && Number(found?.size) > this.#size;
     if (found && identity === this.#identity && found.size === this.#size && found.mtimeMs === this.#changed)
       return true;
+    const before = this.#next;
     // One that was written over is read anew; so is another that took its name.
     if (!found || !grown) this.#forget();
     // A crash came before its first record.
@@ -115,6 +134,7 @@ export class JobFile implements Recorded {
     for (const one of records) this.#take(one);
     this.#end += length;
     if (wrong === 'altered' || this.#end === 0) this.#refuse('altered', 'was altered, or made under another key');
+    if (this.#next < before) this.#refuse('altered', 'is gone, which was there before');
     return true;
   }
 
@@ -163,7 +183,7 @@ export class JobFile implements Recorded {
     // Never created here: one that was removed is noticed instead of written to.
     const begins = !fs.existsSync(this.#path);
     const path = begins ? unbegun(this.#path) : this.#path;
-    const file = await open(path, fs.constants.O_WRONLY | fs.constants.O_APPEND);
+    const file = await open(path, fs.constants.O_WRONLY | fs.constants.O_APPEND | fs.constants.O_NOFOLLOW);
     try {
       if (begins) await file.truncate();
       else if (this.isCut) this.#dropCut();
@@ -193,6 +213,7 @@ export class JobFile implements Recorded {
 
   #forget(): void {
     this.#entries = new Map();
+    this.#parts = new Map();
     this.#next = 0;
     this.#lastToken = 0;
     this.#identity = '';
@@ -229,15 +250,24 @@ export class JobFile implements Recorded {
     const known = this.#entries.get(entry.rotation);
     if (known) known.push(kept);
     else this.#entries.set(entry.rotation, [kept]);
+    this.#index(kept);
+  }
+
+  #index({ rotation, event }: Entry): void {
+    if (event.type === 'unknown') return;
+    for (const part of partsOf(rotation, event)) {
+      this.#parts.set(part.credential, [...this.about(part.credential), part]);
+    }
   }
 
   #dropFrom(n: number): void {
     this.#next = n;
-    for (const [id, entries] of this.#entries)
-      this.#entries.set(
-        id,
-        entries.filter((entry) => entry.n < n),
-      );
+    this.#parts = new Map();
+    for (const [id, entries] of this.#entries) {
+      const before = entries.filter((entry) => entry.n < n);
+      this.#entries.set(id, before);
+      for (const entry of before) this.#index(entry);
+    }
   }
 
   #refuse(problem: Wrong['problem'], what: string): void {
@@ -246,22 +276,7 @@ export class JobFile implements Recorded {
 }
 
 /** The name of a job's file until it has a record. */
-export const unbegun = (path: string): string => path.replace(/jsonl$/, 'new');
-
-/** What is wrong with a job that is spoken of, and not there. */
-export const GONE: Wrong = { problem: 'altered', says: 'Its file is gone.' };
-
-/** What to do about a job that must be left alone. */
-export const WHAT_TO_DO: Record<Wrong['problem'], string> = {
-  altered:
-    'Tell the person at once: someone or something changed the state folder. They run "telnyx-credentials-mcp journal verify", look at the credentials in the Telnyx portal, and finish by hand with the other tools.',
-  unknown: 'Have the person update telnyx-credentials-mcp: a newer version has worked on it, and can go on with it.',
-};
-
-/** The error of a job that must be left alone. */
-export function damage(id: string, { problem, says }: Wrong): ToolError {
-  return conflict(`What was recorded of ${id} cannot be relied on: ${says} Nothing was changed.`, WHAT_TO_DO[problem]);
-}
+const unbegun = (path: string): string => path.replace(/jsonl$/, 'new');
 
 const writtenMeanwhile = (id: string): ToolError =>
   conflict(
@@ -275,7 +290,7 @@ const MOST_BYTES = 1024 ** 3;
 /** Gives what a file holds from an offset on. Throws what the system throws, and for what is no plain file. */
 export function readFrom(path: string, offset: number): Buffer {
   // Without O_NONBLOCK the open of a named pipe would wait for a writer, and with it the whole server.
-  const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
   try {
     const found = fs.fstatSync(file);
     if (!found.isFile()) throw Object.assign(new Error('no plain file'), { code: 'NO_FILE' });

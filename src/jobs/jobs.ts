@@ -7,9 +7,11 @@ import type { Account } from './account.ts';
 import type { RotationEvent } from './events.ts';
 import { type Item, type Rotation, rotationFrom, withEntry } from './item.ts';
 import { type Job, jobFrom } from './job.ts';
-import { damage, GONE } from './job-file.ts';
+
 import {
+  damage,
   type Entry,
+  GONE,
   type Held,
   type Journal,
   jobOf,

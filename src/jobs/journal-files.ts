@@ -80,7 +80,10 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
       guarded(folders.root, 'read', async () => {
         const found = parts.of(credential);
         if (!found) throw partsAltered();
-        return found;
+        // What is open says so itself: of the files of parts nobody can tell whether a line is missing.
+        const known = new Set(found.map(({ rotation, as }) => `${as} ${rotation}`));
+        const open = idsIn(folders.open).flatMap((id) => find(id, 'open')?.about(credential) ?? []);
+        return [...found, ...open.filter(({ rotation, as }) => !known.has(`${as} ${rotation}`))];
       }),
     open: () =>
       guarded(folders.root, 'read', async () =>
@@ -106,6 +109,8 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
         lease.check();
         fs.renameSync(`${done}.tmp`, done);
         await syncFolder(done);
+        // Whoever has it by now may have recorded more: then the open one counts.
+        lease.check();
         fs.rmSync(path);
         known.delete(path);
       }),

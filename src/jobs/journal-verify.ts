@@ -100,19 +100,35 @@ function verifyJob(
 /** Whether the credential that a rotation replaces leads to it. */
 function isIndexed([first]: readonly Entry[], index: PartFiles): boolean {
   if (first?.event.type !== 'began') return true;
-  // What was altered is told of by itself.
-  const parts = index.of(first.event.old.id);
-  return parts?.some(({ rotation }) => rotation === first.rotation) ?? true;
+  try {
+    // What was altered, or cannot be read, is told of by itself.
+    return index.of(first.event.old.id)?.some(({ rotation }) => rotation === first.rotation) ?? true;
+  } catch {
+    return true;
+  }
 }
 
 function verifyParts(path: string, name: string, mac: Mac): { named: string[]; findings: Finding[] } {
-  const bytes = readFrom(path, 0);
+  const bytes = bytesOf(path);
+  if (typeof bytes === 'string') {
+    const says = `It cannot be read (${bytes}): the credentials it tells of are not rotated.`;
+    return { named: [], findings: [finding(name, 'altered', says)] };
+  }
   const { records, altered, length } = pickLines(bytes, mac);
   const named = records.flatMap((record) => partShape.safeParse(record).data ?? []).map((part) => jobOf(part.rotation));
   const says = 'A line was altered, or made under another key: the credentials it tells of are not rotated.';
   if (altered) return { named, findings: [finding(name, 'altered', says)] };
   const cut = 'Its last line was cut off while it was written, which a crash does.';
   return { named, findings: length < bytes.length ? [finding(name, 'cut', cut, 'note')] : [] };
+}
+
+/** What a file holds, or why it cannot be read: one of many must not keep the others from being looked at. */
+function bytesOf(path: string): Buffer | string {
+  try {
+    return readFrom(path, 0);
+  } catch (error) {
+    return reason(error);
+  }
 }
 
 /** What a version before the first release kept is nobody's any more. */

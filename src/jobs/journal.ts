@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { ToolError } from '../core/errors.ts';
+import { conflict, ToolError } from '../core/errors.ts';
 import type { RotationEvent, UnknownEvent } from './events.ts';
 
 /** Who records something: the user of a machine, and for which account: the API's host, and the fingerprint of the key. */
@@ -37,6 +37,21 @@ export interface Recorded {
   /** The ids of what it has entries of, in the order they began. */
   ids(): Iterable<string>;
   wrong?: Wrong | undefined;
+}
+
+/** What is wrong with a job that is spoken of, and not there. */
+export const GONE: Wrong = { problem: 'altered', says: 'Its file is gone.' };
+
+/** What to do about a job that must be left alone. */
+export const WHAT_TO_DO: Record<Wrong['problem'], string> = {
+  altered:
+    'Tell the person at once: someone or something changed the state folder. They run "telnyx-credentials-mcp journal verify", look at the credentials in the Telnyx portal, and finish by hand with the other tools.',
+  unknown: 'Have the person update telnyx-credentials-mcp: a newer version has worked on it, and can go on with it.',
+};
+
+/** The error of a job that must be left alone. */
+export function damage(id: string, { problem, says }: Wrong): ToolError {
+  return conflict(`What was recorded of ${id} cannot be relied on: ${says} Nothing was changed.`, WHAT_TO_DO[problem]);
 }
 
 /** That a rotation replaces a credential (`old`), or made it (`successor`). */

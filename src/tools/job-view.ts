@@ -1,7 +1,8 @@
 import type { Deps } from '../core/tool.ts';
 import { isOver } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
-import { WHAT_TO_DO } from '../jobs/job-file.ts';
+import { WHAT_TO_DO } from '../jobs/journal.ts';
+
 import { viewFleet } from './fleet-view.ts';
 import { type RotationView, viewRotation } from './rotation-view.ts';
 

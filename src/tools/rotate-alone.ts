@@ -9,7 +9,7 @@ import { result, viewRotation } from './rotation-view.ts';
 
 /**
  * What is proposed for a credential that is in a rotation already: to show that one. Undefined when one can begin. Throws
- * `CONFLICT` when the credential is the successor of one that is not finished.
+ * `CONFLICT` when the credential is the successor of one that is not finished, or that rotation is of another account.
  */
 export async function begunBefore(id: string, deps: Deps): Promise<Instead | undefined> {
   const open = await current(id, deps);
@@ -19,6 +19,8 @@ export async function begunBefore(id: string, deps: Deps): Promise<Instead | und
 async function current(id: string, deps: Deps): Promise<Rotation | undefined> {
   const open = await openRotationOf(deps, id);
   if (!open) await refuseHalfMade(deps, id);
+  // An id is no secret: what another account did is not shown to whoever knows it.
+  else await deps.jobs.job(open.id);
   return open;
 }
 

@@ -5,8 +5,8 @@ import { type Deps, defineChange, defineRead, nothing } from '../core/tool.ts';
 import { alone, leasesOf, startRollback } from '../jobs/begin.ts';
 import { factsOf, inWords, left, type Rotation } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
-import { damage } from '../jobs/job-file.ts';
-import type { Lease } from '../jobs/journal.ts';
+
+import { damage, type Lease } from '../jobs/journal.ts';
 import { run } from '../jobs/run.ts';
 import { cursor, id, page } from './fields.ts';
 import { goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
@@ -124,7 +124,7 @@ async function findWhole(jobId: string, deps: Deps): Promise<Job> {
   return job;
 }
 
-/** Works on a rotation as the only one; shows it as it stands while someone else is at it. */
+/** Works on a rotation as the only one; shows it as it stands, and says so, while someone else is at it. */
 async function aloneWith(
   rotationId: string,
   deps: Deps,
@@ -135,6 +135,13 @@ async function aloneWith(
     if (!rotation) throw new Error('a rotation that became a fleet');
     return rotation;
   };
-  const rotation = await alone(deps, leasesOf(await read()), async (lease) => work(await read(), lease), read);
-  return result(viewRotation(rotation, deps));
+  return alone(
+    deps,
+    leasesOf(await read()),
+    async (lease) => result(viewRotation(await work(await read(), lease), deps)),
+    async ({ holder }) => {
+      const message = `Nothing was done by this call, since someone else is working on this rotation right now: ${holder}. It is shown as it stands; look again in a few seconds.`;
+      return { ...result(viewRotation(await read(), deps)), status: 'in_progress' as const, message };
+    },
+  );
 }
