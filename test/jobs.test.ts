@@ -2,7 +2,7 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Lease } from '../src/jobs/journal.ts';
 import { macOf, openJournal } from '../src/jobs/journal-files.ts';
 import { encodeLine } from '../src/jobs/journal-line.ts';
@@ -337,6 +337,26 @@ test('a rotation whose record was removed is not begun again', async () => {
   rmSync(fileOf(app));
   const error = errorOf(await app.call('rotate_telephony_credential', { id: oldId, overlap: '30m' }));
   expect(error).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('Its file is gone') });
+});
+
+test('whoever loses the lease while a create waits out a 429 does not send it again', async () => {
+  await using app = await startApp({ person: yes });
+  const oldId = livingIn(app.sandbox);
+  const creates = () =>
+    app.sandbox.requests.filter(({ method, path }) => method === 'POST' && path.endsWith('/telephony_credentials'));
+  app.sandbox.fault({
+    method: 'POST',
+    path: '/telephony_credentials',
+    respond: { status: 429, headers: { 'retry-after': '1' }, body: { errors: [] } },
+  });
+  const before = app.sandbox.world.telephony.size;
+  const call = app.call('rotate_telephony_credential', { id: oldId, overlap: '30m' });
+  await vi.waitFor(() => expect(creates()).toHaveLength(1), { interval: 5, timeout: 30_000 });
+  // As if this process had been taken for dead, and another had gone on.
+  rmSync(join(app.stateDir, 'journal', 'leases'), { recursive: true });
+  expect(errorOf(await call)).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('taken for dead') });
+  expect(creates()).toHaveLength(1);
+  expect(app.sandbox.world.telephony.size).toBe(before);
 });
 
 test('who goes on with a rotation that someone else is at is told so, and nothing is done', async () => {

@@ -25,15 +25,19 @@ interface Sent {
 }
 
 /** Requests to the account without a network. They fail as those of telnyx/client.ts do, with its own explanations. */
-export function httpOf(process: Process, until: number): Http {
+export function httpOf(process: Process, until: number, check: () => void = () => undefined): Http {
   const send = async (sent: Sent): Promise<Answer> => {
     const body = await request(process, until, sent);
     return { body, at: process.universe.time, unreadable };
   };
   return {
     get: (path, query = {}) => send({ method: 'GET', path, query }),
-    send: ({ method, path, body }) => send({ method, path, ...(body && { body: revealed(body) }) }),
+    send: async ({ method, path, body }) => {
+      check();
+      return send({ method, path, ...(body && { body: revealed(body) }) });
+    },
     recovery: () => httpOf(process, process.universe.time + RECOVERY_MS),
+    under: (before) => httpOf(process, until, before),
   };
 }
 

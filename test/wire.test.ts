@@ -29,6 +29,7 @@ function serving(row: Fields): Http {
     get: (_, query) => (query ? answered({ data: Number(query['page[number]']) > 1 ? [] : [row] }) : one()),
     send: ({ text }) => (text ? answered('') : one()),
     recovery: () => serving(row),
+    under: () => serving(row),
   };
 }
 

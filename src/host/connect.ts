@@ -60,6 +60,7 @@ function whenOpen(open: () => Promise<Http>): Http {
     get: async (path, query) => (await http()).get(path, query),
     send: async (change) => (await http()).send(change),
     recovery: () => whenOpen(async () => (await http()).recovery()),
+    under: (check) => whenOpen(async () => (await http()).under(check)),
   };
 }
 

@@ -23,8 +23,10 @@ interface Running extends Hands {
  * Does what is left of an item, as far as it can go by now: until it waits for the overlap or for a person, or the call's
  * time is used up. The caller holds its leases. Throws the error of the step that failed, with what to do next.
  */
-export async function run<I extends Item>(item: I, work: Work, given: Running): Promise<I> {
+export async function run<I extends Item>(item: I, means: Work, given: Running): Promise<I> {
   if (item.wrong) throw damage(item.id, item.wrong);
+  // Whoever was taken for dead while a request waited must not send it: another has gone on from there.
+  const work = { ...means, http: means.http.under(() => given.lease.check()) };
   const hands = { ...given };
   let current = item;
   try {

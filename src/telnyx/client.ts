@@ -8,7 +8,7 @@ import { Secret } from '../secrets/secret.ts';
 import { type Answer, type Http, type HttpLimits, type Query, type Scope, unreadable } from './http.ts';
 import { explain, type Failure, type Headers, type Method, retryDelay, sensible, waitAsked } from './retry.ts';
 import { Scheduler, type Ticket } from './scheduler.ts';
-import { callTime, jobTime } from './time.ts';
+import { callTime, jobTime, type Time } from './time.ts';
 
 interface ClientOptions {
   baseUrl: string;
@@ -81,9 +81,11 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
     timeout: { lookup: 5000, connect: 5000, secureConnect: 5000, request: limits.requestMs },
   });
 
-  function open({ signal, background = false }: Scope, ms: number): Http {
-    const timeOf = background ? jobTime(signal, ms) : callTime(signal, ms, limits);
+  function open(scope: Scope, ms: number): Http {
+    return within(scope, scope.background ? jobTime(scope.signal, ms) : callTime(scope.signal, ms, limits));
+  }
 
+  function within({ signal, background = false }: Scope, timeOf: (method: Method) => Time, check?: () => void): Http {
     async function send(method: Method, path: string, sending: Sending = {}): Promise<Done> {
       using time = timeOf(method);
       const started = Date.now();
@@ -94,6 +96,8 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
         if (method === 'POST' && sending.body && time.patience() < limits.requestMs / LEAST_OF_A_REQUEST) {
           throw explain(method, { kind: 'stopped', sent: false, cancelled: false });
         }
+        // It may have waited for minutes, and its sender may have been taken for dead.
+        if (method !== 'GET') check?.();
         underWay = true;
         const outcome = await once(method, path, sending, stop, ticket);
         if (!('text' in outcome) && stop.aborted) throw stop.reason;
@@ -162,6 +166,7 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
         return answerOf(done.text, done, method, path);
       },
       recovery: () => open({ signal: new AbortController().signal, background }, limits.recoveryMs),
+      under: (before) => within({ signal, background }, timeOf, before),
     };
   }
 

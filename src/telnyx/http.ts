@@ -39,6 +39,8 @@ export interface Http {
   send(change: Change): Promise<Answer>;
   /** The same with a few seconds of its own and deaf to cancellation: to find what a lost answer left behind. */
   recovery(): Http;
+  /** The same, with what is called right before each try of a request that changes something, and throws to keep it back. */
+  under(check: () => void): Http;
 }
 
 export interface Scope {
@@ -71,5 +73,6 @@ export function readOnly(http: Http): Http {
     get: http.get,
     send: () => Promise.reject(new Error('a proposal sends nothing')),
     recovery: () => readOnly(http.recovery()),
+    under: (check) => readOnly(http.under(check)),
   };
 }
