@@ -225,10 +225,9 @@ export class JobFile implements Recorded {
   #take(raw: unknown): void {
     if (this.wrong) return;
     const { data } = record.safeParse(raw);
-    if (data?.job !== this.id) {
-      this.#refuse('unknown', 'is of a form that this version does not know');
-      return;
-    }
+    if (!data) this.#refuse('unknown', 'is of a form that this version does not know');
+    else if (data.job !== this.id) this.#refuse('altered', 'is one of another job');
+    if (!data || this.wrong) return;
     // Written by a holder that had lost its lease, and was told so.
     if (data.token < this.#lastToken) return;
     // By its number it takes the place of such a one.
