@@ -111,6 +111,12 @@ test('a process that has read a job before notices that records of it are missin
   fs.writeFileSync(file(), whole.subarray(0, whole.indexOf('\n') + 1));
   expect((await known(journal))[1]).toBe('altered');
   await expect(record(journal, ID, NOTE)).rejects.toMatchObject({ code: 'CONFLICT' });
+  // Touched again, or given the name of one that never began: it is not taken for whole then.
+  fs.utimesSync(file(), new Date(), new Date(Date.now() + 5000));
+  expect((await known(journal))[1]).toBe('altered');
+  fs.renameSync(file(), at('open', `${ID}.new`));
+  expect(await journal.job(ID)).toBeUndefined();
+  await expect(record(journal, ID, NOTE)).rejects.toMatchObject({ code: 'CONFLICT' });
 });
 
 test('one that stood still while it condensed leaves what was recorded meanwhile', async () => {

@@ -77,6 +77,7 @@ const claims: [title: string, content: unknown, secondsAgo: number, free: boolea
   ['from a clock that is ahead is held', elsewhere, -3600, false],
   ['that is empty is free', '', 0, true],
   ['that is no JSON is free', '{"pid":', 0, true],
+  ['with a token that no next one could exceed is free', { ...me, token: Number.MAX_SAFE_INTEGER }, 0, true],
   ['that names no process is free', { ...me, pid: 0 }, 0, true],
 ];
 test.each(claims.filter(([, , , , only]) => only ?? true))('a claim %s', async (_, content, secondsAgo, free) => {

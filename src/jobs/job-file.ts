@@ -16,7 +16,7 @@ import {
   type Recorded,
   type Wrong,
 } from './journal.ts';
-import { encodeLine, type Mac, walkLines } from './journal-line.ts';
+import { encodeLine, type Mac, readFrom, walkLines } from './journal-line.ts';
 
 const common = {
   job: z.string(),
@@ -54,6 +54,8 @@ export class JobFile implements Recorded {
   /** By credential. */
   #parts = new Map<string, Part[]>();
   #next = 0;
+  /** What that was when it was last in order: a file that has less by now was shortened. */
+  #seen = 0;
   #lastToken = 0;
   /** Tells the file from another that took its name. */
   #identity = '';
@@ -122,11 +124,10 @@ export class JobFile implements Recorded {
     const grown = identity === this.#identity && Number(found?.size) > this.#size;
     if (found && identity === this.#identity && found.size === this.#size && found.mtimeMs === this.#changed)
       return true;
-    const before = this.#next;
     // One that was written over is read anew; so is another that took its name.
     if (!found || !grown) this.#forget();
     // A crash came before its first record.
-    if (!found) return fs.existsSync(unbegun(this.#path));
+    if (!found) return this.#seen === 0 && fs.existsSync(unbegun(this.#path));
     this.#identity = identity;
     this.#size = found.size;
     this.#changed = found.mtimeMs;
@@ -134,7 +135,8 @@ export class JobFile implements Recorded {
     for (const one of records) this.#take(one);
     this.#end += length;
     if (wrong === 'altered' || this.#end === 0) this.#refuse('altered', 'was altered, or made under another key');
-    if (this.#next < before) this.#refuse('altered', 'is gone, which was there before');
+    if (!grown && this.#next < this.#seen) this.#refuse('altered', 'is gone, which was there before');
+    if (!this.wrong) this.#seen = this.#next;
     return true;
   }
 
@@ -282,21 +284,3 @@ const writtenMeanwhile = (id: string): ToolError =>
     `Another process has taken over the work on ${id}. This one does no more of it.`,
     'Call get_rotation to see how far it is.',
   );
-
-// A fleet of 50,000, each with some trouble, has less.
-const MOST_BYTES = 1024 ** 3;
-
-/** Gives what a file holds from an offset on. Throws what the system throws, and for what is no plain file. */
-export function readFrom(path: string, offset: number): Buffer {
-  // Without O_NONBLOCK the open of a named pipe would wait for a writer, and with it the whole server.
-  const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
-  try {
-    const found = fs.fstatSync(file);
-    if (!found.isFile()) throw Object.assign(new Error('no plain file'), { code: 'NO_FILE' });
-    if (found.size > MOST_BYTES) throw Object.assign(new Error('too large'), { code: 'TOO_LARGE' });
-    const bytes = Buffer.alloc(Math.max(0, found.size - offset));
-    return bytes.subarray(0, fs.readSync(file, bytes, 0, bytes.length, offset));
-  } finally {
-    fs.closeSync(file);
-  }
-}

@@ -44,10 +44,7 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
   function find(id: string, folder: 'open' | 'done'): JobFile | undefined {
     const path = join(folders[folder], `${id}.jsonl`);
     const file = known.get(path) ?? new JobFile(id, path, mac, now);
-    if (!file.refresh()) {
-      known.delete(path);
-      return undefined;
-    }
+    if (!file.refresh()) return undefined;
     // What is finished is seldom asked for again, and there is much of it.
     if (folder === 'open') known.set(path, file);
     return file;
@@ -58,6 +55,18 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
     // Once more: it may have been moved between the two looks.
     return find(id, 'open') ?? find(id, 'done') ?? find(id, 'open');
   };
+
+  let listed: number | undefined;
+
+  /** The files of open jobs as they were read last. The folder is looked into when it has changed: there may be hundreds. */
+  function openFiles(): Iterable<JobFile> {
+    const changed = fs.statSync(folders.open, { throwIfNoEntry: false })?.mtimeMs;
+    if (changed !== listed) {
+      for (const id of idsIn(folders.open)) if (!known.has(join(folders.open, `${id}.jsonl`))) find(id, 'open');
+    }
+    listed = changed;
+    return known.values();
+  }
 
   return {
     async append(id, event, lease, by) {
@@ -82,7 +91,7 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
         if (!found) throw partsAltered();
         // What is open says so itself: of the files of parts nobody can tell whether a line is missing.
         const known = new Set(found.map(({ rotation, as }) => `${as} ${rotation}`));
-        const open = idsIn(folders.open).flatMap((id) => find(id, 'open')?.about(credential) ?? []);
+        const open = [...openFiles()].flatMap((file) => file.about(credential));
         return [...found, ...open.filter(({ rotation, as }) => !known.has(`${as} ${rotation}`))];
       }),
     open: () =>

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { misconfigured } from '../core/errors.ts';
 import { reason } from '../secrets/destination.ts';
 import { openStateKey } from '../secrets/state-key.ts';
-import { JobFile, readFrom } from './job-file.ts';
+import { JobFile } from './job-file.ts';
 import { type Entry, jobOf } from './journal.ts';
 import { foldersOf, idsIn, macOf } from './journal-files.ts';
-import { type Mac, pickLines } from './journal-line.ts';
+import { type Mac, pickLines, readFrom } from './journal-line.ts';
 import { bucketsIn, PartFiles, partShape } from './part-files.ts';
 
 interface Finding {

@@ -6,11 +6,12 @@ import { z } from 'zod';
 import { badInput, conflict } from '../core/errors.ts';
 import { plainly } from '../core/untrusted.ts';
 import { reason } from '../secrets/destination.ts';
-import { readFrom } from './job-file.ts';
 import type { Held, Lease } from './journal.ts';
+import { readFrom } from './journal-line.ts';
 
 const owner = z.object({
-  token: z.int(),
+  // A time in milliseconds, or little more: one that is none would leave no room for the next.
+  token: z.int().max(8.64e15),
   nonce: z.string(),
   host: z.string(),
   pid: z.int().positive(),

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { syncFolder } from '../secrets/destination.ts';
-import { readFrom } from './job-file.ts';
 import type { Part } from './journal.ts';
-import { encodeLine, type Mac, pickLines } from './journal-line.ts';
+import { encodeLine, type Mac, pickLines, readFrom } from './journal-line.ts';
 
 /** A line of such a file. */
 export const partShape = z.object({ credential: z.string(), rotation: z.string(), as: z.enum(['old', 'successor']) });
