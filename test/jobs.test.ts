@@ -201,6 +201,19 @@ function fileOf(app: Started): string {
   return join(folder, readdirSync(folder)[0] ?? '');
 }
 
+/** The errors of all that could be done with a rotation, or with its credential once more. */
+async function refused(server: Started, id: string, oldId: string) {
+  const calls = [
+    ['continue_rotation', { id }],
+    ['roll_back_rotation', { id }],
+    ['rotate_telephony_credential', { id: oldId, overlap: '1h' }],
+  ] as const;
+  const errors = [];
+  for (const [name, args] of calls) errors.push(errorOf(await server.call(name, args)));
+  expect(errors.map(({ code }) => code)).toEqual(calls.map(() => 'CONFLICT'));
+  return errors;
+}
+
 const damages: [title: string, damage: (file: string, lines: string[]) => void, kind: string][] = [
   [
     'whose beginning was altered',
@@ -233,13 +246,7 @@ test.each(damages)(
     // A server that starts then, as well as the one that has seen it whole.
     await using next = await startApp({ person: yes, account: app.sandbox, config: { stateDir: app.stateDir } });
     for (const server of [next, app]) {
-      for (const [name, args] of [
-        ['continue_rotation', { id: rotation.id }],
-        ['roll_back_rotation', { id: rotation.id }],
-        ['rotate_telephony_credential', { id: oldId, overlap: '1h' }],
-      ] as const) {
-        const error = errorOf(await server.call(name, args));
-        expect([name, error.code]).toEqual([name, 'CONFLICT']);
+      for (const error of await refused(server, rotation.id, oldId)) {
         expect(error.message).toContain(`What was recorded of ${rotation.id} cannot be relied on`);
         expect(error.next).toContain('journal verify');
       }
@@ -294,13 +301,7 @@ test.each(newerEvents)(
     const before = changesIn(app.sandbox).length;
     await using next = await startApp({ person: yes, account: app.sandbox, config: { stateDir: app.stateDir } });
     for (const server of [next, app]) {
-      for (const [name, args] of [
-        ['continue_rotation', { id: rotation.id }],
-        ['roll_back_rotation', { id: rotation.id }],
-        ['rotate_telephony_credential', { id: oldId, overlap: '1h' }],
-      ] as const) {
-        const error = errorOf(await server.call(name, args));
-        expect([name, error.code]).toEqual([name, 'CONFLICT']);
+      for (const error of await refused(server, rotation.id, oldId)) {
         expect(error.next).toContain('update telnyx-credentials-mcp');
       }
       const [shown, ...others] = await rotationsOf(server);

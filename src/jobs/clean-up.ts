@@ -20,6 +20,7 @@ export function changedSinceChosen({ connection_id, expires }: Member, now: Tele
   return differ(expires, ends) ? 'Its expiry was changed since it was chosen.' : undefined;
 }
 
+// `whyKept` has looked this very moment.
 async function end({ item, work, intend }: Doing<CleanUp>) {
   await intend();
   await deleteTelephonyCredential(work.http, item.old.id).catch(unlessGone);

@@ -7,7 +7,6 @@ import type { Account } from './account.ts';
 import type { RotationEvent } from './events.ts';
 import { type Item, type Rotation, rotationFrom, withEntry } from './item.ts';
 import { type Job, jobFrom } from './job.ts';
-
 import {
   damage,
   type Entry,

@@ -2,7 +2,6 @@ import { ToolError, WorldChanged } from '../core/errors.ts';
 import { cleanUpSteps } from './clean-up.ts';
 import type { Facts, StepName } from './events.ts';
 import { type Item, isOver, left, type Next, stateOf, stepKey } from './item.ts';
-
 import { damage, type Lease } from './journal.ts';
 import { pushSteps } from './push.ts';
 import { telephonySteps } from './telephony.ts';

@@ -3,7 +3,6 @@ import type { StepName } from '../jobs/events.ts';
 import { factsOf } from '../jobs/item.ts';
 import { isAtRest, isCutShort, type Job, standings } from '../jobs/job.ts';
 import { WHAT_TO_DO } from '../jobs/journal.ts';
-
 import type { RotationView } from './rotation-view.ts';
 
 const MINUTE = 60_000;

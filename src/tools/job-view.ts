@@ -2,7 +2,6 @@ import type { Deps } from '../core/tool.ts';
 import { isOver } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
 import { WHAT_TO_DO } from '../jobs/journal.ts';
-
 import { viewFleet } from './fleet-view.ts';
 import { type RotationView, viewRotation } from './rotation-view.ts';
 

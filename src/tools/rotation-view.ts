@@ -3,7 +3,6 @@ import type { Deps } from '../core/tool.ts';
 import type { Facts, StepName } from '../jobs/events.ts';
 import { factsOf, inWords, left, type Rotation, type State, stateOf, titleOf } from '../jobs/item.ts';
 import { WHAT_TO_DO } from '../jobs/journal.ts';
-
 import { delivered } from './fields.ts';
 
 const party = z.object({

@@ -5,7 +5,6 @@ import { type Deps, defineChange, defineRead, nothing } from '../core/tool.ts';
 import { alone, leasesOf, startRollback } from '../jobs/begin.ts';
 import { factsOf, inWords, left, type Rotation } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
-
 import { damage, type Lease } from '../jobs/journal.ts';
 import { run } from '../jobs/run.ts';
 import { cursor, id, page } from './fields.ts';
