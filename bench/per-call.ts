@@ -1,7 +1,7 @@
 import { Agent, get } from 'node:http';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
-import { serveHandshake } from '../src/front/mcp/handshake.ts';
+import { serveHandshake } from '../src/front/mcp/engine-2025.ts';
 import { loadConfig } from '../src/host/config.ts';
 import { createSession } from '../src/host/session.ts';
 import { compare, interleave, median, ms, type Row } from './figures.ts';

@@ -1,7 +1,7 @@
 import Telnyx from 'telnyx';
 import { Secret } from '../src/secrets/secret.ts';
 import { createClient } from '../src/telnyx/client.ts';
-import { getAll } from '../src/telnyx/pages.ts';
+import { getAll } from '../src/telnyx/list.ts';
 import { telephonyRow } from '../src/telnyx/telephony-credentials.ts';
 import { compare, interleave, ms, type Row } from './figures.ts';
 import { type Account, launchSandbox } from './processes.ts';

@@ -4,7 +4,7 @@ import { thirdParty } from './third-party.mjs';
 
 /** What is loaded in place of a module, by the name it is asked for with. */
 const REPLACED = [
-  // Both SDKs load a JSON Schema validator to check a person's answer, half of all their weight; src/front/mcp/about.ts says
+  // Both SDKs load a JSON Schema validator to check a person's answer, half of all their weight; src/front/mcp/engine.ts says
   // why ours is used. Nothing makes one of these.
   [/\/validation\/ajv-provider\.js$/, 'export class AjvJsonSchemaValidator {}'],
   [

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { type CallToolResult, ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
-import { serveHandshake } from '../src/front/mcp/handshake.ts';
+import { serveHandshake } from '../src/front/mcp/engine-2025.ts';
 import { type Config, loadConfig } from '../src/host/config.ts';
 import { createSession, type Session, type Surroundings } from '../src/host/session.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../src/sandbox/server.ts';

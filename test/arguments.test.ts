@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseArguments } from '../src/core/arguments.ts';
+import { parseArguments } from '../src/core/call.ts';
 import { ToolError } from '../src/core/errors.ts';
 import type { Tool } from '../src/core/tool.ts';
 import { catalogue } from '../src/tools/index.ts';

@@ -1,5 +1,5 @@
 import type { ChangeTool, Tool } from '../src/core/tool.ts';
-import { everything } from '../src/host/session.ts';
+import { everything } from '../src/host/offers.ts';
 import { type Options, type Started, startApp, yes } from './app.ts';
 import { startStateless } from './by-hand.ts';
 

@@ -6,7 +6,8 @@ import { type Sandbox, type SandboxOptions, startSandbox } from '../src/sandbox/
 import { Secret } from '../src/secrets/secret.ts';
 import { createClient } from '../src/telnyx/client.ts';
 import type { Http, HttpLimits } from '../src/telnyx/http.ts';
-import { type Failure, retryDelay } from '../src/telnyx/retry.ts';
+import type { Failure } from '../src/telnyx/problem.ts';
+import { retryDelay } from '../src/telnyx/retry.ts';
 
 const LIMITS = { requestMs: 5000, callMs: 8000, recoveryMs: 2000 };
 const GET = { method: 'GET' };

@@ -1,8 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { formFor } from '../src/approval/question.ts';
-import { instructionsFor } from '../src/front/mcp/about.ts';
+import { formFor } from '../src/core/consent.ts';
+import { instructionsFor } from '../src/front/mcp/engine.ts';
 import { listingOf } from '../src/front/mcp/listing.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { startApp } from './app.ts';

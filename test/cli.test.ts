@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import { text as textOfStream } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
-import { type Question, saysYes } from '../src/approval/question.ts';
+import { type Question, saysYes } from '../src/core/consent.ts';
 import { COMMANDS } from '../src/front/cli/commands.ts';
 import { continueRotation } from '../src/front/cli/rotations.ts';
 import { askOnTerminal, print } from '../src/front/cli/terminal.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Answer } from '../src/approval/question.ts';
 import { call, type Outcome, type Ways } from '../src/core/call.ts';
+import type { Answer } from '../src/core/consent.ts';
 import { ToolError } from '../src/core/errors.ts';
 import type { ChangeTool, Deps, Proposal } from '../src/core/tool.ts';
 import { createFleets } from '../src/jobs/runner.ts';

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { jobTime } from '../src/telnyx/time.ts';
+import { jobTime } from '../src/telnyx/scheduler.ts';
 
 test('a job waits for its turn as long as it takes, and from then on for two minutes', () => {
   const passes = (ms: number) => vi.setSystemTime(Date.now() + ms);

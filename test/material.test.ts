@@ -4,7 +4,7 @@ import forge from 'node-forge';
 import { expect, test } from 'vitest';
 import { type AppleInput, checkApple } from '../src/material/apple.ts';
 import { describeCertificate } from '../src/material/certificate.ts';
-import type { Finding } from '../src/material/finding.ts';
+import type { Finding } from '../src/material/file.ts';
 import { checkGoogle } from '../src/material/google.ts';
 import { keyPair } from '../src/sandbox/keys.ts';
 import { redact, Secret } from '../src/secrets/secret.ts';

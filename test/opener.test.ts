@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
 import { expect, test, vi } from 'vitest';
-import { serveHandshake } from '../src/front/mcp/handshake.ts';
+import { serveHandshake } from '../src/front/mcp/engine-2025.ts';
 import { greetingTo, HANDSHAKE_VERSIONS } from '../src/front/mcp/stdio.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { startApp } from './app.ts';

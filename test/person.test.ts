@@ -42,7 +42,7 @@ test.each([{}, { elicitation: { url: {} } }])(
     await using t = await startApp();
     const { Client } = await import('@modelcontextprotocol/sdk/client/index.js');
     const { InMemoryTransport } = await import('@modelcontextprotocol/sdk/inMemory.js');
-    const { serveHandshake } = await import('../src/front/mcp/handshake.ts');
+    const { serveHandshake } = await import('../src/front/mcp/engine-2025.ts');
     const [here, there] = InMemoryTransport.createLinkedPair();
     await serveHandshake(t.app, async () => t.app, there);
     const client = new Client({ name: 'mute', version: '1' }, { capabilities });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import type { Prompt } from '../src/core/prompt.ts';
 import { createRecent } from '../src/core/recent.ts';
-import type { Prompt } from '../src/core/tool.ts';
-import { everything } from '../src/host/session.ts';
+import { everything } from '../src/host/offers.ts';
 import { prompts } from '../src/prompts/index.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { dataOf, type Options, type Started, startApp, yes } from './app.ts';

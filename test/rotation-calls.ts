@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Answer, Question } from '../src/approval/question.ts';
 import { call, type Outcome, type Ways } from '../src/core/call.ts';
+import type { Answer, Question } from '../src/core/consent.ts';
 import { ToolError } from '../src/core/errors.ts';
 import type { ChangeTool, Tool } from '../src/core/tool.ts';
 import { type Fault, faults, shown } from './rotation-faults.ts';

@@ -1,7 +1,8 @@
 import { handle } from '../src/sandbox/routes.ts';
 import { Secret } from '../src/secrets/secret.ts';
-import { type Answer, type Http, type Query, unreadable } from '../src/telnyx/http.ts';
-import { explain, type Failure, type Method } from '../src/telnyx/retry.ts';
+import type { Http, Query } from '../src/telnyx/http.ts';
+import { explain, type Failure, type Method } from '../src/telnyx/problem.ts';
+import { type Answer, unreadable } from '../src/telnyx/wire.ts';
 import type { Process } from './rotation-model.ts';
 import { reshape, shapeOf } from './telnyx/reshape.ts';
 

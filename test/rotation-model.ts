@@ -145,7 +145,7 @@ export class Process {
       uploads: () => universe.uploads(),
       workingFolder: '/',
       cursors: { seal: (_, offset) => String(offset), open: () => 0 },
-      jobs: new Jobs(journalOf(this), account, 'someone', http),
+      jobs: new Jobs(journalOf(this), account, () => 'someone', http),
       fingerprint: (secret) => secret && createHash('sha256').update(secret.reveal()).digest('hex').slice(0, 8),
       now: () => universe.now(),
       pause: async (ms) => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { RotationEvent, StepName } from '../src/jobs/events.ts';
 import { Jobs } from '../src/jobs/jobs.ts';
 import { type Lease, newJob } from '../src/jobs/journal.ts';
-import { tidy } from '../src/jobs/tidy.ts';
+import { tidy } from '../src/jobs/runner.ts';
 import type { Http } from '../src/telnyx/http.ts';
 import { Memory, MemoryJournal } from './memory-journal.ts';
 
@@ -44,6 +44,6 @@ test.each([
     await journal.append(id, one, lease, BY);
   if (event) journal.before = () => journal.append(id, event, lease, BY);
   const account = async () => ({ ...BY, user: async () => undefined });
-  await tidy({ jobs: new Jobs(journal, account, 'someone', http), now });
+  await tidy({ jobs: new Jobs(journal, account, () => 'someone', http), now });
   expect(memory.finished.size).toBe(condensed);
 });

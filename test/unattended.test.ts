@@ -4,7 +4,7 @@ import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { ElicitRequestSchema, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
 
 import { afterEach, expect, test, vi } from 'vitest';
-import { serveHandshake } from '../src/front/mcp/handshake.ts';
+import { serveHandshake } from '../src/front/mcp/engine-2025.ts';
 import { dataOf, errorOf, type Options, type Person, type Started, startApp, yes } from './app.ts';
 import { press, visit } from './browser/visitor.ts';
 import { startStateless } from './by-hand.ts';

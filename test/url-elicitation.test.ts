@@ -5,7 +5,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { type CallToolResult, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { expect, test } from 'vitest';
-import { serveHandshake } from '../src/front/mcp/handshake.ts';
+import { serveHandshake } from '../src/front/mcp/engine-2025.ts';
 import { dataOf, type Started, startApp } from './app.ts';
 import { press, visit } from './browser/visitor.ts';
 import { startStateless } from './by-hand.ts';

@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Secret } from '../src/secrets/secret.ts';
 import * as connections from '../src/telnyx/connections.ts';
-import { type Http, unreadable } from '../src/telnyx/http.ts';
+import type { Http } from '../src/telnyx/http.ts';
 import * as lean from '../src/telnyx/lean-rows.ts';
 import * as push from '../src/telnyx/push-credentials.ts';
 import * as telephony from '../src/telnyx/telephony-credentials.ts';
+import { unreadable } from '../src/telnyx/wire.ts';
 import { reshape } from './telnyx/reshape.ts';
 import { answerSchema } from './telnyx/spec.ts';
 

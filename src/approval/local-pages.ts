@@ -1,3 +1,4 @@
+import type { ShownPage } from '../core/consent.ts';
 import type { Destination } from '../secrets/destination.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { createPageApprovals, type PageApprovals } from './page-approvals.ts';
@@ -5,7 +6,6 @@ import { pageDestination } from './page-destination.ts';
 import { createPageUploads, type PageUploads } from './page-uploads.ts';
 import { createLauncher, hasBrowser } from './pages/browser.ts';
 import { createPageHost } from './pages/host.ts';
-import type { ShownPage } from './question.ts';
 
 interface Around {
   env: Record<string, string>;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { Answer, Question } from '../core/consent.ts';
 import { approvalPage } from './pages/approval.ts';
 import type { PageHost } from './pages/host.ts';
 import { newCode } from './pages/page.ts';
-import type { Answer, Question } from './question.ts';
 
 export interface Waiting {
   approval_id: string;

@@ -1,3 +1,4 @@
+import type { ShownPage } from '../core/consent.ts';
 import { misconfigured } from '../core/errors.ts';
 import type { Destination, Handover, Slot } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
@@ -5,7 +6,6 @@ import type { Vault } from '../secrets/vault.ts';
 import type { PageHost } from './pages/host.ts';
 import { newCode } from './pages/page.ts';
 import { revealPage } from './pages/reveal.ts';
-import type { ShownPage } from './question.ts';
 
 /** The names a person reads for what is handed over. */
 const NAMES: Record<string, string> = {

@@ -1,8 +1,16 @@
+import { z } from 'zod';
 import type { PageApprovals, Waiting } from '../approval/page-approvals.ts';
-import { type Answer, type Question, type ShownPage, saysYes } from '../approval/question.ts';
 import { readOnly } from '../telnyx/http.ts';
-import { parseArguments } from './arguments.ts';
-import { type Agreed, type Consent, differences, digest } from './consent.ts';
+import {
+  type Agreed,
+  type Answer,
+  type Consent,
+  differences,
+  digest,
+  type Question,
+  type ShownPage,
+  saysYes,
+} from './consent.ts';
 import { badInput, WorldChanged } from './errors.ts';
 import type { ChangeTool, Deps, Proposal, Step, Tool } from './tool.ts';
 
@@ -168,3 +176,49 @@ const notDone = (tool: Tool, { action }: Answer): Outcome =>
     tool,
     action === 'decline' ? { status: 'declined', message: DECLINED } : { status: 'unanswered', message: UNANSWERED },
   );
+
+/**
+ * The arguments of a call as its tool takes them, with defaults: one call has one form, however a model spelt it. Throws
+ * `BAD_INPUT`. Models fill in blanks, and strict modes make them: null and "" of what may be left out count as left out.
+ */
+export function parseArguments(tool: Tool, given: unknown): Record<string, unknown> {
+  const parsed = tool.input.safeParse(isRecord(given) ? asMeant(tool, given) : (given ?? {}));
+  if (parsed.success) return parsed.data;
+  throw badInput(z.prettifyError(parsed.error).slice(0, 800));
+}
+
+function asMeant({ input, selects = [] }: Tool, given: Record<string, unknown>): Record<string, unknown> {
+  const meant: [name: string, value: unknown][] = [];
+  for (const [name, value] of Object.entries(given)) {
+    const field = Object.hasOwn(input.shape, name) ? input.shape[name] : undefined;
+    if (!field) meant.push([name, value]);
+    else if (value !== null && value !== '') meant.push([name, isWhole(field) ? numberIn(value) : value]);
+    else if (selects.includes(name)) throw emptySelector(name);
+    else if (!mayBeLeftOut(field)) throw emptyRequired(name);
+  }
+  return Object.fromEntries(meant);
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const mayBeLeftOut = (field: z.core.$ZodType): field is z.ZodOptional | z.ZodDefault =>
+  field instanceof z.ZodOptional || field instanceof z.ZodDefault;
+
+function isWhole(field: z.core.$ZodType): boolean {
+  return mayBeLeftOut(field) ? isWhole(field.unwrap()) : field instanceof z.ZodNumber && field.isInt;
+}
+
+/** A whole number that came as text; all else as it came, for the schema to refuse. */
+const numberIn = (value: unknown): unknown =>
+  typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
+
+/** Fewer filters mean more credentials: a blank must not be taken for one that was left out on purpose. */
+const emptySelector = (name: string) =>
+  badInput(
+    `${name} was given without a value. It says which ones this is about: without it there may be more.`,
+    `Give ${name} a value, or leave it out if it should narrow nothing. Nothing was changed.`,
+  );
+
+const emptyRequired = (name: string) =>
+  badInput(`${name} is required, and was given without a value.`, `Give ${name} a value. Nothing was changed.`);

@@ -11,8 +11,10 @@ export interface Cursors {
   open(list: string, cursor: string | undefined): number;
 }
 
-export function createCursors(key: StateKey): Cursors {
-  const sign = (list: string, offset: string): Buffer => key.mac('cursor', `${list}\0${offset}`).subarray(0, MAC_BYTES);
+/** `key` is asked for when the first is signed. */
+export function createCursors(key: () => StateKey): Cursors {
+  const sign = (list: string, offset: string): Buffer =>
+    key().mac('cursor', `${list}\0${offset}`).subarray(0, MAC_BYTES);
   return {
     seal: (list, offset) => `${offset}.${sign(list, `${offset}`).toString('base64url')}`,
     open(list, cursor) {

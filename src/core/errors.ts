@@ -1,4 +1,4 @@
-import { quoted } from './untrusted.ts';
+import { quoted } from './text.ts';
 
 /** Every way a call can fail, as an agent sees it. */
 export type ErrorCode =

@@ -1,64 +1,10 @@
 import { z } from 'zod';
 import type { PageUploads } from '../approval/page-uploads.ts';
-import type { Question } from '../approval/question.ts';
 import type { Fleets } from '../jobs/runner.ts';
 import type { Work } from '../jobs/work.ts';
 import type { Change } from '../telnyx/http.ts';
-import type { Binding } from './consent.ts';
+import type { Binding, Question } from './consent.ts';
 import type { Cursors } from './cursor.ts';
-import type { Recent } from './recent.ts';
-
-/** A script for a conversation, with blanks to fill in. */
-export interface Prompt {
-  name: string;
-  title: string;
-  description: string;
-  /** Tools it names: without them it is not offered. */
-  needs?: readonly string[];
-  arguments: readonly PromptArgument[];
-  /** The words to begin the conversation with. */
-  script(args: Record<string, string>): string;
-}
-
-/** A blank that may be left empty, or must be filled in (`required`). */
-export const blank = (
-  name: string,
-  description: string,
-  complete?: PromptArgument['complete'],
-  required = false,
-): PromptArgument => ({ name, description, required, ...(complete && { complete }) });
-
-interface PromptArgument {
-  name: string;
-  description: string;
-  required: boolean;
-  /** Values that begin with what was typed so far; from memory, since a person waits for them. */
-  complete?(typed: string, recent: Recent): string[] | Promise<string[]>;
-}
-
-/** Something to read by URI, as text. With `{variables}` in the URI it stands for many. */
-export interface Resource {
-  uri: string;
-  name: string;
-  title: string;
-  description: string;
-  mimeType: string;
-  /** Tools it leads to, by name: without them it is not offered. */
-  needs?: readonly string[];
-  /** Gives the text; undefined when there is nothing of that name. Throws ToolError. */
-  read(variables: Record<string, string>, deps: Deps): Promise<string | undefined>;
-  /** Values a variable can take that begin with what was typed so far. */
-  complete?: Record<string, (typed: string, deps: Deps) => Promise<string[]>>;
-}
-
-/** The variables of a URI that fits the resource's, or undefined. A variable is one segment of id characters. */
-export function matchUri(resource: Resource, uri: string): Record<string, string> | undefined {
-  const pattern = resource.uri.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{(\w+)\}/g, '(?<$1>[\\w-]+)');
-  const match = new RegExp(`^${pattern}$`).exec(uri);
-  return match ? { ...match.groups } : undefined;
-}
-
-export const isTemplate = ({ uri }: Resource): boolean => uri.includes('{');
 
 /** Groups of tools that an operator can leave out. */
 export type Toolset = 'telephony' | 'push' | 'rotation' | 'connections' | 'secrets';

@@ -7,8 +7,8 @@ import type { KeySource } from '../host/api-key.ts';
 import { version } from '../host/version.ts';
 import { reason } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
-import type { Answer, HttpLimits } from '../telnyx/http.ts';
-import { fieldsOf } from '../telnyx/wire.ts';
+import type { HttpLimits } from '../telnyx/http.ts';
+import { type Answer, fieldsOf } from '../telnyx/wire.ts';
 import { type Check, error, type Found, ok, type Reached, type Stage, warning } from './check.ts';
 
 /** Sends a request without the key, which the API refuses; gives how far it came within the time. Throws nothing. */

@@ -1,6 +1,6 @@
 import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { count } from '../core/render.ts';
+import { count } from '../core/text.ts';
 
 import { verifyJournal } from '../jobs/journal-verify.ts';
 import { reason } from '../secrets/destination.ts';

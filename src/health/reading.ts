@@ -1,6 +1,6 @@
 import { ToolError } from '../core/errors.ts';
-import { oneLine } from '../core/untrusted.ts';
-import { type Scanned, sawAll, type Watch } from '../telnyx/pages.ts';
+import { oneLine } from '../core/text.ts';
+import { type Scanned, sawAll, type Watch } from '../telnyx/list.ts';
 
 /** How far one list was read. */
 export interface Read {

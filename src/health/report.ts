@@ -1,8 +1,7 @@
-import { render } from '../core/render.ts';
+import { render } from '../core/text.ts';
 import type { Deps } from '../core/tool.ts';
 import { examine } from './examine.ts';
-import type { Add } from './kinds.ts';
-import { type FindingName, KINDS, type Next, type Severity } from './kinds.ts';
+import { type Add, type FindingName, KINDS, type Next, type Severity } from './kinds.ts';
 import type { Read } from './reading.ts';
 import { SECTIONS, type Section, type Settings } from './settings.ts';
 import { type Example, type Place, START, Tally } from './tally.ts';

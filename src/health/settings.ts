@@ -1,4 +1,4 @@
-import { oneLine } from '../core/untrusted.ts';
+import { oneLine } from '../core/text.ts';
 
 export const SECTIONS = ['telephony', 'push', 'connections', 'rotations'] as const;
 export type Section = (typeof SECTIONS)[number];

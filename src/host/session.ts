@@ -1,46 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer, ShownPage } from '../approval/question.ts';
 import { type Asking, call, needsApproval, type Outcome, type Ways } from '../core/call.ts';
-import { createConsent, createSealed } from '../core/consent.ts';
+import { type Answer, createConsent, createSealed, type ShownPage } from '../core/consent.ts';
 import { createCursors } from '../core/cursor.ts';
 import { ToolError } from '../core/errors.ts';
 import { createLog, type Log } from '../core/log.ts';
 import { once } from '../core/once.ts';
 import { createRecent, type Recent } from '../core/recent.ts';
-import type { Deps, Prompt, Resource, Tool } from '../core/tool.ts';
-import { type Account, accountOf, keptKey, localActor } from '../jobs/account.ts';
-import { Jobs } from '../jobs/jobs.ts';
+import type { Deps, Tool } from '../core/tool.ts';
+import { type Account, accountOf, Jobs, keptKey, localActor } from '../jobs/jobs.ts';
 import { openJournal } from '../jobs/journal-files.ts';
 import { createFleets } from '../jobs/runner.ts';
-import { prompts } from '../prompts/index.ts';
-import { healthResource, rotationResources } from '../resources/rotations.ts';
 import { createDestinations } from '../secrets/destinations.ts';
 import { type Keychain, systemKeychain } from '../secrets/keychain.ts';
-import type { Secret } from '../secrets/secret.ts';
+import { Secret } from '../secrets/secret.ts';
 import { fingerprint, openStateKey, type StateKey } from '../secrets/state-key.ts';
 import { openVault } from '../secrets/vault.ts';
-import type { HttpLimits } from '../telnyx/http.ts';
-import { catalogue } from '../tools/index.ts';
+import type { Http, HttpLimits, Scope } from '../telnyx/http.ts';
+import { findApiKey } from './api-key.ts';
 import type { Config } from './config.ts';
-import { connect, startSandbox } from './connect.ts';
-
-/** What a client can be offered. */
-export interface Offers {
-  readonly tools: readonly Tool[];
-  readonly resources: readonly Resource[];
-  readonly prompts: readonly Prompt[];
-}
-
-/** All that the product has. */
-export const everything: Offers = { tools: catalogue, resources: [healthResource, ...rotationResources], prompts };
-
-/** Takes what there is; gives what the settings leave of it: a script whose tools are not all there leads nowhere. */
-export function offered({ toolsets, readOnly }: Config, { tools, resources, prompts }: Offers): Offers {
-  const left = tools.filter((tool) => toolsets.includes(tool.toolset) && (!readOnly || tool.effect === 'read'));
-  const names = new Set(left.map(({ name }) => name));
-  const works = ({ needs = [] }: Prompt | Resource): boolean => needs.every((name) => names.has(name));
-  return { tools: left, resources: resources.filter(works), prompts: prompts.filter(works) };
-}
+import { everything, type Offers, offered } from './offers.ts';
+import { version } from './version.ts';
 
 /** What an engine brings along to a call. */
 export interface CallContext {
@@ -132,6 +111,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
   const recent = createRecent();
   const key = once(() => keepKey(config.stateDir, log));
   const actor = once(localActor);
+  const cursors = createCursors(key);
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox, keychain, now));
 
@@ -148,18 +128,13 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     const { open } = await telnyx();
     const http = open({ signal });
     const browser = async () => (await pages()).destination(showsPages ? show : undefined);
-    const jobs = once(() => new Jobs(journal, account, actor(), http));
     return {
       http,
       vault,
       destinations: (...place) => createDestinations(config, { vault, keychain, browser })(...place),
       uploads: async () => (await pages()).uploads,
-      get cursors() {
-        return createCursors(key());
-      },
-      get jobs() {
-        return jobs();
-      },
+      cursors,
+      jobs: new Jobs(journal, account, actor, http),
       workingFolder: config.workingFolder,
       fleets,
       fingerprint: fingerprint.bind(null, key()),
@@ -232,4 +207,67 @@ function keepKey(stateDir: string, log: Log): StateKey {
   const key = openStateKey(stateDir);
   if (!key.kept) log('warn', 'the state folder cannot keep a key: fingerprints are withheld', { folder: stateDir });
   return key;
+}
+
+interface Connection {
+  open(scope: Scope): Http;
+  /** The API's host, and the key that is sent to it. */
+  host: string;
+  apiKey(): Promise<Secret>;
+}
+
+/**
+ * What requests are sent with: to Telnyx or to the sandbox. A key that no setting holds is looked for in
+ * the keychain at the first request, and each request says so while there is none.
+ */
+async function connect(
+  config: Config,
+  limits: HttpLimits,
+  log: Log,
+  sandbox: () => ReturnType<typeof startSandbox>,
+  keychain: () => Promise<Keychain>,
+  now: () => Date,
+): Promise<Connection> {
+  // got is slow to load, and listing the tools needs none of it.
+  const { createClient } = await import('../telnyx/client.ts');
+  const baseUrl = (await sandbox())?.baseUrl ?? config.baseUrl;
+  const { host } = new URL(baseUrl);
+  const clientWith = (apiKey: Secret) => createClient({ baseUrl, apiKey, version, limits, log, now });
+  const { apiKey: set } = config;
+  if (set instanceof Secret) return { open: clientWith(set), host, apiKey: async () => set };
+
+  let found: Promise<{ apiKey: Secret; client: ReturnType<typeof clientWith> }> | undefined;
+  const find = async () => {
+    found ??= findApiKey(config, keychain).then(({ apiKey }) => ({ apiKey, client: clientWith(apiKey) }));
+    try {
+      return await found;
+    } catch (error) {
+      // After a login the next call finds the key, without a restart.
+      found = undefined;
+      throw error;
+    }
+  };
+  return {
+    open: (scope) => whenOpen(async () => (await find()).client(scope)),
+    host,
+    apiKey: async () => (await find()).apiKey,
+  };
+}
+
+/** Requests that wait for the first of them to open the connection. */
+function whenOpen(open: () => Promise<Http>): Http {
+  const http = once(open);
+  return {
+    get: async (path, query) => (await http()).get(path, query),
+    send: async (change) => (await http()).send(change),
+    recovery: () => whenOpen(async () => (await http()).recovery()),
+    under: (check) => whenOpen(async () => (await http()).under(check)),
+  };
+}
+
+/** The look-alike inside this process, when the settings ask for it. */
+async function startSandbox({ sandbox, apiKey }: Config, now: () => Date) {
+  if (sandbox === undefined || apiKey instanceof ToolError) return undefined;
+  const { startSandbox: start } = await import('../sandbox/server.ts');
+  return start({ ...(sandbox !== 'demo' && { credentials: sandbox }), apiKey: apiKey.reveal(), now });
 }

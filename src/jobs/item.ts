@@ -1,4 +1,4 @@
-import { quoted } from '../core/untrusted.ts';
+import { quoted } from '../core/text.ts';
 import type { Facts, Member, OldPush, OldTelephony, PushWish, StepName, TelephonyWish } from './events.ts';
 import type { Entry, Wrong } from './journal.ts';
 

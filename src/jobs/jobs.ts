@@ -1,9 +1,11 @@
-import { conflict, type ToolError } from '../core/errors.ts';
-import { oneLine } from '../core/untrusted.ts';
+import { hostname, userInfo } from 'node:os';
+import { conflict, misconfigured, type ToolError } from '../core/errors.ts';
+import { oneLine } from '../core/text.ts';
+import type { Secret } from '../secrets/secret.ts';
+import type { StateKey } from '../secrets/state-key.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
-import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
-import type { Account } from './account.ts';
+import { getTelephonyCredential, listTelephonyCredentials } from '../telnyx/telephony-credentials.ts';
 import type { RotationEvent } from './events.ts';
 import { type Item, type Rotation, rotationFrom, withEntry } from './item.ts';
 import { type Job, jobFrom } from './job.ts';
@@ -28,12 +30,12 @@ import {
 export class Jobs {
   readonly #journal: Journal;
   readonly #account: () => Promise<Account>;
-  readonly #actor: string;
+  readonly #actor: () => string;
   readonly #http: Http;
   /** Asked for once a call, whatever comes of it: without the network it takes long to find out. */
   #user: Promise<string | undefined> | undefined;
 
-  constructor(journal: Journal, account: () => Promise<Account>, actor: string, http: Http) {
+  constructor(journal: Journal, account: () => Promise<Account>, actor: () => string, http: Http) {
     this.#journal = journal;
     this.#account = account;
     this.#actor = actor;
@@ -120,7 +122,7 @@ export class Jobs {
   /** Records what happened to a job, or that one begins. */
   async note(id: string, event: RotationEvent, lease: Lease): Promise<Entry> {
     const { host, key } = await this.#account();
-    return this.#journal.append(id, event, lease, { actor: this.#actor, host, key });
+    return this.#journal.append(id, event, lease, { actor: this.#actor(), host, key });
   }
 
   /** Condenses a job that nothing more is expected of. */
@@ -194,4 +196,53 @@ function userOf(job: Recorded): string | undefined {
   const event = job.of(job.id)[0]?.event;
   if (event?.type === 'fleet_began') return event.user_id;
   return event?.type === 'began' && 'user_id' in event.old ? event.old.user_id : undefined;
+}
+
+/** The account that calls are about. */
+export interface Account {
+  /** Of the API. */
+  host: string;
+  /** A fingerprint of the API key, under the key of the state folder. */
+  key: string;
+  /** Who Telnyx says its credentials belong to; undefined where it does not say, or cannot be asked. */
+  user(http: Http): Promise<string | undefined>;
+}
+
+/** Takes the API's host, the key sent to it and that of the state folder; gives the account they are of. */
+export function accountOf(host: string, apiKey: Secret, stateKey: StateKey): Account {
+  let known: string | undefined;
+  return {
+    host,
+    key: stateKey.mac('account', apiKey.reveal()).toString('hex').slice(0, 16),
+    async user(http) {
+      const found =
+        known === undefined ? await listTelephonyCredentials(http, {}, FIRST).catch(() => undefined) : undefined;
+      known ??= found?.rows[0]?.user_id ?? undefined;
+      return known;
+    },
+  };
+}
+
+const FIRST = { offset: 0, limit: 1 };
+
+/** Who records on this machine: a name for people, not a proof. */
+export function localActor(): string {
+  // Where a user has no name, such as in a container, the system throws.
+  const name = (() => {
+    try {
+      return userInfo().username;
+    } catch {
+      return `user ${process.getuid?.() ?? ''}`.trim();
+    }
+  })();
+  return oneLine(`${name}@${hostname()}`, 100);
+}
+
+/** The key, when the state folder keeps it. Throws `CONFIGURATION` when it would be gone with the process. */
+export function keptKey(key: StateKey): StateKey {
+  if (key.kept) return key;
+  throw misconfigured(
+    'The state folder cannot keep a key, so what rotations did cannot be recorded or relied on.',
+    'Ask the person to make the state folder writable, or to set TELNYX_MCP_STATE_DIR to one that is, and to restart this server.',
+  );
 }

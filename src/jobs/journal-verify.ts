@@ -5,9 +5,8 @@ import { reason } from '../secrets/destination.ts';
 import { openStateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';
 import { type Entry, jobOf } from './journal.ts';
-import { foldersOf, idsIn, macOf } from './journal-files.ts';
+import { bucketsIn, foldersOf, idsIn, macOf, PartFiles, partShape } from './journal-files.ts';
 import { type Mac, pickLines, readFrom } from './journal-line.ts';
-import { bucketsIn, PartFiles, partShape } from './part-files.ts';
 
 interface Finding {
   /** Below the state folder. */

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { badInput, conflict } from '../core/errors.ts';
-import { plainly } from '../core/untrusted.ts';
+import { plainly } from '../core/text.ts';
 import { reason } from '../secrets/destination.ts';
 import type { Held, Lease } from './journal.ts';
 import { readFrom } from './journal-line.ts';

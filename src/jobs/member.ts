@@ -1,10 +1,10 @@
 import { alone, begin, busy, openRotationOf, refuseHalfMade, rotatedOnBy, startRollback } from './begin.ts';
-import { changedSinceChosen, whyKept } from './clean-up.ts';
+import { whyKept } from './clean-up.ts';
 import type { FleetWish, Member } from './events.ts';
 import { type CleanUp, cleanUpOf, factsOf, isRolledBack, type Rotation, stateOf } from './item.ts';
 import type { Job } from './job.ts';
 import type { Lease } from './journal.ts';
-import { endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from './parties.ts';
+import { changedSinceChosen, endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from './parties.ts';
 import { run } from './run.ts';
 import type { Work } from './work.ts';
 

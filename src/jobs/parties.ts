@@ -1,9 +1,9 @@
 import { conflict, ToolError } from '../core/errors.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
-import type { OldTelephony } from './events.ts';
-import { factsOf, type TelephonyRotation } from './item.ts';
-import type { Work } from './work.ts';
+import type { Member, OldTelephony } from './events.ts';
+import { factsOf, type StepRecord, type TelephonyRotation } from './item.ts';
+import { ENOUGH_MS, type Work } from './work.ts';
 
 // What is known of the two credentials of a rotation before anything is done to them.
 
@@ -103,3 +103,34 @@ export function lifeOf({ expires_at, created_at }: TelephonyCredential): number 
 /** When what lives for some seconds from now on expires, ISO 8601 UTC; undefined for ever. */
 export const endOf = (seconds: number | undefined, now: Date): string | undefined =>
   seconds === undefined ? undefined : new Date(now.getTime() + seconds * 1000).toISOString();
+
+// A request of a process that died may still be on its way, and it may have waited before it was sent: after as long as
+// a call lasts it is not.
+const SETTLES_MS = 20_000;
+
+/**
+ * What an earlier try of this create made, if anything. A crash may have come just before its request arrived, so that
+ * nothing is certain until some seconds have passed; `later` when the call has not that much time.
+ */
+export async function madeBefore<T>(
+  find: () => Promise<T | undefined>,
+  record: StepRecord | undefined,
+  { now, pause, timeLeft }: Work,
+): Promise<T | 'later' | undefined> {
+  if (!record?.intendedAt) return undefined;
+  const found = await find();
+  if (found) return found;
+  const wait = Math.min(SETTLES_MS, Date.parse(record.intendedAt) + SETTLES_MS - now().getTime());
+  if (wait <= 0) return undefined;
+  const possible = Math.max(0, Math.min(wait, timeLeft() - ENOUGH_MS));
+  await pause(possible);
+  return (await find()) ?? (possible < wait ? 'later' : undefined);
+}
+
+/** What is different of a member since it was chosen, in a sentence. A list may have left out what one row shows. */
+export function changedSinceChosen({ connection_id, expires }: Member, now: TelephonyCredential): string | undefined {
+  const differ = (was: unknown, is: unknown): boolean => was !== null && is !== null && was !== is;
+  if (differ(connection_id, now.connection_id)) return 'It was moved to another connection since it was chosen.';
+  const ends = now.stored_expiry === null ? null : Date.parse(now.stored_expiry);
+  return differ(expires, ends) ? 'Its expiry was changed since it was chosen.' : undefined;
+}

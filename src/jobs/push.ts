@@ -1,5 +1,5 @@
 import { conflict, type ToolError, unexpected } from '../core/errors.ts';
-import { quoted } from '../core/untrusted.ts';
+import { quoted } from '../core/text.ts';
 import { parseCertificate } from '../material/pem.ts';
 import {
   type Connection,
@@ -18,9 +18,9 @@ import {
 } from '../telnyx/push-credentials.ts';
 import type { PushUser, StepName } from './events.ts';
 import { factsOf, type PushRotation, successorOf } from './item.ts';
-import { unlessGone } from './parties.ts';
+import { madeBefore, unlessGone } from './parties.ts';
 import { TAKEN_UP } from './telephony.ts';
-import { type Doing, type Handler, madeBefore } from './work.ts';
+import type { Doing, Handler } from './work.ts';
 
 type Push = Doing<PushRotation>;
 

@@ -8,9 +8,9 @@ import {
 import { refuseWhenReplaced } from './begin.ts';
 import type { StepName } from './events.ts';
 import type { TelephonyRotation } from './item.ts';
-import { hasEnded, lookUp, saysExpired, shortenedTo, successorLives, unlessGone } from './parties.ts';
+import { hasEnded, lookUp, madeBefore, saysExpired, shortenedTo, successorLives, unlessGone } from './parties.ts';
 import { madeBy } from './telephony.ts';
-import { type Doing, type Handler, madeBefore } from './work.ts';
+import type { Doing, Handler } from './work.ts';
 
 type Telephony = Doing<TelephonyRotation>;
 

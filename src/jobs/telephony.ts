@@ -1,7 +1,6 @@
 import { differences } from '../core/consent.ts';
 import { conflict, ToolError } from '../core/errors.ts';
 import { isKept } from '../telnyx/dates.ts';
-import { unreadable } from '../telnyx/http.ts';
 import { canLogIn } from '../telnyx/login-token.ts';
 import {
   createTelephonyCredential,
@@ -13,18 +12,20 @@ import {
   theOne,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
+import { unreadable } from '../telnyx/wire.ts';
 import type { StepName } from './events.ts';
 import { successorOf, type TelephonyRotation } from './item.ts';
 import {
   changedMeanwhile,
   lookUp,
+  madeBefore,
   oldOf,
   refuseWithoutSuccessor,
   saysExpired,
   unlessGone,
   withoutConnection,
 } from './parties.ts';
-import { type Doing, ENOUGH_MS, type Handler, madeBefore } from './work.ts';
+import { type Doing, ENOUGH_MS, type Handler } from './work.ts';
 
 type Telephony = Doing<TelephonyRotation>;
 

@@ -1,6 +1,6 @@
 import type { Secret } from '../secrets/secret.ts';
 import type { CertificateFacts } from './certificate.ts';
-import { caution, errorsFirst, type Finding, isRefused, refusal } from './finding.ts';
+import { caution, errorsFirst, type Finding, isRefused, refusal } from './file.ts';
 import { type Pair, pairUp, toPkcs1 } from './key.ts';
 import { type Found, fromFiles, fromPkcs12 } from './sources.ts';
 import type { Checked } from './voip.ts';

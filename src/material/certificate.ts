@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { BaseStringBlock, Constructed, fromBER, ObjectIdentifier, OctetString } from 'asn1js';
-import { oneLine } from '../core/untrusted.ts';
+import { oneLine } from '../core/text.ts';
 import { parseCertificate } from './pem.ts';
 
 /**

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { badInput } from '../core/errors.ts';
 
 // Files of certificates, keys and service accounts have a few kilobytes; parsing time is bounded by this.
-export const MOST_BYTES = 64 * 1024;
+const MOST_BYTES = 64 * 1024;
 
 const REASONS: Record<string, string> = {
   ENOENT: 'does not exist',
@@ -44,3 +44,56 @@ export function textOf(file: Buffer): string {
   const isUtf16 = file[0] === 0xff && file[1] === 0xfe;
   return isUtf16 ? file.toString('utf16le', 2) : file.toString('utf8').replace(/^\uFEFF/, '');
 }
+
+/** One thing that is wrong or odd about material; both sentences are ours. An `error` keeps it from being uploaded. */
+export interface Finding {
+  /** Stable, one per cause. */
+  code: string;
+  severity: 'error' | 'warning';
+  found: string;
+  action: string;
+}
+
+const finding =
+  (severity: Finding['severity']) =>
+  (code: string, found: string, action: string): Finding => ({ code, severity, found, action });
+
+/** A finding that keeps material from being uploaded. */
+export const refusal = finding('error');
+/** A finding that a person should hear of, and may go on with. */
+export const caution = finding('warning');
+
+/** Whether any of them is an error. */
+export const isRefused = (findings: readonly Finding[]): boolean => findings.some((one) => one.severity === 'error');
+
+/** The findings with the errors first, otherwise in their order. */
+export const errorsFirst = (findings: readonly Finding[]): Finding[] =>
+  findings.toSorted((a, b) => a.severity.localeCompare(b.severity));
+
+/** The finding for a file too large to be looked into, if it is. */
+export function tooLarge(slot: Slot, file: Buffer): Finding[] {
+  if (file.length <= MOST_BYTES) return [];
+  const found = `${slot} has ${file.length} bytes; such a file is never over ${MOST_BYTES}.`;
+  return [refusal('FILE_TOO_LARGE', found, WANTED[slot][1])];
+}
+
+export type Slot = 'certificate_file' | 'private_key_file' | 'p12_file' | 'service_account_file';
+
+export const WANTED: Record<Slot, [what: string, from: string]> = {
+  certificate_file: [
+    'a PEM certificate',
+    'Have the person give the VoIP Services certificate from the Apple developer portal.',
+  ],
+  private_key_file: [
+    'a PEM private key',
+    'Have the person give the private key that the certificate was requested with, as PEM.',
+  ],
+  p12_file: [
+    'a PKCS#12 archive',
+    'Have the person export the certificate together with its key as .p12, or give the two PEM files.',
+  ],
+  service_account_file: [
+    'a Firebase service account key',
+    'Have the person make one in the Firebase console: Project settings, Service accounts, Generate new private key.',
+  ],
+};

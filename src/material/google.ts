@@ -1,9 +1,8 @@
-import { oneLine } from '../core/untrusted.ts';
+import { oneLine } from '../core/text.ts';
 import { Secret } from '../secrets/secret.ts';
-import { textOf } from './file.ts';
-import { caution, errorsFirst, type Finding, isRefused, refusal } from './finding.ts';
+import { caution, errorsFirst, type Finding, isRefused, refusal, textOf, tooLarge } from './file.ts';
 import { checkKey, readKey, toPkcs8 } from './key.ts';
-import { tooLarge, wrongFile } from './kind.ts';
+import { wrongFile } from './kind.ts';
 import { readPem } from './pem.ts';
 
 const AGAIN =

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify, type X509Certificate } from 'node:crypto';
 import { Secret } from '../secrets/secret.ts';
-import { type Finding, refusal } from './finding.ts';
+import { type Finding, refusal } from './file.ts';
 
 export interface Pair {
   certificate: X509Certificate;

@@ -1,27 +1,5 @@
-import { MOST_BYTES, textOf } from './file.ts';
-import { type Finding, refusal } from './finding.ts';
+import { type Finding, refusal, type Slot, textOf, WANTED } from './file.ts';
 import { readPem } from './pem.ts';
-
-export type Slot = 'certificate_file' | 'private_key_file' | 'p12_file' | 'service_account_file';
-
-const WANTED: Record<Slot, [what: string, from: string]> = {
-  certificate_file: [
-    'a PEM certificate',
-    'Have the person give the VoIP Services certificate from the Apple developer portal.',
-  ],
-  private_key_file: [
-    'a PEM private key',
-    'Have the person give the private key that the certificate was requested with, as PEM.',
-  ],
-  p12_file: [
-    'a PKCS#12 archive',
-    'Have the person export the certificate together with its key as .p12, or give the two PEM files.',
-  ],
-  service_account_file: [
-    'a Firebase service account key',
-    'Have the person make one in the Firebase console: Project settings, Service accounts, Generate new private key.',
-  ],
-};
 
 // Where the right way on depends on what was given, not only on what was asked for.
 const BETTER: Partial<Record<Kind, string>> = {
@@ -44,13 +22,6 @@ export function wrongFile(slot: Slot, file: Buffer): Finding {
     `${slot} must hold ${what}; it is ${kindOf(file)}.`,
     ((isAppleSlot || kind === 'BROKEN_JSON' || kind === 'HTML' || kind === 'ZIP') && BETTER[kind]) || from,
   );
-}
-
-/** The finding for a file too large to be looked into, if it is. */
-export function tooLarge(slot: Slot, file: Buffer): Finding[] {
-  if (file.length <= MOST_BYTES) return [];
-  const found = `${slot} has ${file.length} bytes; such a file is never over ${MOST_BYTES}.`;
-  return [refusal('FILE_TOO_LARGE', found, WANTED[slot][1])];
 }
 
 // What people have given instead of what was asked for. The words name a kind and quote nothing.

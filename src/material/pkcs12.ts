@@ -1,7 +1,7 @@
 import forge from 'node-forge';
 import type { Secret } from '../secrets/secret.ts';
 import * as ber from './ber.ts';
-import { type Finding, refusal } from './finding.ts';
+import { type Finding, refusal } from './file.ts';
 import { identify, wrongFile } from './kind.ts';
 import { decrypt, isMacOf, Locked, type Opener } from './pkcs12-cipher.ts';
 

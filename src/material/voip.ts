@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
-import { oneLine } from '../core/untrusted.ts';
+import { oneLine } from '../core/text.ts';
 import { type CertificateFacts, factsOf, hasVoipTopic, type PushMarks, readMarks } from './certificate.ts';
-import { caution, type Finding, refusal } from './finding.ts';
+import { caution, type Finding, refusal } from './file.ts';
 
 export interface Checked {
   facts: CertificateFacts | null;

@@ -1,5 +1,5 @@
-import { blank, type Prompt } from '../core/tool.ts';
-import { oneLine } from '../core/untrusted.ts';
+import { blank, type Prompt } from '../core/prompt.ts';
+import { oneLine } from '../core/text.ts';
 
 const LONGEST = 500;
 

@@ -1,7 +1,7 @@
-import type { Resource } from '../core/tool.ts';
+import type { Resource } from '../core/resource.ts';
 import { reportHealth } from '../tools/health.ts';
-import { listJobs, viewJob } from '../tools/job-view.ts';
-import { type RotationView, rotationShape } from '../tools/rotation-view.ts';
+import { type RotationView, rotationShape, viewJob } from '../tools/job-view.ts';
+import { listJobs } from '../tools/rotations.ts';
 
 const needs = ['get_rotation'];
 const mimeType = 'application/json';

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
 import { badInput, misconfigured } from '../core/errors.ts';
-import { visible } from '../core/untrusted.ts';
+import { visible } from '../core/text.ts';
 import { leadsElsewhere } from './destination.ts';
 
 /** Where files with secrets may lie. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { misconfigured, type ToolError, WorldChanged } from '../core/errors.ts';
-import { quoted } from '../core/untrusted.ts';
+import { quoted } from '../core/text.ts';
 import type { Secret } from './secret.ts';
 
 const WITHIN_MS = 5000;

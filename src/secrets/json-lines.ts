@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { badInput } from '../core/errors.ts';
-import { quoted } from '../core/untrusted.ts';
+import { quoted } from '../core/text.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
 import {
   type Destination,

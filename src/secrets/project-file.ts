@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { badInput } from '../core/errors.ts';
-import { quoted } from '../core/untrusted.ts';
+import { quoted } from '../core/text.ts';
 import { type FolderRules, LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
 import { type Destination, gitStanding, notIgnored, reason, syncFolder } from './destination.ts';
 

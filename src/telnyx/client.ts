@@ -5,10 +5,20 @@ import { CancelError, got, HTTPError, RequestError, TimeoutError } from 'got';
 import { ToolError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { Secret } from '../secrets/secret.ts';
-import { type Answer, type Http, type HttpLimits, type Query, type Scope, unreadable } from './http.ts';
-import { explain, type Failure, type Headers, type Method, retryDelay, sensible, waitAsked } from './retry.ts';
-import { Scheduler, type Ticket } from './scheduler.ts';
-import { callTime, jobTime, type Time } from './time.ts';
+import type { Http, HttpLimits, Query, Scope } from './http.ts';
+import { explain, type Failure, type Method } from './problem.ts';
+import { retryDelay } from './retry.ts';
+import {
+  callTime,
+  type Headers,
+  jobTime,
+  Scheduler,
+  sensible,
+  type Ticket,
+  type Time,
+  waitAsked,
+} from './scheduler.ts';
+import { type Answer, unreadable } from './wire.ts';
 
 interface ClientOptions {
   baseUrl: string;

@@ -1,8 +1,7 @@
 import { ToolError, unexpected } from '../core/errors.ts';
-import { oneLine } from '../core/untrusted.ts';
-import { change, type Http } from './http.ts';
-import { changed } from './lost-answer.ts';
-import { getAll, getWindow, type Scanned, sawAll, visitAll, type Watch } from './pages.ts';
+import { oneLine } from '../core/text.ts';
+import { change, changed, type Http } from './http.ts';
+import { getAll, getWindow, type Scanned, sawAll, visitAll, type Watch } from './list.ts';
 import { type Row, readOne, wireText } from './wire.ts';
 
 /** The four kinds of connection that can use a push credential (api.md §2). */

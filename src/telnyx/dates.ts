@@ -1,4 +1,4 @@
-import { oneLine } from '../core/untrusted.ts';
+import { oneLine } from '../core/text.ts';
 
 const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?: ?(Z|z|UTC|[+-]\d\d(?::?\d\d)?))?)?$/;
 const DEFAULT_LIFE_YEARS = 20;

@@ -1,19 +1,8 @@
-import { type ToolError, unexpected } from '../core/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ToolError } from '../core/errors.ts';
+import { type Answer, type Row, readIfOne } from './wire.ts';
 
 export type Query = Record<string, string | number>;
-
-/** An answer of Telnyx that says it went well (2xx). */
-export interface Answer {
-  /** Its JSON, or its text where that was asked for; undefined when there is none. */
-  readonly body: unknown;
-  /** What the clock of Telnyx said by its `Date`, in milliseconds since 1970, UTC; ours when it said nothing. */
-  readonly at: number;
-  /**
-   * The error of a field that is not what it must be; `path` says which, never what it holds, and is absent when there is
-   * no JSON at all. The log hears of it too.
-   */
-  unreadable(path?: string): ToolError;
-}
 
 /**
  * A request that changes something: made in one place, shown by a dry run, sent by a run. A `Secret` in its body shows
@@ -56,17 +45,6 @@ export interface HttpLimits {
   recoveryMs: number;
 }
 
-/** The error of an answer in which `path` cannot be read; the id is that of the request, as Telnyx gave it. */
-export function unreadable(path?: string, requestId?: string): ToolError {
-  return unexpected(
-    path === undefined
-      ? 'What came is no answer of the Telnyx API: it holds no JSON.'
-      : `Telnyx answered, but ${path} is missing in its answer, or not what its documentation says.`,
-    'Call again. If it stays so, tell the person: the base URL may be wrong, a proxy may stand in between, or Telnyx support can look into it by the request_id, where there is one.',
-    { requestId },
-  );
-}
-
 /** The same requests with those that change something left out: a proposal that tried to send one is a mistake of ours. */
 export function readOnly(http: Http): Http {
   return {
@@ -75,4 +53,57 @@ export function readOnly(http: Http): Http {
     recovery: () => readOnly(http.recovery()),
     under: (check) => readOnly(http.under(check)),
   };
+}
+
+// Telnyx may take a moment until a list shows what was created.
+const LOOKS_AFTER_MS = [0, 400, 1200];
+
+interface Creation<T> {
+  http: Http;
+  row: Row<T>;
+  send(): Promise<Answer>;
+  find(recovery: Http): Promise<T | undefined>;
+  /** How an agent can look for the same marker itself. */
+  lookup: string;
+}
+
+/**
+ * Sends a create once and gives what it made. When the answer is lost or unreadable, looks for it by its marker
+ * instead of sending again; throws `OUTCOME_UNKNOWN` when it does not show up.
+ */
+export async function createOnce<T>({ http, row, send, find, lookup }: Creation<T>): Promise<T> {
+  const answer = await send().catch((error: unknown) => {
+    if (error instanceof ToolError && error.code === 'OUTCOME_UNKNOWN') return error;
+    throw error;
+  });
+  const created = answer instanceof ToolError ? undefined : readIfOne(answer, row);
+  if (created) return created;
+  const recovery = http.recovery();
+  for (const pause of LOOKS_AFTER_MS) {
+    await sleep(pause);
+    const found = await find(recovery).catch(() => undefined);
+    if (found) return found;
+  }
+  const { details } = answer instanceof ToolError ? answer : answer.unreadable('data.id');
+  throw new ToolError(
+    'OUTCOME_UNKNOWN',
+    'The create was sent, but no answer says whether it was carried out, and what it would have made does not show up.',
+    `Before creating again, wait a minute and call ${lookup}: if something is there, it was made.`,
+    { httpStatus: details.httpStatus, requestId: details.requestId },
+  );
+}
+
+/**
+ * What a PATCH made. One that was answered with 2xx was carried out, whatever stands in the answer: where that holds no
+ * row, or one that does not show the change, `get` reads it.
+ */
+export async function changed<T>(
+  answer: Answer,
+  row: Row<T>,
+  id: string,
+  get: () => Promise<T>,
+  shows: (row: T) => boolean = () => true,
+): Promise<T> {
+  const told = readIfOne(answer, row, id);
+  return told && shows(told) ? told : await get();
 }

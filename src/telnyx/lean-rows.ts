@@ -1,7 +1,7 @@
-import { oneLine } from '../core/untrusted.ts';
+import { oneLine } from '../core/text.ts';
 import { neverEnds, parseTime } from './dates.ts';
 import type { Http } from './http.ts';
-import { type Scanned, visitAll, type Watch } from './pages.ts';
+import { type Scanned, visitAll, type Watch } from './list.ts';
 import { isIos, sharedByTelnyx } from './push-credentials.ts';
 import { connectionOf, queryOf, type TelephonyFilters } from './telephony-credentials.ts';
 import { type Fields, type Row, wireRaw, wireText } from './wire.ts';

@@ -1,8 +1,7 @@
 import type { Secret } from '../secrets/secret.ts';
 import { fromTelnyx } from './dates.ts';
-import { change, type Http, type Query } from './http.ts';
-import { createOnce } from './lost-answer.ts';
-import { getAll, getWindow } from './pages.ts';
+import { change, createOnce, type Http, type Query } from './http.ts';
+import { getAll, getWindow } from './list.ts';
 import { type Fields, fieldsOf, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
 
 const PATH = 'mobile_push_credentials';

@@ -1,8 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
-import { problemOf } from './problem.ts';
-import { type Headers, rateLimitOf, sensible, waitAsked } from './retry.ts';
-import type { Time } from './time.ts';
+import { linkedSignal } from '../core/linked-signal.ts';
+import type { HttpLimits } from './http.ts';
+import { type Method, problemOf } from './problem.ts';
 
 /** A try that has had its turn: the how-manieth, and when. */
 export type Ticket = Record<'number' | 'at', number>;
@@ -151,3 +152,108 @@ export class Scheduler {
     return this.#window;
   }
 }
+
+/** The time one request may take, waiting included. Dispose of it when the request is over. */
+export interface Time extends Disposable {
+  /** Ends the waiting: the caller's cancellation, and the end of the time. */
+  readonly signal: AbortSignal;
+  /** How many milliseconds it may wait from now until it is sent, or sent again. */
+  patience(): number;
+  /** Sends once, with the signal that ends this. */
+  spend<T>(attempt: (stop: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+const JOB_PATIENCE_MS = 120_000;
+
+/** The time of the requests of a person's call: one deadline for all of them, `ms` from now, waiting and all. */
+export function callTime(signal: AbortSignal, ms: number, { recoveryMs }: HttpLimits): (method: Method) => Time {
+  const deadline = Date.now() + ms;
+  return (method) => {
+    // A create keeps some of the call's time back: enough to look for it should its answer get lost.
+    const until = method === 'POST' ? deadline - recoveryMs : deadline;
+    const stop = linkedSignal([signal], Math.max(0, until - Date.now()));
+    return { ...stop, patience: () => until - Date.now(), spend: (attempt) => attempt(stop.signal) };
+  };
+}
+
+/**
+ * The time of the requests of a job: `ms` for each, counted only while it is under way. Its turn may be long in coming,
+ * but once it has come, no 429 is waited out for more than two minutes.
+ */
+export function jobTime(signal: AbortSignal, ms: number): () => Time {
+  // All of a job's waiting requests listen to it; thousands of them are no leak.
+  setMaxListeners(0, signal);
+  return () => {
+    let left = ms;
+    let until: number | undefined;
+    return {
+      signal,
+      patience() {
+        until ??= Date.now() + JOB_PATIENCE_MS;
+        return until - Date.now();
+      },
+      async spend(attempt) {
+        const started = Date.now();
+        using stop = linkedSignal([signal], left);
+        try {
+          return await attempt(stop.signal);
+        } finally {
+          left -= Date.now() - started;
+        }
+      },
+      [Symbol.dispose]: () => undefined,
+    };
+  };
+}
+
+const EPOCH_FROM = 1e9;
+const EPOCH_MS_FROM = 1e12;
+const LONGEST_WAIT_MS = 60_000;
+const ABSURD_WAIT_MS = 3_600_000;
+
+export type Headers = Record<string, string | string[] | undefined>;
+
+/**
+ * Milliseconds an answer asks to wait: `retry-after` in seconds or as a date, else, on a 429, `x-ratelimit-reset` in
+ * seconds or as an epoch (Telnyx documents both, api.md §1). `now` is in epoch milliseconds.
+ */
+export function waitAsked(status: number, headers: Headers, now: number): number | undefined {
+  const after = headers['retry-after']?.toString().trim();
+  const wait = after ? (isNumber(after) ? fromNow(Number(after), now) : Date.parse(after) - now) : Number.NaN;
+  if (Number.isFinite(wait)) return Math.max(0, wait);
+  return status === 429 ? resetAsked(headers, now) : undefined;
+}
+
+/** Milliseconds until `x-ratelimit-reset`, 0 when that is over; undefined without one that can be read. */
+function resetAsked(headers: Headers, now: number): number | undefined {
+  const reset = headers['x-ratelimit-reset']?.toString().trim();
+  return reset && isNumber(reset) ? Math.max(0, fromNow(Number(reset), now)) : undefined;
+}
+
+/**
+ * What the x-ratelimit headers say: how many requests remain of how many, for how many milliseconds. Undefined unless a
+ * number and a reset can be read that make sense; the limit is what remains where it cannot be read.
+ */
+function rateLimitOf(headers: Headers, now: number): { limit: number; remaining: number; reset: number } | undefined {
+  const read = (name: string) => Number.parseFloat(`${headers[`x-ratelimit-${name}`]}`);
+  const remaining = read('remaining');
+  // By the server's own clock, when the reset is a moment: ours may be minutes off.
+  const reset = sensible(resetAsked(headers, Date.parse(`${headers.date}`) || now));
+  return remaining >= 0 && reset ? { limit: read('limit') || remaining, remaining, reset } : undefined;
+}
+
+/**
+ * As much of a wait as is kept: no more than a minute, since a limit that is still there then says so again; and nothing
+ * of more than an hour, which is a clock or a unit gone wrong and would keep every later call waiting.
+ */
+export function sensible(wait: number | undefined): number | undefined {
+  return wait === undefined || wait > ABSURD_WAIT_MS ? undefined : Math.min(wait, LONGEST_WAIT_MS);
+}
+
+/** What a number in a header stands for: an epoch in milliseconds or seconds, or seconds from now. */
+function fromNow(value: number, now: number): number {
+  if (value >= EPOCH_MS_FROM) return value - now;
+  return value > EPOCH_FROM ? value * 1000 - now : value * 1000;
+}
+
+const isNumber = (text: string): boolean => /^\d+(\.\d+)?$/.test(text);

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { conflict, unexpected } from '../core/errors.ts';
-import { oneLine } from '../core/untrusted.ts';
+import { oneLine } from '../core/text.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { expiryFromTelnyx, fromTelnyx, isKept } from './dates.ts';
-import { change, type Http, type Query } from './http.ts';
-import { changed, createOnce } from './lost-answer.ts';
-import { getWindow } from './pages.ts';
+import { change, changed, createOnce, type Http, type Query } from './http.ts';
+import { getWindow } from './list.ts';
 import { type Fields, type Row, readOne, wireRaw, wireSecret, wireText } from './wire.ts';
 
 const PATH = 'telephony_credentials';

@@ -1,6 +1,30 @@
-import { oneLine } from '../core/untrusted.ts';
+import { type ToolError, unexpected } from '../core/errors.ts';
+import { oneLine } from '../core/text.ts';
 import { Secret } from '../secrets/secret.ts';
-import type { Answer } from './http.ts';
+
+/** An answer of Telnyx that says it went well (2xx). */
+export interface Answer {
+  /** Its JSON, or its text where that was asked for; undefined when there is none. */
+  readonly body: unknown;
+  /** What the clock of Telnyx said by its `Date`, in milliseconds since 1970, UTC; ours when it said nothing. */
+  readonly at: number;
+  /**
+   * The error of a field that is not what it must be; `path` says which, never what it holds, and is absent when there is
+   * no JSON at all. The log hears of it too.
+   */
+  unreadable(path?: string): ToolError;
+}
+
+/** The error of an answer in which `path` cannot be read; the id is that of the request, as Telnyx gave it. */
+export function unreadable(path?: string, requestId?: string): ToolError {
+  return unexpected(
+    path === undefined
+      ? 'What came is no answer of the Telnyx API: it holds no JSON.'
+      : `Telnyx answered, but ${path} is missing in its answer, or not what its documentation says.`,
+    'Call again. If it stays so, tell the person: the base URL may be wrong, a proxy may stand in between, or Telnyx support can look into it by the request_id, where there is one.',
+    { requestId },
+  );
+}
 
 // Rows as Telnyx sends them. The specification requires next to nothing of an answer (every field of a telephony
 // credential is optional), so a reader takes whatever stands at a key, also nothing, and says what it is worth.

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { badInput } from '../core/errors.ts';
+import { oneLine } from '../core/text.ts';
 import type { Deps } from '../core/tool.ts';
-import { oneLine } from '../core/untrusted.ts';
 import type { Destination } from '../secrets/destination.ts';
 import { parseInstant } from '../telnyx/dates.ts';
-import type { Unreadable } from '../telnyx/page.ts';
-import type { Window } from '../telnyx/pages.ts';
+import type { Unreadable, Window } from '../telnyx/list.ts';
 
 /** An id as Telnyx gives it: opaque, and never a path. Whoever has one from a list needs no pattern to read. */
 export const id = z

@@ -1,4 +1,4 @@
-import type { Question } from '../approval/question.ts';
+import type { Question } from '../core/consent.ts';
 import { badInput, conflict } from '../core/errors.ts';
 import { type Deps, type Instead, nothing, type Proposal } from '../core/tool.ts';
 import { rotatedOnBy } from '../jobs/begin.ts';
@@ -8,8 +8,7 @@ import { refuseRunning, type Way } from '../jobs/runner.ts';
 import { tooLate } from '../jobs/telephony-rollback.ts';
 import { whileItRuns } from './fleet.ts';
 import { digestOf } from './fleet-select.ts';
-import { viewJob } from './job-view.ts';
-import { result } from './rotation-view.ts';
+import { result, viewJob } from './job-view.ts';
 
 /** What is to be done with the members of a fleet, which are named by the digest of their ids. */
 interface FleetProposal extends Proposal {

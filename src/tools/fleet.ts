@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import type { Question } from '../approval/question.ts';
-import { digest } from '../core/consent.ts';
+import { digest, type Question } from '../core/consent.ts';
 import { badInput } from '../core/errors.ts';
+import { quoted } from '../core/text.ts';
 import { type Deps, defineChange } from '../core/tool.ts';
-import { quoted } from '../core/untrusted.ts';
 import { alone, busy } from '../jobs/begin.ts';
 import type { FleetWish, Member, RotationEvent } from '../jobs/events.ts';
 import { newJob } from '../jobs/journal.ts';
@@ -13,8 +12,7 @@ import { parseInstant } from '../telnyx/dates.ts';
 import { deletion } from '../telnyx/telephony-credentials.ts';
 import { deliverTo, duration, id, prefix, secondsOf, text } from './fields.ts';
 import { refuseFullTag, type Selection, select } from './fleet-select.ts';
-import { viewJob } from './job-view.ts';
-import { result, rotationShape } from './rotation-view.ts';
+import { result, rotationShape, viewJob } from './job-view.ts';
 import { connectionNamed } from './telephony-view.ts';
 
 const most = z.int().min(1).max(50_000);

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import type { Question } from '../approval/question.ts';
-import { changedSince, differences } from '../core/consent.ts';
+import { changedSince, differences, type Question } from '../core/consent.ts';
 import { ToolError } from '../core/errors.ts';
+import { quoted } from '../core/text.ts';
 import { defineChange, defineRead } from '../core/tool.ts';
-import { quoted } from '../core/untrusted.ts';
 import { type Connection, connectionsUsing } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import {

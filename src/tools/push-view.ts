@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { plainly, quoted } from '../core/text.ts';
 import type { Deps } from '../core/tool.ts';
-import { plainly, quoted } from '../core/untrusted.ts';
 import type { Connection } from '../telnyx/connections.ts';
 import type { PushCredential } from '../telnyx/push-credentials.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Question } from '../approval/question.ts';
+import type { Question } from '../core/consent.ts';
 import { badInput, conflict } from '../core/errors.ts';
+import { plainly, quoted } from '../core/text.ts';
 import { type Deps, defineChange } from '../core/tool.ts';
-import { plainly, quoted } from '../core/untrusted.ts';
 import { begin, stepsOf } from '../jobs/begin.ts';
 import type { OldPush, PushUser } from '../jobs/events.ts';
 import { fingerprintOfMaterial, isMadeOf, usersOf } from '../jobs/push.ts';
@@ -11,10 +11,10 @@ import { connectionsUsing } from '../telnyx/connections.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { findPushCredential, getPushCredential } from '../telnyx/push-credentials.ts';
 import { id, text, uniqueName } from './fields.ts';
+import { rotationShape } from './job-view.ts';
 import { inspectMaterial, materialArgs, type Report, refuseMaterial, untilDropped } from './push-material.ts';
 import { connectionsNamed, countOf, describePush, handleOf, viewPush } from './push-view.ts';
-import { begunBefore, rotateAlone } from './rotate-alone.ts';
-import { rotationShape } from './rotation-view.ts';
+import { begunBefore, rotateAlone } from './rotations.ts';
 
 const { type: _, ...files } = materialArgs;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { badInput } from '../core/errors.ts';
+import { quoted } from '../core/text.ts';
 import { type Deps, defineChange } from '../core/tool.ts';
-import { quoted } from '../core/untrusted.ts';
 import { begin, stepsOf } from '../jobs/begin.ts';
 import type { TelephonyWish } from '../jobs/events.ts';
 import { endOf, lifeOf, oldOf, refuseWithoutConnection } from '../jobs/parties.ts';
@@ -21,8 +21,8 @@ import {
   secondsOf,
   text,
 } from './fields.ts';
-import { begunBefore, rotateAlone } from './rotate-alone.ts';
-import { rotationShape } from './rotation-view.ts';
+import { rotationShape } from './job-view.ts';
+import { begunBefore, rotateAlone } from './rotations.ts';
 import { describe, onConnection, whenItExpires } from './telephony-view.ts';
 
 const input = z.object({

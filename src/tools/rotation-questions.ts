@@ -1,5 +1,5 @@
+import { plainly, quoted } from '../core/text.ts';
 import type { Deps, Proposal } from '../core/tool.ts';
-import { plainly, quoted } from '../core/untrusted.ts';
 import { refuseWhenRotatedOn } from '../jobs/begin.ts';
 import type { OldTelephony } from '../jobs/events.ts';
 import {
@@ -43,7 +43,8 @@ export interface GoingOn {
 export async function goingOn(rotation: Rotation, deps: Deps): Promise<GoingOn> {
   if (rotation.rollbackAt !== undefined) return { deletes: false, ...(await rollingBack(rotation, deps)) };
   if (isOver(stateOf(rotation, deps.now()))) return { deletes: false };
-  return rotation.kind === 'telephony' ? goOnTelephony(rotation, deps) : goOnPush(rotation, deps);
+  if (rotation.kind === 'push') return goOnPush(rotation, deps);
+  return goOnTelephony(rotation, deps);
 }
 
 async function goOnTelephony(rotation: TelephonyRotation, deps: Deps): Promise<GoingOn> {

@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import { changedSince, differences } from '../core/consent.ts';
 import { ToolError } from '../core/errors.ts';
-import { type Deps, defineChange, defineRead, nothing } from '../core/tool.ts';
-import { alone, leasesOf, startRollback } from '../jobs/begin.ts';
-import { factsOf, inWords, left, type Rotation } from '../jobs/item.ts';
+import { plainly } from '../core/text.ts';
+import { type Deps, defineChange, defineRead, type Instead, nothing } from '../core/tool.ts';
+import { alone, busy, leasesOf, openRotationOf, refuseHalfMade, startRollback } from '../jobs/begin.ts';
+import { factsOf, inWords, isOver, left, type Rotation, stateOf } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
-import { damage, type Lease } from '../jobs/journal.ts';
+import { damage, type Lease, WHAT_TO_DO } from '../jobs/journal.ts';
 import { run } from '../jobs/run.ts';
-import { cursor, id, page } from './fields.ts';
+import { forPerson } from '../telnyx/dates.ts';
+import { cursor, durationOf, id, page } from './fields.ts';
 import { goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
-import { listJobs, viewJob } from './job-view.ts';
+import { type RotationView, result, rotationShape, viewJob, viewRotation } from './job-view.ts';
 import { reread } from './push-material.ts';
 import { type GoingOn, goingOn, rollingBack } from './rotation-questions.ts';
-import { result, rotationShape, viewRotation } from './rotation-view.ts';
 
 export const getRotation = defineRead({
   name: 'get_rotation',
@@ -144,3 +145,78 @@ async function aloneWith(
     },
   );
 }
+
+/** The jobs of the account, those that are not over first, then the latest; `next` is the place to go on from. */
+export async function listJobs(from: number, limit: number, deps: Pick<Deps, 'jobs' | 'now' | 'fleets'>) {
+  const open = (await deps.jobs.open()).map((job) => ({ at: job.beganAt, view: viewJob(job, deps) }));
+  const over = ({ view }: (typeof open)[number]): number => Number(isOver(view.state));
+  const views = open.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
+  const all = [...(await hidden(deps)), ...views];
+  const rows = all.slice(from, from + limit);
+  const { jobs, next } = await deps.jobs.finished(Math.max(0, from - all.length), limit - rows.length);
+  const left = from + rows.length < all.length;
+  return {
+    rows: [...rows, ...jobs.map((job) => viewJob(job, deps))],
+    next: left ? from + rows.length : next === undefined ? undefined : all.length + next,
+  };
+}
+
+/** Those of which not even the beginning can be read. */
+async function hidden({ jobs }: Pick<Deps, 'jobs'>): Promise<RotationView[]> {
+  const damaged = await jobs.damaged();
+  return damaged
+    .filter(({ hidden }) => hidden)
+    .map(({ id, wrong: { says, problem } }) => {
+      const what = { warnings: [says], next: WHAT_TO_DO[problem] };
+      return { id, kind: 'unknown', state: 'damaged', done: [], left: [], ...what };
+    });
+}
+
+/**
+ * What is proposed for a credential that is in a rotation already: to show that one. Undefined when one can begin. Throws
+ * `CONFLICT` when the credential is the successor of one that is not finished, or that rotation is of another account.
+ */
+export async function begunBefore(id: string, deps: Deps): Promise<Instead | undefined> {
+  const open = await current(id, deps);
+  return open && nothing(`rotation ${open.id} was begun before`, () => shown(open, deps));
+}
+
+async function current(id: string, deps: Deps): Promise<Rotation | undefined> {
+  const open = await openRotationOf(deps, id);
+  if (!open) await refuseHalfMade(deps, id);
+  // An id is no secret: what another account did is not shown to whoever knows it.
+  else await deps.jobs.job(open.id);
+  return open;
+}
+
+/** Rotates a credential as the only one at it, or shows the rotation that it is in. Throws as `begunBefore` does. */
+export function rotateAlone(id: string, deps: Deps, rotate: (lease: Lease) => Promise<Rotation>) {
+  return alone(
+    deps,
+    [id],
+    async (lease) => {
+      const begun = await current(id, deps);
+      return begun ? shown(begun, deps) : result(viewRotation(await rotate(lease), deps));
+    },
+    async (held) => {
+      const begun = await current(id, deps);
+      if (begun) return shown(begun, deps);
+      throw busy(held);
+    },
+  );
+}
+
+function shown(rotation: Rotation, deps: Deps) {
+  const { overlap, fingerprint: _, prefix: __, files = {}, ...rest } = rotation.wish as Wish;
+  const given = Object.entries({ ...rest, ...files }).map(([name, value]) => `${name} ${plainly(`${value}`)}`);
+  const by = [...(overlap === undefined ? [] : [`overlap ${durationOf(overlap)}`]), ...given].join(', ');
+  const ends = rotation.kind === 'telephony' && stateOf(rotation, deps.now()) === 'overlap';
+  const instead = ends
+    ? 'To end the old one before its overlap is over: delete_telephony_credential with its id. '
+    : '';
+  const message = `A rotation of this credential was begun before, ${forPerson(rotation.beganAt)}, with ${by}. It is shown; the arguments of this call were not used. ${instead}For another one, finish it with continue_rotation or undo it with roll_back_rotation, and call again.`;
+  return { ...result(viewRotation(rotation, deps)), message };
+}
+
+/** What either kind of rotation was begun for. */
+type Wish = { overlap?: number; fingerprint?: string; prefix?: string; files?: Record<string, string> };

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Question } from '../approval/question.ts';
+import type { Question } from '../core/consent.ts';
 import { badInput, conflict } from '../core/errors.ts';
+import { quoted } from '../core/text.ts';
 import { type Deps, defineChange, defineRead } from '../core/tool.ts';
-import { quoted } from '../core/untrusted.ts';
 import { oldOf } from '../jobs/parties.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import {

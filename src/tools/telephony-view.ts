@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { changedSince, differences } from '../core/consent.ts';
 import { ToolError } from '../core/errors.ts';
+import { plainly, quoted } from '../core/text.ts';
 import type { Deps } from '../core/tool.ts';
-import { plainly, quoted } from '../core/untrusted.ts';
 import type { OldTelephony } from '../jobs/events.ts';
 import { oldOf } from '../jobs/parties.ts';
 import { getConnection } from '../telnyx/connections.ts';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { ToolError } from '../../src/core/errors.ts';
-import { type Deps, defineChange, defineRead, type Prompt, type Resource, type Tool } from '../../src/core/tool.ts';
+import type { Prompt } from '../../src/core/prompt.ts';
+import type { Resource } from '../../src/core/resource.ts';
+import { type Deps, defineChange, defineRead, type Tool } from '../../src/core/tool.ts';
 import { schemaTool } from './schema-tool.ts';
 
 /** A tool that the suite calls by name, and that does nothing but answer. */

@@ -13,10 +13,11 @@ import {
 } from '@modelcontextprotocol/node';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
-import { serveHandshake } from '../../src/front/mcp/handshake.ts';
-import { createStatelessServer } from '../../src/front/mcp/stateless.ts';
+import { serveHandshake } from '../../src/front/mcp/engine-2025.ts';
+import { createStatelessServer } from '../../src/front/mcp/engine-2026.ts';
 import { loadConfig } from '../../src/host/config.ts';
-import { createSession, everything, type Session } from '../../src/host/session.ts';
+import { everything } from '../../src/host/offers.ts';
+import { createSession, type Session } from '../../src/host/session.ts';
 import { createFixtures } from './fixtures.ts';
 
 interface Harness extends AsyncDisposable {

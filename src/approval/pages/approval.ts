@@ -1,4 +1,4 @@
-import { oneLine } from '../../core/untrusted.ts';
+import { oneLine } from '../../core/text.ts';
 import { notice, paragraphs } from './document.ts';
 import { html } from './html.ts';
 import { FORM_LIMIT, MINUTE_MS, type Page, type View } from './page.ts';

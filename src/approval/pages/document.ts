@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { oneLine } from '../../core/untrusted.ts';
+import { oneLine } from '../../core/text.ts';
 import { Html, html } from './html.ts';
 import type { View } from './page.ts';
 import { STYLE } from './style.ts';

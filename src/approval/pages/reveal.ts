@@ -1,4 +1,4 @@
-import { oneLine } from '../../core/untrusted.ts';
+import { oneLine } from '../../core/text.ts';
 import type { Secret } from '../../secrets/secret.ts';
 import { type Html, html } from './html.ts';
 import { FORM_LIMIT, MINUTE_MS, type Page, type View } from './page.ts';

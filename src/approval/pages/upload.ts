@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { oneLine } from '../../core/untrusted.ts';
+import { oneLine } from '../../core/text.ts';
 import { Secret } from '../../secrets/secret.ts';
 import { html } from './html.ts';
 import { MINUTE_MS, type Page, type View } from './page.ts';

@@ -1,6 +1,7 @@
 import { closestMatch } from 'leven';
 import { type Config, ConfigError } from '../../host/config.ts';
-import { createSession, everything, type Session } from '../../host/session.ts';
+import { everything } from '../../host/offers.ts';
+import { createSession, type Session } from '../../host/session.ts';
 import type { HttpLimits } from '../../telnyx/http.ts';
 import { askOnTerminal, type Terminal } from './terminal.ts';
 

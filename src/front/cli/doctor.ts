@@ -1,7 +1,6 @@
 import { ToolError, whereOf } from '../../core/errors.ts';
 import { once } from '../../core/once.ts';
-import { count } from '../../core/render.ts';
-import { visible } from '../../core/untrusted.ts';
+import { count, visible } from '../../core/text.ts';
 import { reach } from '../../doctor/api.ts';
 import type { Around, Check, Found } from '../../doctor/check.ts';
 import { CHECKS } from '../../doctor/checks.ts';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { count } from '../../core/render.ts';
+import { count } from '../../core/text.ts';
 import type { Config } from '../../host/config.ts';
 import { UNMADE } from '../../host/exit-status.ts';
 import { forPerson } from '../../telnyx/dates.ts';

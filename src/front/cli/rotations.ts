@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { count, render } from '../../core/render.ts';
+import { count, render } from '../../core/text.ts';
 import type { Config } from '../../host/config.ts';
 import { verifyJournal } from '../../jobs/journal-verify.ts';
 import { type CallTool, withTools } from './call-tool.ts';

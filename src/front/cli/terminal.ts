@@ -1,8 +1,8 @@
 import { createInterface, type ReadLineOptions } from 'node:readline';
 import { type Readable, Writable } from 'node:stream';
-import type { Answer, Question } from '../../approval/question.ts';
+import type { Answer, Question } from '../../core/consent.ts';
 import { ToolError } from '../../core/errors.ts';
-import { visible } from '../../core/untrusted.ts';
+import { visible } from '../../core/text.ts';
 import { redact } from '../../secrets/secret.ts';
 
 /** Where a command reads and writes; `process` is one. */

@@ -3,7 +3,7 @@ import { badInput, ToolError } from '../../core/errors.ts';
 import type { Effect, Tool } from '../../core/tool.ts';
 import { type Config, ConfigError } from '../../host/config.ts';
 import { FAILED, INTERRUPTED, MISUSED } from '../../host/exit-status.ts';
-import { everything, offered } from '../../host/session.ts';
+import { everything, offered } from '../../host/offers.ts';
 import { redactDeep } from '../../secrets/secret.ts';
 import { listingOf } from '../mcp/listing.ts';
 import { withTools } from './call-tool.ts';

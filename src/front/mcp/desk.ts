@@ -1,9 +1,10 @@
-import type { Answer, ShownPage } from '../../approval/question.ts';
 import type { Asking, Outcome } from '../../core/call.ts';
+import type { Answer, ShownPage } from '../../core/consent.ts';
 import { ToolError, unexpected, whereOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { render } from '../../core/render.ts';
-import { isTemplate, matchUri, type Tool } from '../../core/tool.ts';
+import { isTemplate, matchUri } from '../../core/resource.ts';
+import { render } from '../../core/text.ts';
+import type { Tool } from '../../core/tool.ts';
 import type { CallContext, Session } from '../../host/session.ts';
 import { listingOf } from './listing.ts';
 

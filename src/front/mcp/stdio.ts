@@ -1,9 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Session } from '../../host/session.ts';
-import { type About, CAPABILITIES, instructionsFor, serverInfo } from './about.ts';
-import { Channel } from './channel.ts';
-import type { Engine } from './engine.ts';
-import { INVALID_REQUEST, type Message, Wire } from './wire.ts';
+import { type About, CAPABILITIES, type Engine, instructionsFor, serverInfo } from './engine.ts';
 
 /** The versions that open with `initialize`, as the engine for them knows them. */
 export const HANDSHAKE_VERSIONS: readonly unknown[] = [
@@ -90,12 +87,12 @@ export function serveStdio(server: Server, input: Readable, output: Writable): P
       await wire.send(greeting);
       channel.answered(message);
     }
-    const { serveHandshake } = await import('./handshake.ts');
+    const { serveHandshake } = await import('./engine-2025.ts');
     return { engine: await serveHandshake(server, server.session, channel), channel, era: 'handshake' };
   }
 
   async function openStateless(): Promise<Served> {
-    const { serveStateless } = await import('./stateless.ts');
+    const { serveStateless } = await import('./engine-2026.ts');
     const channel = new Channel(wire);
     return { engine: serveStateless(await server.session(), channel), channel, era: 'probing' };
   }
@@ -118,3 +115,150 @@ export function serveStdio(server: Server, input: Readable, output: Writable): P
 }
 
 const claimsVersion = ({ params }: Message): boolean => params?._meta?.[VERSION_KEY] !== undefined;
+
+/** A JSON-RPC message as far as the opener needs to know it. */
+export interface Message {
+  jsonrpc: '2.0';
+  id?: string | number;
+  method?: string;
+  params?: { [key: string]: unknown; _meta?: Record<string, unknown> };
+}
+
+const MOST_BYTES = 10 * 1024 * 1024;
+const NEWLINE = 0x0a;
+const PARSE_ERROR = -32700;
+const INVALID_REQUEST = -32600;
+
+/**
+ * JSON-RPC over a pair of streams, a message a line. Lines that are no message are answered with an error and forgotten:
+ * broken JSON, batches (gone from MCP since 2025-06-18), lines over 10 MB, of which no more than that is ever held.
+ */
+class Wire {
+  readonly #output: Writable;
+  readonly #onMessage: (message: Message) => void;
+  #held: Buffer[] = [];
+  #size = 0;
+
+  constructor(input: Readable, output: Writable, onMessage: (message: Message) => void) {
+    this.#output = output;
+    this.#onMessage = onMessage;
+    input.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  /** Resolves when the message is written, or cannot be. */
+  send(message: object): Promise<void> {
+    return new Promise((resolve) => {
+      this.#output.write(`${JSON.stringify(message)}\n`, () => resolve());
+    });
+  }
+
+  #take(chunk: Buffer): void {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      this.#hold(chunk.subarray(from, end));
+      this.#endLine();
+      from = end + 1;
+    }
+    this.#hold(chunk.subarray(from));
+  }
+
+  #hold(part: Buffer): void {
+    this.#size += part.length;
+    if (this.#size > MOST_BYTES) this.#held = [];
+    else if (part.length > 0) this.#held.push(part);
+  }
+
+  #endLine(): void {
+    const [size, line] = [this.#size, Buffer.concat(this.#held).toString('utf8').trim()];
+    this.#held = [];
+    this.#size = 0;
+    if (size > MOST_BYTES) this.#refuse(INVALID_REQUEST, 'The message is too large.');
+    else if (line !== '') this.#read(line);
+  }
+
+  #read(line: string): void {
+    let message: unknown;
+    try {
+      message = JSON.parse(line);
+    } catch {
+      this.#refuse(PARSE_ERROR, 'The line is not JSON.');
+      return;
+    }
+    if (isMessage(message)) this.#onMessage(message);
+    else this.#refuse(INVALID_REQUEST, 'The line is not one JSON-RPC 2.0 message.');
+  }
+
+  #refuse(code: number, message: string): void {
+    void this.send({ jsonrpc: '2.0', error: { code, message } });
+  }
+}
+
+function isMessage(value: unknown): value is Message {
+  if (typeof value !== 'object' || value === null || !('jsonrpc' in value) || value.jsonrpc !== '2.0') return false;
+  const { method, params, id, ...rest } = value as Record<string, unknown>;
+  if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') return false;
+  if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) return false;
+  return typeof method === 'string' || (id !== undefined && ('result' in rest || 'error' in rest));
+}
+
+/**
+ * What an engine is connected to: it writes through to the wire, and gets the messages the opener hands on. Closing it
+ * leaves the wire open, so that a probing engine can make way for another.
+ */
+class Channel {
+  onmessage?: (message: object) => void;
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  readonly #wire: Wire;
+  readonly #unanswered = new Set<string | number>();
+  #answered: () => void = () => undefined;
+  #closed = false;
+  #greeted: string | number | undefined;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async send(message: object): Promise<void> {
+    if (this.#closed) return;
+    if ('id' in message && !('method' in message) && message.id === this.#greeted) this.#greeted = undefined;
+    else await this.#wire.send(message);
+    if ('id' in message && !('method' in message)) this.#settle(message.id);
+  }
+
+  #settle(id: unknown): void {
+    this.#unanswered.delete(id as string | number);
+    this.#answered();
+  }
+
+  /** Has the engine's answer to this request dropped: the client has it already. */
+  answered({ id }: Message): void {
+    this.#greeted = id;
+  }
+
+  deliver(message: Message): void {
+    if (message.method !== undefined && message.id !== undefined) this.#unanswered.add(message.id);
+    this.onmessage?.(message);
+    // A request that was cancelled gets no answer.
+    if (message.method === 'notifications/cancelled') this.#settle(message.params?.requestId);
+  }
+
+  /** Resolves when every request handed on has its answer written, or was cancelled. */
+  async settled(): Promise<void> {
+    while (this.#unanswered.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#answered = resolve;
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.onclose?.();
+  }
+}

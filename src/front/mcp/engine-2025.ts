@@ -3,13 +3,21 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import * as mcp from '@modelcontextprotocol/sdk/types.js';
-import { type Answer, formFor } from '../../approval/question.ts';
 import type { Asking } from '../../core/call.ts';
+import { type Answer, formFor } from '../../core/consent.ts';
 import { linkedSignal } from '../../core/linked-signal.ts';
 import type { CallContext, Session } from '../../host/session.ts';
-import { type About, answersAreCheckedByUs, CAPABILITIES, instructionsFor, serverInfo } from './about.ts';
 import { createDesk, resultOf } from './desk.ts';
-import { type Engine, progressTo, redacted } from './engine.ts';
+import {
+  type About,
+  answersAreCheckedByUs,
+  CAPABILITIES,
+  type Engine,
+  instructionsFor,
+  progressTo,
+  redacted,
+  serverInfo,
+} from './engine.ts';
 
 type Extra = RequestHandlerExtra<mcp.ServerRequest, mcp.ServerNotification>;
 type Result = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { differences } from '../src/core/consent.ts';
-import { oneLine, quoted } from '../src/core/untrusted.ts';
+import { oneLine, quoted } from '../src/core/text.ts';
 
 /** confusables.txt of UTS #39, version 16.0.0: what maps to 0027, and to two or more of it; but for marks. */
 const LIKE_ONE =

@@ -9,11 +9,18 @@ import {
 } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
-import { type Answer, formFor } from '../../approval/question.ts';
+import { type Answer, formFor } from '../../core/consent.ts';
 import type { CallContext, Session } from '../../host/session.ts';
-import { answersAreCheckedByUs, CAPABILITIES, instructionsFor, serverInfo } from './about.ts';
 import { createDesk, INVALID_PARAMS, resultOf } from './desk.ts';
-import { type Engine, progressTo, redacted } from './engine.ts';
+import {
+  answersAreCheckedByUs,
+  CAPABILITIES,
+  type Engine,
+  instructionsFor,
+  progressTo,
+  redacted,
+  serverInfo,
+} from './engine.ts';
 
 type Desk = ReturnType<typeof createDesk>;
 
