@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PageUploads } from '../src/approval/page-uploads.ts';
+import type { PageUploads } from '../src/approval/local-pages.ts';
 import { appleCertificate, serviceAccount } from './material.ts';
 
 type Platform = 'ios' | 'android';

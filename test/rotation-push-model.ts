@@ -1,4 +1,4 @@
-import type { PageUploads } from '../src/approval/page-uploads.ts';
+import type { PageUploads } from '../src/approval/local-pages.ts';
 import { type Rotation, stateOf } from '../src/jobs/item.ts';
 import type { ConnectionKind, ConnectionRecord, PushRecord } from '../src/sandbox/world.ts';
 import { nth } from './rotation-heal.ts';

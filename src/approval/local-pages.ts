@@ -1,11 +1,15 @@
-import type { ShownPage } from '../core/consent.ts';
-import type { Destination } from '../secrets/destination.ts';
+import { randomUUID } from 'node:crypto';
+import type { Answer, Question, ShownPage } from '../core/consent.ts';
+import { misconfigured } from '../core/errors.ts';
+import type { Destination, Handover, Slot } from '../secrets/destination.ts';
+import type { Secret } from '../secrets/secret.ts';
 import type { Vault } from '../secrets/vault.ts';
-import { createPageApprovals, type PageApprovals } from './page-approvals.ts';
-import { pageDestination } from './page-destination.ts';
-import { createPageUploads, type PageUploads } from './page-uploads.ts';
+import { approvalPage } from './pages/approval.ts';
 import { createLauncher, hasBrowser } from './pages/browser.ts';
-import { createPageHost } from './pages/host.ts';
+import { createPageHost, type PageHost } from './pages/host.ts';
+import { newCode, type Page } from './pages/page.ts';
+import { revealPage } from './pages/reveal.ts';
+import { type Recognised, type UploadedFile, uploadPage } from './pages/upload.ts';
 
 interface Around {
   env: Record<string, string>;
@@ -38,4 +42,184 @@ export function openLocalPages({ env, account, vault, clock, launch }: Around): 
       pageDestination({ host, vault, show, hasBrowser: launch !== undefined || hasBrowser(machine) }),
     close: () => host.close(),
   };
+}
+
+/** What an agent is told of a page that waits for a person: it calls again with the id. */
+export interface Waiting {
+  id: string;
+  code: string;
+  secondsLeft: number;
+}
+
+/** Opens pages, and keeps what comes of each in memory. `clock` is monotonic, in milliseconds. */
+function keptPages<T>(host: PageHost, clock: () => number) {
+  const kept = new Map<string, { code: string; until: number; came: T | undefined }>();
+  const secondsLeft = ({ until }: { until: number }): number => Math.max(0, Math.ceil((until - clock()) / 1000));
+  const waiting = (id: string, page: { code: string; until: number }): Waiting => ({
+    ...{ id, code: page.code },
+    secondsLeft: secondsLeft(page),
+  });
+  return {
+    /** A page, and what came of it so far; undefined for an id that is unknown, or when it ended without an answer. */
+    look(id: string) {
+      const page = kept.get(id);
+      return page && { waiting: waiting(id, page), came: page.came };
+    },
+    forget: (id: string) => kept.delete(id),
+    forgetLate() {
+      for (const [id, page] of kept) if (secondsLeft(page) === 0) kept.delete(id);
+    },
+    /** Rejects without a browser. */
+    async open(make: (code: string, keep: (came: T) => void) => Page): Promise<Waiting> {
+      const id = randomUUID();
+      const entry = { code: newCode(), until: 0, came: undefined as T | undefined };
+      const page = await host.open(
+        make(entry.code, (came) => {
+          entry.came = came;
+        }),
+      );
+      entry.until = page.expiresAt;
+      kept.set(id, entry);
+      void page.done.then((ending) => ending !== 'answered' && kept.delete(id));
+      return waiting(id, entry);
+    },
+  };
+}
+
+interface Asked {
+  /** What is asked and for which call: the same again is the same page. */
+  key: string;
+  title: string;
+  question: Question;
+  state: string;
+}
+
+/** Questions on local pages, for clients that cannot ask: the agent gets an id at once and calls again with it. */
+export interface PageApprovals {
+  /** Opens a page for a question; the page already open for the same one, if there is. Rejects without a browser. */
+  ask(asked: Asked): Promise<Waiting>;
+  /** What the person said, once; `Waiting` while they have not; undefined for an id that is unknown, used or too old. */
+  answerTo(approvalId: string): Promise<Waiting | Answer | undefined>;
+}
+
+function createPageApprovals(host: PageHost, account: string, clock: () => number): PageApprovals {
+  const pages = keptPages<Answer>(host, clock);
+  /** The page of each question, by its key. */
+  const asked = new Map<string, string>();
+  const opening = new Map<string, Promise<Waiting>>();
+
+  const open = ({ title, question, state }: Asked): Promise<Waiting> => {
+    const content = question.phrase === undefined ? { confirm: true } : { phrase: question.phrase };
+    return pages.open((code, keep) => {
+      const decide = (action: 'accept' | 'decline'): void =>
+        keep({ state, action, ...(action === 'accept' && { content }) });
+      return approvalPage({ title, account, ...question }, decide, code);
+    });
+  };
+
+  return {
+    async ask(question) {
+      const { key } = question;
+      for (const [known, id] of asked) if (!pages.look(id)) asked.delete(known);
+      const before = pages.look(asked.get(key) ?? '');
+      if (before) return before.waiting;
+      // Calls that come at once have one page, too.
+      const page = opening.get(key) ?? open(question).finally(() => opening.delete(key));
+      opening.set(key, page);
+      const waiting = await page;
+      asked.set(key, waiting.id);
+      return waiting;
+    },
+    async answerTo(id) {
+      const found = pages.look(id);
+      if (found?.came) pages.forget(id);
+      return found?.came ?? found?.waiting;
+    },
+  };
+}
+
+/** Files a person handed over at a page, with the passphrase of one of them if it has one. */
+interface Uploaded {
+  files: UploadedFile[];
+  passphrase: Secret | undefined;
+}
+
+/** Pages where a person drops files. What comes of one is kept for ten minutes, in memory only. */
+export interface PageUploads {
+  /** Opens a page; rejects without a browser. */
+  open(title: string, recognise: (files: UploadedFile[]) => Promise<Recognised[]>): Promise<Waiting>;
+  /** The files, while they are kept; `Waiting` until they are there; undefined for an id that is unknown or too old. */
+  take(uploadId: string): Waiting | Uploaded | undefined;
+}
+
+function createPageUploads(host: PageHost, clock: () => number): PageUploads {
+  const pages = keptPages<Uploaded>(host, clock);
+  return {
+    open: (title, recognise) =>
+      pages.open((code, keep) =>
+        uploadPage({ title, recognise }, (files, passphrase) => keep({ files, passphrase }), code),
+      ),
+    take(id) {
+      pages.forgetLate();
+      const found = pages.look(id);
+      return found?.came ?? found?.waiting;
+    },
+  };
+}
+
+/** The names a person reads for what is handed over. */
+const NAMES: Record<string, string> = {
+  sip_password: 'SIP password',
+  login_token: 'Login token',
+  push_private_key: 'Private key',
+};
+
+interface Ways {
+  host: PageHost;
+  vault: Vault;
+  hasBrowser: boolean;
+  /** Hands a page to the client, which brings the person to it; undefined when it cannot. */
+  show: ((page: ShownPage) => void) | undefined;
+}
+
+/** A one-time page for a person. Until it is opened the secret is in the vault; after that nowhere here. */
+function pageDestination(ways: Ways): Destination {
+  return {
+    to: 'browser',
+    label: 'a page in the browser',
+    async reserve() {
+      if (ways.show || ways.hasBrowser) return slotOf(ways, await ways.vault.reserve());
+      throw misconfigured(
+        'No page can be opened on this machine: it has no display. Nothing was created.',
+        'Deliver to the vault or to a file instead.',
+      );
+    },
+  };
+}
+
+const slotOf = ({ host, vault, show }: Ways, spare: Slot): Slot => ({
+  async keep(handover) {
+    // An entry the person already had there is theirs to keep.
+    const had = vault.find(handover.name) !== undefined;
+    const kept = await spare.keep(handover);
+    const code = newCode();
+    const reveal = revealPage({ title: titleOf(handover), fields: fieldsOf(handover) }, code);
+    try {
+      const page = await (show ? host.offer(reveal) : host.open(reveal));
+      show?.({ url: page.url, message: `Open this page to see ${titleOf(handover)}. It must show the code ${code}.` });
+      void page.done.then((ending) => (ending === 'answered' && !had ? vault.forget(handover.name) : undefined));
+      const place = `a page with the code ${code}, for 5 minutes; if it is not opened by then, ${kept.place} keeps it`;
+      return { destination: 'browser', place };
+    } catch {
+      return { ...kept, warning: 'No page could be opened, so it is in the vault.' };
+    }
+  },
+  [Symbol.asyncDispose]: () => spare[Symbol.asyncDispose](),
+});
+
+const titleOf = ({ facts, name }: Handover): string => `the secret of ${facts.name ?? facts.alias ?? name}`;
+
+function fieldsOf({ facts, secrets }: Handover): Record<string, Secret | string> {
+  const named = Object.entries(secrets).map(([key, secret]) => [NAMES[key] ?? key, secret] as const);
+  return { ...(facts.sip_username && { 'SIP username': facts.sip_username }), ...Object.fromEntries(named) };
 }

@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { lstat, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { misconfigured, ToolError } from '../core/errors.ts';
-import { reason, syncFolder } from '../secrets/destination.ts';
+import { reason, syncFolder } from '../secrets/files.ts';
 
 const MOST_BYTES = 32 * 1024 * 1024;
 const BOM = '\uFEFF';

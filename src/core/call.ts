@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PageApprovals, Waiting } from '../approval/page-approvals.ts';
+import type { PageApprovals, Waiting } from '../approval/local-pages.ts';
 import { readOnly } from '../telnyx/http.ts';
 import {
   type Agreed,
@@ -57,7 +57,7 @@ export async function call(
   if (dry === true) return plan(tool, args, deps, ways);
   // An answer that comes with an approval_id is to what was asked since: the page's is used up by then.
   const answer = given ?? (typeof approvalId === 'string' ? await pageAnswer(approvalId, ways) : undefined);
-  if (answer && 'approval_id' in answer) return needsApproval(tool, answer);
+  if (answer && 'secondsLeft' in answer) return needsApproval(tool, answer);
   const name = digest(tool.name, args);
   const opened = answer && ways.consent.open(answer.state);
   const agreed = opened?.call === name ? opened : undefined;
@@ -145,7 +145,10 @@ async function pageAnswer(approvalId: string, { pages }: Ways): Promise<Answer |
 }
 
 /** The result of a call that waits for a person at a page. */
-export function needsApproval(tool: Tool, { approval_id, code, secondsLeft }: Waiting): Outcome & { kind: 'result' } {
+export function needsApproval(
+  tool: Tool,
+  { id: approval_id, code, secondsLeft }: Waiting,
+): Outcome & { kind: 'result' } {
   const message = `A page with the code ${code} is open in the person's browser and waits for their decision, for ${secondsLeft} more seconds. Tell them, then call again with approval_id and the same arguments.`;
   return resultOf(tool, { status: 'needs_approval', approval_id, message });
 }

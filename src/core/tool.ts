@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PageUploads } from '../approval/page-uploads.ts';
+import type { PageUploads } from '../approval/local-pages.ts';
 import type { Fleets } from '../jobs/runner.ts';
 import type { Work } from '../jobs/work.ts';
 import type { Change } from '../telnyx/http.ts';

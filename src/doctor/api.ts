@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { ToolError } from '../core/errors.ts';
 import type { KeySource } from '../host/api-key.ts';
 import { version } from '../host/version.ts';
-import { reason } from '../secrets/destination.ts';
+import { reason } from '../secrets/files.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { HttpLimits } from '../telnyx/http.ts';
 import { type Answer, fieldsOf } from '../telnyx/wire.ts';

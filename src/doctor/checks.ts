@@ -1,7 +1,7 @@
 import { account, clock, key, network } from './api.ts';
 import type { Check } from './check.ts';
 import { browser, keychain, node } from './machine.ts';
-import { commands, folders, settings } from './places.ts';
+import { commands, folders, settings } from './settings.ts';
 import { journal, stateFolder, vault } from './state.ts';
 
 /** Every check by its name, in the order a person reads them. */

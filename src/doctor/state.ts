@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { count } from '../core/text.ts';
 
 import { verifyJournal } from '../jobs/journal-verify.ts';
-import { reason } from '../secrets/destination.ts';
+import { reason } from '../secrets/files.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
 
 const OTHERS = 0o077;

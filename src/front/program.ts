@@ -59,6 +59,6 @@ async function answer(command: Exclude<Command, 'serve'>, config: Config): Promi
   // Whoever read the output is gone; the status still tells what came of it.
   process.stdout.on('error', () => undefined);
   if (typeof command !== 'string') return (await import('./cli/run.ts')).runCommand(command, config, process);
-  process.stdout.write(command === 'help' ? (await import('./cli/help.ts')).HELP : `${version}\n`);
+  process.stdout.write(command === 'help' ? (await import('./cli/commands.ts')).HELP : `${version}\n`);
   return 0;
 }

@@ -2,7 +2,7 @@ import type { Prompt } from '../core/prompt.ts';
 import type { Resource } from '../core/resource.ts';
 import type { Tool } from '../core/tool.ts';
 import { prompts } from '../prompts/index.ts';
-import { healthResource, rotationResources } from '../resources/rotations.ts';
+import { healthResource, rotationResources } from '../resources/index.ts';
 import { catalogue } from '../tools/index.ts';
 import type { Config } from './config.ts';
 

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { conflict, type ToolError } from '../core/errors.ts';
-import { reason, syncFolder } from '../secrets/destination.ts';
+import { readFrom, reason, syncFolder } from '../secrets/files.ts';
 import { type RotationEvent, rotationEvent } from './events.ts';
 import {
   type By,
@@ -16,7 +16,7 @@ import {
   type Recorded,
   type Wrong,
 } from './journal.ts';
-import { encodeLine, type Mac, readFrom, walkLines } from './journal-line.ts';
+import { encodeLine, type Mac, walkLines } from './journal-line.ts';
 
 const common = {
   job: z.string(),

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { conflict, ToolError } from '../core/errors.ts';
-import { reason, syncFolder } from '../secrets/destination.ts';
+import { readFrom, reason, syncFolder } from '../secrets/files.ts';
 import type { StateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';
 import { beginsJob, type Journal, JournalAway, jobOf, type Part, partsOf, type Recorded } from './journal.ts';
-import { encodeLine, type Mac, pickLines, readFrom } from './journal-line.ts';
+import { encodeLine, type Mac, pickLines } from './journal-line.ts';
 import { LeaseFiles } from './lease-files.ts';
 
 /**

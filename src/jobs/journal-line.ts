@@ -1,5 +1,4 @@
 import { timingSafeEqual } from 'node:crypto';
-import * as fs from 'node:fs';
 
 const NEWLINE = 0x0a;
 const CLOSING = 0x7d;
@@ -69,22 +68,4 @@ function decodeLine(bytes: Buffer, mac: Mac): unknown {
   const found = Buffer.concat([bytes.subarray(0, from), bytes.subarray(-TAIL.length)]);
   if (frame.length !== found.length || !timingSafeEqual(frame, found)) return undefined;
   return JSON.parse(json.toString());
-}
-
-// A fleet of 50,000, each with some trouble, has less.
-const MOST_BYTES = 1024 ** 3;
-
-/** Gives what a file holds from an offset on. Throws what the system throws, and for what is no plain file. */
-export function readFrom(path: string, offset: number): Buffer {
-  // Without O_NONBLOCK the open of a named pipe would wait for a writer, and with it the whole server.
-  const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW);
-  try {
-    const found = fs.fstatSync(file);
-    if (!found.isFile()) throw Object.assign(new Error('no plain file'), { code: 'NO_FILE' });
-    if (found.size > MOST_BYTES) throw Object.assign(new Error('too large'), { code: 'TOO_LARGE' });
-    const bytes = Buffer.alloc(Math.max(0, found.size - offset));
-    return bytes.subarray(0, fs.readSync(file, bytes, 0, bytes.length, offset));
-  } finally {
-    fs.closeSync(file);
-  }
 }

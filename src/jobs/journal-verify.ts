@@ -1,12 +1,12 @@
 import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { misconfigured } from '../core/errors.ts';
-import { reason } from '../secrets/destination.ts';
+import { readFrom, reason } from '../secrets/files.ts';
 import { openStateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';
 import { type Entry, jobOf } from './journal.ts';
 import { bucketsIn, foldersOf, idsIn, macOf, PartFiles, partShape } from './journal-files.ts';
-import { type Mac, pickLines, readFrom } from './journal-line.ts';
+import { type Mac, pickLines } from './journal-line.ts';
 
 interface Finding {
   /** Below the state folder. */

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { badInput, conflict } from '../core/errors.ts';
 import { plainly } from '../core/text.ts';
-import { reason } from '../secrets/destination.ts';
+import { readFrom, reason } from '../secrets/files.ts';
 import type { Held, Lease } from './journal.ts';
-import { readFrom } from './journal-line.ts';
 
 const owner = z.object({
   // A time in milliseconds, or little more: one that is none would leave no room for the next.

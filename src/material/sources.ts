@@ -1,9 +1,9 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Secret } from '../secrets/secret.ts';
-import { type Contents, readCertificate, readContents } from './contents.ts';
 import { caution, type Finding, refusal, type Slot, tooLarge } from './file.ts';
 import { readKey } from './key.ts';
 import { wrongFile } from './kind.ts';
+import { type Contents, readCertificate, readContents } from './pem.ts';
 
 /** What the files of a person hold between them, and what kept the rest from being read. */
 export interface Found {

@@ -3,15 +3,9 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { badInput } from '../core/errors.ts';
 import { quoted } from '../core/text.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import {
-  type Destination,
-  entryOf,
-  gitStanding,
-  type Handover,
-  notIgnored,
-  reason,
-  syncFolder,
-} from './destination.ts';
+import { type Destination, entryOf, type Handover } from './destination.ts';
+import { reason, syncFolder } from './files.ts';
+import { gitStanding, notIgnored } from './git.ts';
 import type { FileRules } from './project-file.ts';
 
 /** The ids that the lines of a file are about, and how long it was then. */

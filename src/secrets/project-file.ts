@@ -4,7 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { badInput } from '../core/errors.ts';
 import { quoted } from '../core/text.ts';
 import { type FolderRules, LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import { type Destination, gitStanding, notIgnored, reason, syncFolder } from './destination.ts';
+import type { Destination } from './destination.ts';
+import { reason, syncFolder } from './files.ts';
+import { gitStanding, notIgnored } from './git.ts';
 
 type Merge = (before: string, values: Record<string, string>) => string;
 

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { misconfigured } from '../core/errors.ts';
-import { type Destination, entryOf, reason, type Slot, syncFolder } from './destination.ts';
+import { type Destination, entryOf, type Slot } from './destination.ts';
+import { reason, syncFolder } from './files.ts';
 
 // More than any entry needs: the space is taken on disk before Telnyx is asked to create anything.
 const RESERVED_BYTES = 8192;

@@ -13,7 +13,7 @@ import { deletion } from '../telnyx/telephony-credentials.ts';
 import { deliverTo, duration, id, prefix, secondsOf, text } from './fields.ts';
 import { refuseFullTag, type Selection, select } from './fleet-select.ts';
 import { result, rotationShape, viewJob } from './job-view.ts';
-import { connectionNamed } from './telephony-view.ts';
+import { connectionNamed } from './telephony-credentials.ts';
 
 const most = z.int().min(1).max(50_000);
 

@@ -8,9 +8,9 @@ import type { Secret } from '../secrets/secret.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import { delivered, deliverTo, id, placeInWords, prefix } from './fields.ts';
-import { describePush } from './push-view.ts';
+import { describePush } from './push-credentials.ts';
+import { describe, factsOf } from './telephony-credentials.ts';
 import { viewDelivery } from './telephony-secrets.ts';
-import { describe, factsOf } from './telephony-view.ts';
 
 const kind = z.enum(['telephony', 'push']);
 

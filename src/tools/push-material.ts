@@ -1,22 +1,30 @@
 import { z } from 'zod';
-import type { WaitingUpload } from '../approval/page-uploads.ts';
-import { badInput, misconfigured, type ToolError } from '../core/errors.ts';
-import type { Deps, Instead } from '../core/tool.ts';
+import type { Waiting } from '../approval/local-pages.ts';
+import { badInput, conflict, misconfigured, type ToolError } from '../core/errors.ts';
+import { type Deps, defineChange, defineRead, type Instead } from '../core/tool.ts';
 import type { Rotation } from '../jobs/item.ts';
+import { fingerprintOfMaterial } from '../jobs/push.ts';
 import { checkApple } from '../material/apple.ts';
 import type { CertificateFacts } from '../material/certificate.ts';
 import { type Finding, readMaterial } from '../material/file.ts';
 import { checkGoogle } from '../material/google.ts';
 import { identify, type Kind, kindOf } from '../material/kind.ts';
 import { Secret } from '../secrets/secret.ts';
-import type { PushMaterial, ServiceAccount } from '../telnyx/push-credentials.ts';
-import { text } from './fields.ts';
+import {
+  createPushCredential,
+  creationOfPush,
+  findPushCredential,
+  type PushMaterial,
+  type ServiceAccount,
+} from '../telnyx/push-credentials.ts';
+import { text, uniqueName } from './fields.ts';
+import { certificate, platform, pushCredential, serviceAccount, viewPush } from './push-credentials.ts';
 
 const path = z.string().optional();
 
 /** How push material is named in arguments: by paths on this machine, or by a page where the person drops the files. */
 export const materialArgs = {
-  type: z.enum(['ios', 'android']),
+  type: platform,
   certificate_file: path,
   private_key_file: path,
   p12_file: path,
@@ -54,7 +62,7 @@ interface Waits {
 export async function inspectMaterial(args: MaterialArgs, deps: Deps): Promise<Report | Waits> {
   if (args.upload && args.upload_id === undefined) return { wait: async () => needsUpload(await openPage(args, deps)) };
   const given = args.upload_id === undefined ? await fromFiles(args, deps) : await fromPage(args.upload_id, args, deps);
-  if ('upload_id' in given) return { wait: async () => needsUpload(given) };
+  if ('secondsLeft' in given) return { wait: async () => needsUpload(given) };
   if (args.type === 'android') {
     if (!given.serviceAccount) throw badInput('An android credential takes service_account_file, or upload.');
     const { findings, account, material } = checkGoogle(given.serviceAccount, args.project_id);
@@ -104,7 +112,7 @@ export const untilDropped = ({ wait }: Waits): Instead => ({
   instead: wait,
 });
 
-async function openPage({ type }: MaterialArgs, deps: Deps): Promise<WaitingUpload> {
+async function openPage({ type }: MaterialArgs, deps: Deps): Promise<Waiting> {
   const title = type === 'ios' ? 'VoIP certificate and key for iOS' : 'Firebase service account for Android';
   const recognise = async (files: { name: string; bytes: Buffer }[]) =>
     files.map(({ name, bytes }) => ({ name, what: kindOf(bytes), ok: slotOf(type, bytes) !== undefined }));
@@ -113,14 +121,14 @@ async function openPage({ type }: MaterialArgs, deps: Deps): Promise<WaitingUplo
   });
 }
 
-async function fromPage(uploadId: string, { type }: MaterialArgs, deps: Deps): Promise<Given | WaitingUpload> {
+async function fromPage(uploadId: string, { type }: MaterialArgs, deps: Deps): Promise<Given | Waiting> {
   const taken = (await deps.uploads()).take(uploadId);
   if (!taken)
     throw badInput(
       'This upload_id is unknown or too old.',
       'Call again with upload: true; the person drops the files anew.',
     );
-  if ('upload_id' in taken) return taken;
+  if ('secondsLeft' in taken) return taken;
   const given: Given = { passphrase: taken.passphrase };
   for (const { bytes } of taken.files) {
     const slot = slotOf(type, bytes);
@@ -146,13 +154,13 @@ function slotOf(type: string, bytes: Buffer) {
 }
 
 /** Tells the agent that the person has yet to drop the files. */
-function needsUpload({ upload_id, code, secondsLeft }: WaitingUpload) {
+function needsUpload({ id: upload_id, code, secondsLeft }: Waiting) {
   const message = `A page with the code ${code} is open in the person's browser, for ${secondsLeft} more seconds. Tell them to drop the files there, then call again with upload_id in place of upload.`;
   return { status: 'needs_upload' as const, upload_id, message };
 }
 
 /** Findings that do not keep the material from being used, as sentences. */
-export const cautions = (findings: Finding[]): string[] =>
+const cautions = (findings: Finding[]): string[] =>
   findings.map(({ code, found, action }) => `${code}: ${found} ${action}`);
 
 /** `BAD_INPUT` with everything that keeps the material from being uploaded. */
@@ -163,3 +171,60 @@ export function refuseMaterial(findings: Finding[]): ToolError {
     [...new Set(errors.map(({ action }) => action))].join(' '),
   );
 }
+
+export const createPush = defineChange({
+  name: 'create_mobile_push_credential',
+  title: 'Create a mobile push credential',
+  description:
+    'Check push material and upload it. iOS: certificate_file (VoIP certificate) and private_key_file in PEM, or p12_file. Android: service_account_file (Firebase JSON). Give paths, or upload: true; never read the files.',
+  toolset: 'push',
+  effect: 'create',
+  uploads: true,
+  input: z.object({ alias: uniqueName.describe('Unique name'), ...materialArgs }),
+  output: z.object({ credential: pushCredential, warnings: z.array(z.string()) }),
+  asks: 'never',
+  propose: async (args, deps) => {
+    const inspected = await inspectMaterial(args, deps);
+    if ('wait' in inspected) return untilDropped(inspected);
+    const { alias } = args;
+    const { material, findings } = inspected;
+    if (!material) throw refuseMaterial(findings);
+    if (await findPushCredential(deps.http, alias)) {
+      throw conflict(
+        'A push credential with this alias exists already.',
+        'Choose another alias, such as this one with a date.',
+      );
+    }
+    const binding = { alias, fingerprint: fingerprintOfMaterial(material), warnings: cautions(findings) };
+    return { binding, steps: [creationOfPush(alias, material)], material };
+  },
+  run: async ({ binding: { alias, warnings }, material }, deps) => {
+    const created = await createPushCredential(deps.http, alias, material);
+    return { credential: await viewPush(created, deps), warnings };
+  },
+});
+
+export const checkPush = defineRead({
+  name: 'check_push_material',
+  title: 'Check push material',
+  description:
+    'What create_mobile_push_credential would find wrong with the material, and what to do, without uploading it.',
+  toolset: 'push',
+  input: z.object(materialArgs),
+  output: z.object({
+    status: z.enum(['usable', 'unusable', 'needs_upload']),
+    findings: z
+      .array(z.object({ code: z.string(), severity: z.string(), found: z.string(), action: z.string() }))
+      .optional(),
+    certificate: certificate.optional(),
+    service_account: serviceAccount.optional(),
+    message: z.string().optional(),
+    upload_id: z.string().optional(),
+  }),
+  run: async (args, deps) => {
+    const inspected = await inspectMaterial(args, deps);
+    if ('wait' in inspected) return inspected.wait();
+    const { material, ...report } = inspected;
+    return { status: material ? ('usable' as const) : ('unusable' as const), ...report };
+  },
+});

@@ -12,8 +12,8 @@ import { forPerson } from '../telnyx/dates.ts';
 import { findPushCredential, getPushCredential } from '../telnyx/push-credentials.ts';
 import { id, text, uniqueName } from './fields.ts';
 import { rotationShape } from './job-view.ts';
+import { connectionsNamed, countOf, describePush, handleOf, viewPush } from './push-credentials.ts';
 import { inspectMaterial, materialArgs, type Report, refuseMaterial, untilDropped } from './push-material.ts';
-import { connectionsNamed, countOf, describePush, handleOf, viewPush } from './push-view.ts';
 import { begunBefore, rotateAlone } from './rotations.ts';
 
 const { type: _, ...files } = materialArgs;

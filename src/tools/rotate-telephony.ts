@@ -23,7 +23,7 @@ import {
 } from './fields.ts';
 import { rotationShape } from './job-view.ts';
 import { begunBefore, rotateAlone } from './rotations.ts';
-import { describe, onConnection, whenItExpires } from './telephony-view.ts';
+import { describe, onConnection, whenItExpires } from './telephony-credentials.ts';
 
 const input = z.object({
   id,

@@ -24,8 +24,8 @@ import {
 import { tooLate } from '../jobs/telephony-rollback.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { durationOf } from './fields.ts';
-import { connectionsNamed, countOf, describePush, handleOf } from './push-view.ts';
-import { describe, onConnection, whenItExpires } from './telephony-view.ts';
+import { connectionsNamed, countOf, describePush, handleOf } from './push-credentials.ts';
+import { describe, onConnection, whenItExpires } from './telephony-credentials.ts';
 
 /** What going on with a rotation, or back, comes to; but for the question it is what a person agrees to. */
 export interface GoingOn {

@@ -14,7 +14,7 @@ import {
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
 import { delivered, deliverTo, expiresAt, futureInstant, id, prefix, text } from './fields.ts';
-import { factsOf, telephonyCredential, viewTelephony } from './telephony-view.ts';
+import { factsOf, telephonyCredential, viewTelephony } from './telephony-credentials.ts';
 
 export const createTelephony = defineChange({
   name: 'create_telephony_credential',

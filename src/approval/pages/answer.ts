@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { contentPolicy, notice, renderDocument } from './document.ts';
+import { contentPolicy, notice, renderDocument, type View } from './document.ts';
 import { type Entry, sameText } from './entry.ts';
-import type { Reply, View } from './page.ts';
+import type { Reply } from './page.ts';
 
 const COOKIE = 'telnyx_page';
 

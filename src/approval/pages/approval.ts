@@ -1,7 +1,6 @@
 import { oneLine } from '../../core/text.ts';
-import { notice, paragraphs } from './document.ts';
-import { html } from './html.ts';
-import { FORM_LIMIT, MINUTE_MS, type Page, type View } from './page.ts';
+import { html, notice, paragraphs, type View } from './document.ts';
+import { FORM_LIMIT, MINUTE_MS, type Page } from './page.ts';
 
 export interface ApprovalQuestion {
   title: string;

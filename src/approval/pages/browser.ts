@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { html } from './html.ts';
+import { html } from './document.ts';
 
 type Env = Record<string, string | undefined>;
 

@@ -1,12 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Html } from './html.ts';
-
-/** What a person sees: the inside of one document. Its script, if any, is a constant of ours and is allowed by hash. */
-export interface View {
-  title: string;
-  main: Html;
-  script?: string;
-}
+import type { View } from './document.ts';
 
 export type Reply = { status: number; view: View } | { status: number; json: object } | 'gone';
 

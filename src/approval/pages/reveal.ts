@@ -1,7 +1,7 @@
 import { oneLine } from '../../core/text.ts';
 import type { Secret } from '../../secrets/secret.ts';
-import { type Html, html } from './html.ts';
-import { FORM_LIMIT, MINUTE_MS, type Page, type View } from './page.ts';
+import { type Html, html, type View } from './document.ts';
+import { FORM_LIMIT, MINUTE_MS, type Page } from './page.ts';
 
 export interface RevealedSecret {
   title: string;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { oneLine } from '../../core/text.ts';
 import { Secret } from '../../secrets/secret.ts';
-import { html } from './html.ts';
-import { MINUTE_MS, type Page, type View } from './page.ts';
+import { html, type View } from './document.ts';
+import { MINUTE_MS, type Page } from './page.ts';
 import { UPLOAD_SCRIPT } from './upload-script.ts';
 
 export interface UploadedFile {

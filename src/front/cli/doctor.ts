@@ -8,7 +8,7 @@ import { findApiKey } from '../../host/api-key.ts';
 import type { Config } from '../../host/config.ts';
 import { FAILED } from '../../host/exit-status.ts';
 import { version } from '../../host/version.ts';
-import { reason } from '../../secrets/destination.ts';
+import { reason } from '../../secrets/files.ts';
 import { type Keychain, systemKeychain } from '../../secrets/keychain.ts';
 import { redactDeep } from '../../secrets/secret.ts';
 import { print, type Terminal } from './terminal.ts';
