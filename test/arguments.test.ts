@@ -30,14 +30,13 @@ test.each(catalogue)('of $name null and "" of what may be left out count as left
   );
   const plain = parseArguments(tool, needed);
   const optional = fields.filter(([name]) => !(name in needed) && !tool.selects?.includes(name));
-  expect(fields.length).toBeGreaterThan(0);
   for (const blank of [null, '']) {
     const filled = Object.fromEntries(optional.map(([name]) => [name, blank]));
     expect(parseArguments(tool, { ...needed, ...filled })).toEqual(plain);
   }
 });
 
-test('a tool without arguments takes none, and null for them', () => {
+test('no arguments and null are the same, and nothing else stands for them', () => {
   for (const nothing of [undefined, null, {}])
     expect(parseArguments(toolNamed('get_rotation'), nothing)).toEqual({ limit: 10 });
   for (const wrong of ['', 'x', 5, []])

@@ -70,6 +70,18 @@ const plans: [
   ],
 ];
 
+/** Changes of many steps or with material, whose plans the tests of these look at. */
+const ELSEWHERE = [
+  ...['rotate_telephony_credential', 'rotate_telephony_credentials', 'delete_expired_telephony_credentials'],
+  ...['rotate_mobile_push_credential', 'create_mobile_push_credential'],
+  ...['continue_rotation', 'roll_back_rotation'],
+];
+
+test('every tool that changes something is among those above', () => {
+  const changes = catalogue.flatMap(({ name, effect }) => (effect === 'read' ? [] : [name]));
+  expect([...new Set([...plans.map(([name]) => name), ...ELSEWHERE])].sort()).toEqual(changes.sort());
+});
+
 test.each(plans)('%s only plans, and sends nothing but reads', async (name, args, requests, asks, secretTo) => {
   await using t = await startApp({ person: () => ({ action: 'accept', content: { confirm: true } }) });
   await t.sandbox.world.ready;

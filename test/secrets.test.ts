@@ -1,12 +1,14 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
 import { createLog } from '../src/core/log.ts';
-import { startSandbox } from '../src/sandbox/server.ts';
+import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { redact, Secret } from '../src/secrets/secret.ts';
+import { catalogue } from '../src/tools/index.ts';
 import { startApp } from './app.ts';
+import { type Call, callsOfEveryTool, LATEST, livingIn, play } from './every-tool.ts';
 import { appleMaterial, serviceAccount } from './material.ts';
 import { startProcess } from './process.ts';
 
@@ -69,69 +71,21 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     TELNYX_MCP_ALLOW_DIRS: tmpdir(),
   };
   await using server = await startProcess({ env, elicit: yes });
-  const file = (name: string, content: string): string => {
-    writeFileSync(join(server.stateDir, name), content);
-    return join(server.stateDir, name);
-  };
-  const ios = {
-    type: 'ios',
-    certificate_file: file('c.pem', material.certificate),
-    private_key_file: file('k.pem', material.key),
-  };
-  const android = { type: 'android', service_account_file: file('a.json', JSON.stringify(material.account, null, 2)) };
-
-  const [telephonyId, otherId] = [...sandbox.world.telephony.keys()];
-  const pushId = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-ios')?.id;
-  const otherPush = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-android')?.id;
-  const connectionId = [...sandbox.world.connections.values()].find(({ kind }) => kind === 'credential')?.id;
-  const [, living2, living3] = livingOnes(sandbox);
-  const rotated = { ...material.account, private_key_id: 'e'.repeat(40) };
-  const next = { service_account_file: file('b.json', JSON.stringify(rotated, null, 2)) };
-  const calls: [string, object][] = [
-    ['list_telephony_credentials', { limit: 500 }],
-    ['get_telephony_credential', { id: telephonyId }],
-    ['create_telephony_credential', { connection_id: connectionId, name: 'new', tag: 'x' }],
-    ['update_telephony_credential', { id: living(sandbox), name: 'renamed' }],
-    ['create_telephony_token', { id: living(sandbox), deliver_to: `file:${join(server.stateDir, '.env')}` }],
-    [
-      'hand_off_secret',
-      { id: living(sandbox), kind: 'telephony', deliver_to: `file:${join(server.stateDir, 's.json')}` },
-    ],
-    ['hand_off_secret', { id: pushId, kind: 'push' }],
-    ['list_mobile_push_credentials', {}],
-    ['get_mobile_push_credential', { id: pushId }],
-    ['check_push_material', ios],
-    ['create_mobile_push_credential', { ...ios, alias: 'new ios' }],
-    ['create_mobile_push_credential', { ...android, alias: 'new android' }],
-    ...['credential', 'fqdn', 'ip', 'uac'].map((kind): [string, object] => ['list_connections', { kind }]),
-    ['rotate_telephony_credential', { id: living2, overlap: '30m', tag: 'x' }],
-    ['get_rotation', {}],
-    ['continue_rotation', LATEST],
-    ['roll_back_rotation', LATEST],
-    ['rotate_mobile_push_credential', { id: otherPush, ...next }],
-    ['roll_back_rotation', LATEST],
-    ['report_credential_health', {}],
-    ['rotate_telephony_credentials', { name: sandbox.world.telephony.get(`${living3}`)?.name, overlap: '30m' }],
-    ['delete_expired_telephony_credentials', { limit: 1 }],
-    ['delete_telephony_credential', { id: otherId }],
-    ['delete_mobile_push_credential', { id: pushId }],
+  const place = (name: string) => ({ deliver_to: `file:${join(server.stateDir, name)}` });
+  const calls: Call[] = [
+    ['create_telephony_token', { id: living(sandbox), ...place('.env') }],
+    ['hand_off_secret', { id: living(sandbox), kind: 'telephony', ...place('s.json') }],
+    ...callsOfEveryTool(sandbox, material, server.stateDir),
   ];
-  const tools = (await server.request('tools/list')).result?.tools as { name: string }[];
-  expect(new Set(calls.map(([name]) => name))).toEqual(new Set(tools.map(({ name }) => name)));
-
-  const latest = async (): Promise<object> => {
-    const { structuredContent } = await server.call('get_rotation', {});
-    return { id: (structuredContent as { rotations: { id: string }[] }).rotations[0]?.id };
-  };
-  for (const [name, given] of calls) {
-    const args = given === LATEST ? await latest() : given;
+  await play(calls, async (name, args) => {
     const result = await server.call(name, args, { progressToken: name });
     expect(result.isError, `${name}: ${JSON.stringify(result)}`).toBeFalsy();
-  }
+    return result.structuredContent;
+  });
+  const otherPush = [...sandbox.world.push.values()].find(({ alias }) => alias === 'acme-dialer-android')?.id;
+  const reads = catalogue.flatMap(({ name, effect }) => (effect === 'read' ? [name] : []));
   const alive = { telephony: living(sandbox), push: otherPush };
-  for (const [name, args] of calls.filter(
-    ([called, args]) => !/^(list|get|check|report)_/.test(called) && args !== LATEST,
-  )) {
+  for (const [name, args] of calls.filter(([called, args]) => !reads.includes(called) && args.id !== LATEST)) {
     const about = name.includes('push') || ('kind' in args && args.kind === 'push') ? alive.push : alive.telephony;
     const fresh = { ...('alias' in args && { alias: 'planned' }), ...('id' in args && { id: about }) };
     const planned = await server.call(name, { ...args, ...fresh, dry_run: true });
@@ -142,7 +96,7 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     // Those that are retried take seconds each: a read and a create stand for all.
     for (const [name, args] of status === 429 || status === 500
       ? [calls[0], calls[2]].flatMap((it) => (it ? [it] : []))
-      : calls.filter(([called, args]) => !LOCAL.includes(called) && args !== LATEST)) {
+      : calls.filter(([called, args]) => !LOCAL.includes(called) && args.id !== LATEST)) {
       sandbox.clearFaults();
       for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) {
         const row = [...sandbox.world.telephony.values()][0];
@@ -173,9 +127,12 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   for (const line of server.stdout().trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
   // The one secret that was made is where it belongs, and in no other file name or file.
   const vault = readdirSync(join(server.stateDir, 'vault'));
-  expect(vault).toHaveLength(4);
-  for (const file of vault)
-    expect(readFileSync(join(server.stateDir, 'vault', file), 'utf8')).toMatch(/"(sip_password|push_private_key)"/);
+  expect(vault).toHaveLength(6);
+  for (const file of vault) {
+    const kept = JSON.parse(readFileSync(join(server.stateDir, 'vault', file), 'utf8'));
+    const secret: string = kept.sip_password ?? kept.login_token ?? kept.push_private_key;
+    for (const line of secret.includes('\n') ? pemLines(secret) : [secret]) expect(everything).not.toContain(line);
+  }
   const journal = readdirSync(join(server.stateDir, 'journal'), { recursive: true, withFileTypes: true });
   for (const file of journal.filter((entry) => entry.isFile())) {
     const kept = readFileSync(join(file.parentPath, file.name), 'utf8');
@@ -189,18 +146,10 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
   expect(everything).not.toContain(token);
 });
 
-/** Stands for the id of the rotation that began last. */
-const LATEST = {};
 /** These ask Telnyx nothing. */
 const LOCAL = ['check_push_material', 'get_rotation'];
 
-function livingOnes({ world }: Awaited<ReturnType<typeof startSandbox>>): string[] {
-  return [...world.telephony.values()].flatMap((row) => (world.isExpired(row) ? [] : [row.id]));
-}
-
-function living(sandbox: Awaited<ReturnType<typeof startSandbox>>): string | undefined {
-  return livingOnes(sandbox)[0];
-}
+const living = (sandbox: Sandbox): string | undefined => livingIn(sandbox)[0];
 
 test('a key that is refused, or no key at all, is not shown either', async () => {
   for (const key of ['', `bad key ${API_KEY}`, '${' + 'TELNYX_API_KEY}']) {

@@ -2,7 +2,8 @@
 
 import { serveStdio } from '../../.build/src/front/mcp/stdio.js';
 import { loadConfig } from '../../.build/src/host/config.js';
-import { createSession, everything } from '../../.build/src/host/session.js';
+import { everything } from '../../.build/src/host/offers.js';
+import { createSession } from '../../.build/src/host/session.js';
 
 const ITEMS = ['apple', 'apricot', 'banana'];
 const complete = async (typed) => ITEMS.filter((item) => item.startsWith(typed));
