@@ -15,7 +15,7 @@ const REPLACED = [
   [
     /^node-forge$/,
     `import forge from "node-forge/lib/forge.js";
-    ${['md.all', 'asn1', 'rc2', 'pkcs12'].map((part) => `import "node-forge/lib/${part}.js";`).join('\n')}
+    ${['md.all', 'rc2', 'pkcs12'].map((part) => `import "node-forge/lib/${part}.js";`).join('\n')}
     export default forge;`,
   ],
 ];

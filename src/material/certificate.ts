@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
-import { BaseStringBlock, Constructed, fromBER, ObjectIdentifier, OctetString } from 'asn1js';
+import { BaseStringBlock } from 'asn1js';
 import { oneLine } from '../core/text.ts';
+import * as asn1 from './asn1.ts';
 import { parseCertificate } from './pem.ts';
 
 /**
@@ -62,8 +63,11 @@ export function hasVoipTopic({ topics }: PushMarks): boolean {
 
 /** Apple's push extensions; what cannot be read counts as absent. */
 export function readMarks({ raw }: X509Certificate): PushMarks {
-  const extensions = readExtensions(raw);
-  const texts = (last: number) => textsOf(fromBER(extensions.get(APPLE_PUSH + last) ?? Buffer.alloc(0)).result);
+  const extensions = unlessMalformed(() => readExtensions(raw)) ?? new Map<string, Buffer>();
+  const texts = (last: number): string[] => {
+    const value = extensions.get(APPLE_PUSH + last);
+    return (value && unlessMalformed(() => textsOf(asn1.parse(value)))) ?? [];
+  };
   const has = (last: number) => extensions.has(APPLE_PUSH + last);
   return {
     development: has(1),
@@ -76,26 +80,23 @@ export function readMarks({ raw }: X509Certificate): PushMarks {
 }
 
 // TBSCertificate: of its parts only the extensions are tagged 3 (RFC 5280 §4.1).
-function readExtensions(der: Buffer): Map<string, Uint8Array> {
-  const found = new Map<string, Uint8Array>();
-  const [tbs] = partsOf(fromBER(der).result);
-  const tagged = partsOf(tbs).find(
-    (part) => part instanceof Constructed && part.idBlock.tagClass === 3 && part.idBlock.tagNumber === 3,
-  );
-  for (const extension of partsOf(partsOf(tagged)[0])) {
-    const parts = partsOf(extension);
-    const [oid, value] = [parts[0], parts.at(-1)];
-    if (oid instanceof ObjectIdentifier && value instanceof OctetString) {
-      found.set(oid.valueBlock.toString(), value.valueBlock.valueHexView);
-    }
+function readExtensions(der: Buffer): Map<string, Buffer> {
+  const [tbs] = asn1.partsOf(asn1.parse(der));
+  const tagged = asn1.partsOf(tbs).find(({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 3);
+  const all = tagged ? asn1.partsOf(asn1.inside(tagged)).map(asn1.partsOf) : [];
+  return new Map(all.map((parts) => [asn1.oidOf(parts[0]), asn1.octetsOf(parts.at(-1))]));
+}
+
+function textsOf(node: asn1.Node): string[] {
+  if (node instanceof BaseStringBlock) return [String(node.valueBlock.value)];
+  return node.idBlock.isConstructed ? asn1.partsOf(node).flatMap(textsOf) : [];
+}
+
+function unlessMalformed<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof asn1.Malformed) return undefined;
+    throw error;
   }
-  return found;
-}
-
-function partsOf(node: unknown): unknown[] {
-  return node instanceof Constructed ? node.valueBlock.value : [];
-}
-
-function textsOf(node: unknown): string[] {
-  return node instanceof BaseStringBlock ? [String(node.valueBlock.value)] : partsOf(node).flatMap(textsOf);
 }

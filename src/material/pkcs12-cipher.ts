@@ -1,9 +1,8 @@
 import { createDecipheriv, createHmac, pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
-import * as ber from './ber.ts';
+import * as asn1 from './asn1.ts';
 
-type Node = forge.asn1.Asn1;
 type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
 /** Why an archive is not opened although its structure may be sound. */
@@ -48,16 +47,16 @@ const RC2_BYTES: Record<string, number> = { '1.2.840.113549.1.12.1.5': 16, '1.2.
 const [FOR_KEY, FOR_IV, FOR_MAC] = [1, 2, 3];
 
 /** Whether the MAC of RFC 7292 §4 is that of the content under the passphrase. Throws `Locked` and `Malformed`. */
-export function isMacOf(macData: Node, content: Buffer, opener: Opener): boolean {
-  const [digestInfo, salt, rounds] = ber.partsOf(macData);
-  const [algorithm, digest] = ber.partsOf(digestInfo);
-  const hash = known(HASHES, ber.oidOf(ber.inside(algorithm)));
-  const key = derive(opener, FOR_MAC, ber.octetsOf(salt), rounds ? ber.numberOf(rounds) : 1, HASH_BYTES[hash], hash);
-  return createHmac(hash, key).update(content).digest().equals(ber.octetsOf(digest));
+export function isMacOf(macData: asn1.Node, content: Buffer, opener: Opener): boolean {
+  const [digestInfo, salt, rounds] = asn1.partsOf(macData);
+  const [algorithm, digest] = asn1.partsOf(digestInfo);
+  const hash = known(HASHES, asn1.oidOf(asn1.inside(algorithm)));
+  const key = derive(opener, FOR_MAC, asn1.octetsOf(salt), rounds ? asn1.numberOf(rounds) : 1, HASH_BYTES[hash], hash);
+  return createHmac(hash, key).update(content).digest().equals(asn1.octetsOf(digest));
 }
 
 /** The content encrypted under an AlgorithmIdentifier of PKCS#12 or PBES2. Throws `Locked` and `Malformed`. */
-export async function decrypt(algorithm: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
+export async function decrypt(algorithm: asn1.Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
   const plain = await decryptAny(algorithm, data, opener);
   // Padding alone lets many a wrong passphrase pass for right, but all that is encrypted in such a file is a SEQUENCE.
   if (plain[0] !== 0x30 || !isAsn1(plain)) throw new Locked('passphrase');
@@ -66,35 +65,35 @@ export async function decrypt(algorithm: Node | undefined, data: Buffer, opener:
 
 function isAsn1(bytes: Buffer): boolean {
   try {
-    forge.asn1.fromDer(bytes.toString('latin1'));
+    asn1.parse(bytes);
     return true;
   } catch {
     return false;
   }
 }
 
-async function decryptAny(algorithm: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
-  const [scheme, parameters] = ber.partsOf(algorithm);
-  const oid = ber.oidOf(scheme);
+async function decryptAny(algorithm: asn1.Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
+  const [scheme, parameters] = asn1.partsOf(algorithm);
+  const oid = asn1.oidOf(scheme);
   if (oid === PBES2) return decryptPbes2(parameters, data, opener);
-  const [salt, rounds] = ber.partsOf(parameters);
+  const [salt, rounds] = asn1.partsOf(parameters);
   const make = (purpose: number, bytes: number) =>
-    derive(opener, purpose, ber.octetsOf(salt), ber.numberOf(rounds), bytes);
+    derive(opener, purpose, asn1.octetsOf(salt), asn1.numberOf(rounds), bytes);
   if (oid === TRIPLE_DES) return decipher('des-ede3-cbc', make(FOR_KEY, 24), make(FOR_IV, 8), data);
   const keyBytes = known(RC2_BYTES, oid);
   return decipherRc2(make(FOR_KEY, keyBytes), make(FOR_IV, 8), data);
 }
 
-async function decryptPbes2(parameters: Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
-  const [derivation, encryption] = ber.partsOf(parameters).map(ber.partsOf);
-  if (ber.oidOf(derivation?.[0]) !== PBKDF2) throw new Locked('unsupported');
-  const [salt, rounds, ...optional] = ber.partsOf(derivation?.[1]);
-  const prf = optional.find((part) => Array.isArray(part.value));
-  const hash = prf ? known(HMACS, ber.oidOf(ber.inside(prf))) : 'sha1';
-  const [name, keyBytes] = known(CIPHERS, ber.oidOf(encryption?.[0]));
-  const count = spend(opener, ber.numberOf(rounds), Math.ceil(keyBytes / HASH_BYTES[hash]));
-  const key = await promisify(pbkdf2)(opener.passphrase ?? '', ber.octetsOf(salt), count, keyBytes, hash);
-  return decipher(name, key, ber.octetsOf(encryption?.[1]), data);
+async function decryptPbes2(parameters: asn1.Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
+  const [derivation, encryption] = asn1.partsOf(parameters).map(asn1.partsOf);
+  if (asn1.oidOf(derivation?.[0]) !== PBKDF2) throw new Locked('unsupported');
+  const [salt, rounds, ...optional] = asn1.partsOf(derivation?.[1]);
+  const prf = optional.find((part) => part.idBlock.isConstructed);
+  const hash = prf ? known(HMACS, asn1.oidOf(asn1.inside(prf))) : 'sha1';
+  const [name, keyBytes] = known(CIPHERS, asn1.oidOf(encryption?.[0]));
+  const count = spend(opener, asn1.numberOf(rounds), Math.ceil(keyBytes / HASH_BYTES[hash]));
+  const key = await promisify(pbkdf2)(opener.passphrase ?? '', asn1.octetsOf(salt), count, keyBytes, hash);
+  return decipher(name, key, asn1.octetsOf(encryption?.[1]), data);
 }
 
 // RFC 7292 appendix B.

@@ -1,6 +1,5 @@
-import forge from 'node-forge';
 import type { Secret } from '../secrets/secret.ts';
-import * as ber from './ber.ts';
+import * as asn1 from './asn1.ts';
 import { type Finding, refusal } from './file.ts';
 import { identify, wrongFile } from './kind.ts';
 import { decrypt, isMacOf, Locked, type Opener } from './pkcs12-cipher.ts';
@@ -10,8 +9,6 @@ export interface Pkcs12 {
   certificates: Buffer[];
   keys: Buffer[];
 }
-
-type Node = forge.asn1.Asn1;
 
 const [DATA, ENCRYPTED_DATA] = ['1.2.840.113549.1.7.1', '1.2.840.113549.1.7.6'];
 const BAGS = '1.2.840.113549.1.12.10.1.';
@@ -29,7 +26,7 @@ export async function readPkcs12(file: Buffer, passphrase: Secret | undefined): 
   const rounds = { left: MOST_ROUNDS };
   const openers = (given === '' ? ['', null] : [given]).map((passphrase) => ({ passphrase, rounds }));
   try {
-    return await open(parse(file), openers);
+    return await open(asn1.parse(file), openers);
   } catch (error) {
     if (error instanceof Locked) return whyLocked(error, given !== '');
     if (identify(file) !== 'P12') return wrongFile('p12_file', file);
@@ -53,47 +50,45 @@ function whyLocked({ reason }: Locked, isGiven: boolean): Finding {
       );
 }
 
-async function open(pfx: Node, openers: Opener[]): Promise<Pkcs12> {
-  const [version, authSafe, macData] = ber.partsOf(pfx);
-  if (ber.numberOf(version) !== 3) throw new ber.Malformed();
-  const [type, content] = ber.partsOf(authSafe);
+async function open(pfx: asn1.Node, openers: Opener[]): Promise<Pkcs12> {
+  const [version, authSafe, macData] = asn1.partsOf(pfx);
+  if (asn1.numberOf(version) !== 3) throw new asn1.Malformed();
+  const [type, content] = asn1.partsOf(authSafe);
   // The other kind is sealed with a certificate in place of a passphrase.
-  if (ber.oidOf(type) !== DATA) throw new Locked('unsupported');
-  const safe = ber.octetsOf(ber.inside(content));
+  if (asn1.oidOf(type) !== DATA) throw new Locked('unsupported');
+  const safe = asn1.octetsOf(asn1.inside(content));
   const opener = macData ? openers.find((each) => isMacOf(macData, safe, each)) : openers[0];
   if (!opener) throw new Locked('passphrase');
 
   const found: Pkcs12 = { certificates: [], keys: [] };
-  for (const info of ber.partsOf(parse(safe))) {
+  for (const info of asn1.partsOf(asn1.parse(safe))) {
     const bags = await contentsOf(info, opener);
-    for (const bag of bags ? ber.partsOf(parse(bags)) : []) await readBag(bag, opener, found);
+    for (const bag of bags ? asn1.partsOf(asn1.parse(bags)) : []) await readBag(bag, opener, found);
   }
   return found;
 }
 
-async function contentsOf(info: Node, opener: Opener): Promise<Buffer | undefined> {
-  const [type, content] = ber.partsOf(info);
-  const oid = ber.oidOf(type);
-  if (oid === DATA) return ber.octetsOf(ber.inside(content));
+async function contentsOf(info: asn1.Node, opener: Opener): Promise<Buffer | undefined> {
+  const [type, content] = asn1.partsOf(info);
+  const oid = asn1.oidOf(type);
+  if (oid === DATA) return asn1.octetsOf(asn1.inside(content));
   if (oid !== ENCRYPTED_DATA) return undefined;
-  const [, encrypted] = ber.partsOf(ber.inside(content));
-  const [, algorithm, data] = ber.partsOf(encrypted);
-  return decrypt(algorithm, ber.implicitOctetsOf(data), opener);
+  const [, encrypted] = asn1.partsOf(asn1.inside(content));
+  const [, algorithm, data] = asn1.partsOf(encrypted);
+  return decrypt(algorithm, asn1.implicitOctetsOf(data), opener);
 }
 
-async function readBag(bag: Node, opener: Opener, found: Pkcs12): Promise<void> {
-  const [type, wrapped] = ber.partsOf(bag);
-  const oid = ber.oidOf(type);
-  const value = ber.inside(wrapped);
+async function readBag(bag: asn1.Node, opener: Opener, found: Pkcs12): Promise<void> {
+  const [type, wrapped] = asn1.partsOf(bag);
+  const oid = asn1.oidOf(type);
+  const value = asn1.inside(wrapped);
   if (oid === CERTIFICATE_BAG) {
-    const [, certificate] = ber.partsOf(value);
-    found.certificates.push(ber.octetsOf(ber.inside(certificate)));
+    const [, certificate] = asn1.partsOf(value);
+    found.certificates.push(asn1.octetsOf(asn1.inside(certificate)));
   } else if (oid === SHROUDED_KEY_BAG) {
-    const [algorithm, data] = ber.partsOf(value);
-    found.keys.push(await decrypt(algorithm, ber.octetsOf(data), opener));
+    const [algorithm, data] = asn1.partsOf(value);
+    found.keys.push(await decrypt(algorithm, asn1.octetsOf(data), opener));
   } else if (oid === KEY_BAG && value) {
-    found.keys.push(Buffer.from(forge.asn1.toDer(value).getBytes(), 'latin1'));
+    found.keys.push(asn1.bytesOf(value));
   }
 }
-
-const parse = (bytes: Buffer): Node => forge.asn1.fromDer(bytes.toString('latin1'));
