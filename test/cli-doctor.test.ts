@@ -136,7 +136,7 @@ const vaultFile = (mode: number) => (machine: Machine) => {
 };
 const jobOf = (line: string) => (machine: Machine) => {
   mkdirSync(join(machine.state, 'journal', 'open'), { recursive: true, mode: 0o700 });
-  writeFileSync(join(machine.state, 'journal', 'open', '0190a0b0c0d0abcdef.jsonl'), line);
+  writeFileSync(join(machine.state, 'journal', 'open', '0190a0b0c0d0abcdefabcdef.jsonl'), line);
   writeFileSync(join(machine.state, 'key'), Buffer.alloc(32), { mode: 0o600 });
   return {};
 };

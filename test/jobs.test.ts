@@ -331,6 +331,24 @@ test('a damaged rotation of another account is not told of, but for one whose be
   expect([await told(), (await rotationsOf(theirs)).length]).toEqual([1, 1]);
 });
 
+test('a finished rotation that was altered is told of in its place, and cannot be looked at as if it was whole', async () => {
+  await using app = await startApp({ person: yes });
+  await app.call('rotate_telephony_credential', { id: livingIn(app.sandbox), overlap: '0' });
+  const folder = join(app.stateDir, 'journal', 'done');
+  const [name = ''] = readdirSync(folder);
+  const path = join(folder, name);
+  const id = name.replace('.jsonl', '');
+  const whole = readFileSync(path, 'utf8');
+  writeFileSync(path, whole.replace('"done"', '"dome"'));
+  const shown = { id, kind: 'unknown', state: 'damaged', next: expect.stringContaining('journal verify') };
+  expect(await rotationsOf(app)).toEqual([expect.objectContaining(shown)]);
+  const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation', { id }));
+  expect(rotations).toEqual([expect.objectContaining(shown)]);
+  expect(errorOf(await app.call('continue_rotation', { id })).code).toBe('CONFLICT');
+  writeFileSync(path, whole);
+  expect(await rotationsOf(app)).toMatchObject([{ id, state: 'done' }]);
+});
+
 test('a rotation whose record was removed is not begun again', async () => {
   await using app = await startApp({ person: yes });
   const oldId = livingIn(app.sandbox);

@@ -47,6 +47,8 @@ journalContract('memory', async () => {
 
 const BY = { actor: 'someone@here', host: 'api.telnyx.com', key: 'aaaa' };
 const ID = '0190a0b0c0d0abcdefabcdef';
+const idWith = (n: number): string => `${ID.slice(0, -2)}${n}`;
+const OTHER = idWith(99);
 const NOTE: RotationEvent = { type: 'given_up', note: 'enough' };
 const began = (credential: string): RotationEvent => ({
   ...{ type: 'began', kind: 'telephony', wish: { overlap: 60, prefix: 'X' } },
@@ -190,19 +192,20 @@ test.each([
   ['a link to itself', () => fs.symlinkSync(file(), file()), 'cannot be read (ELOOP)'],
   ['a link to a device', () => fs.symlinkSync('/dev/zero', file()), 'cannot be read (ELOOP)'],
   ['a link to nothing', () => fs.symlinkSync('/nowhere', file()), 'cannot be read (ELOOP)'],
-  ['a link to another', () => fs.symlinkSync(file(`${ID}99`), file()), 'cannot be read (ELOOP)'],
+  ['a link to another', () => fs.symlinkSync(file(OTHER), file()), 'cannot be read (ELOOP)'],
   ['a pipe', () => execFileSync('mkfifo', [file()]), 'cannot be read (NO_FILE)'],
   ['a file of a terabyte', sparse, 'cannot be read (TOO_LARGE)'],
 ])('a job in whose place %s lies is damaged, and no other job is', async (_, place, says) => {
   await recorded();
-  await record(start(), `${ID}99`, began('else'));
+  await record(start(), OTHER, began('else'));
   fs.rmSync(file());
   place();
+  fs.writeFileSync(at('open', 'notes.jsonl'), 'of somebody');
   const jobs = await start().open();
-  expect(jobs.map(({ id, wrong }) => [id, wrong?.says])).toEqual([
-    [ID, expect.stringContaining(says)],
-    [`${ID}99`, undefined],
-  ]);
+  expect(Object.fromEntries(jobs.map(({ id, wrong }) => [id, wrong?.says]))).toEqual({
+    [ID]: expect.stringContaining(says),
+    [OTHER]: undefined,
+  });
   expect(problems()).toEqual([`error: journal/open/${ID}.jsonl altered`]);
 });
 
@@ -222,7 +225,7 @@ test.each([
 
 test('a record that was copied from another job stops the one it was copied to', async () => {
   await recorded();
-  const other = `${ID}99`;
+  const other = OTHER;
   await record(start(), other, began('else'));
   fs.appendFileSync(file(), fs.readFileSync(file(other)));
   expect((await known())[1]).toBe('altered');
@@ -291,15 +294,22 @@ test('of a credential whose parts were altered nothing is said', async () => {
   const [bucket = ''] = fs.readdirSync(at('parts'));
   const whole = fs.readFileSync(at('parts', bucket), 'utf8');
   fs.writeFileSync(at('parts', bucket), whole.replace('"old"', '"odd"'));
-  await expect(start().about('old')).rejects.toMatchObject({ code: 'CONFLICT' });
+  const message = expect.stringContaining('of credential old was altered');
+  await expect(start().about('old')).rejects.toMatchObject({ code: 'CONFLICT', message });
   expect(problems()).toEqual([`error: journal/parts/${bucket} altered`]);
   // A crash cuts; whoever writes next begins a new line.
   fs.writeFileSync(at('parts', bucket), `${whole}${whole.slice(0, 50)}`);
   expect(await start().about('old')).toHaveLength(1);
   expect(problems()).toEqual([`note: journal/parts/${bucket} cut`]);
-  await record(start(), `${ID}99`, began('old'));
+  await record(start(), OTHER, began('old'));
   expect(await start().about('old')).toHaveLength(2);
   expect(problems()).toEqual([]);
+});
+
+test('what lies in the place of a lease is found', async () => {
+  await recorded();
+  fs.mkdirSync(at('leases', 'credential.1'));
+  expect(problems()).toEqual(['error: journal/leases/credential.1 altered']);
 });
 
 test('a pipe in the place of what credentials have a part in keeps nobody waiting', async () => {
@@ -323,14 +333,14 @@ test('a job that no credential leads to any more is found', async () => {
 test('nothing is left behind by jobs that are finished but one file each, and what a crash left is no second job', async () => {
   const journal = start();
   for (let n = 10; n < 50; n += 1) {
-    await record(journal, `${ID}${n}`, began(`credential-${n}`), NOTE);
-    await using lease = (await journal.lease(`${ID}${n}`)) as Lease;
-    await journal.condense(`${ID}${n}`, lease);
+    await record(journal, idWith(n), began(`credential-${n}`), NOTE);
+    await using lease = (await journal.lease(idWith(n))) as Lease;
+    await journal.condense(idWith(n), lease);
   }
   expect(fs.readdirSync(at('leases'))).toEqual([]);
   expect(fs.readdirSync(at('open'))).toEqual([]);
   expect(fs.readdirSync(at('done'))).toHaveLength(40);
-  fs.copyFileSync(at('done', `${ID}20.jsonl`), file(`${ID}20`));
+  fs.copyFileSync(at('done', `${idWith(20)}.jsonl`), file(idWith(20)));
   expect((await start().finished(0, 100)).jobs).toHaveLength(39);
   expect(await start().open()).toHaveLength(1);
 });
@@ -393,7 +403,7 @@ test.each([
   if (_.includes('open')) fs.writeFileSync(at('open'), '');
   await expect(start().open()).rejects.toBeInstanceOf(JournalAway);
   await expect(start().open()).rejects.toMatchObject({ code: 'CONFIGURATION', message: expect.stringContaining(at()) });
-  await expect(record(start(), `${ID}1`, began('x'))).rejects.toMatchObject({ code: 'CONFIGURATION' });
+  await expect(record(start(), idWith(10), began('x'))).rejects.toMatchObject({ code: 'CONFIGURATION' });
 });
 
 /** Another process that records 30 entries of a job of its own, or one entry at a time; with a disk of so many blocks. */
@@ -405,7 +415,7 @@ const recorder = (blocks?: number): Child =>
      const journal = ours.openJournal(${JSON.stringify(stateDir)}, () => key, () => new Date());
      const by = ${JSON.stringify(BY)};
      const began = ${JSON.stringify(began('theirs'))};
-     const id = '01' + String(process.pid).padStart(10, '0');
+     const id = '01' + String(process.pid).padStart(22, '0');
      const lease = await journal.lease(id);
      let n = 0;
      const one = () => journal.append(id, n++ === 0 ? began : { type: 'given_up', note: 'x'.repeat(200) }, lease, by)

@@ -69,6 +69,12 @@ const claims: [title: string, content: unknown, secondsAgo: number, free: boolea
   ['of a living process that has not shown itself for long is held: it is stopped, not dead', me, 600, false],
   ['of a process of somebody else is held', { ...me, pid: 1, started: linux ? startOf(1) : null }, 0, false],
   ['without a start time is held while its number is in use', { ...me, started: null }, 0, false],
+  [
+    'without a start time is free once its holder has not shown itself for a minute',
+    { ...me, started: null },
+    61,
+    true,
+  ],
   ['of a process that is gone is free', { ...me, pid: 2 ** 22 + 1 }, 0, true],
   ['whose number went to a process that started later is free', { ...me, started: '1' }, 0, true, linux],
   ['from elsewhere is held while its holder shows itself', elsewhere, 50, false],
@@ -86,6 +92,18 @@ test.each(claims.filter(([, , , , only]) => only ?? true))('a claim %s', async (
   expect(lease !== undefined).toBe(free);
   expect(names()).toEqual([free ? 'one.8' : 'one.7']);
   if (lease && typeof content === 'object') expect(lease.token).toBeGreaterThan(5);
+});
+
+test.each([
+  ['a folder', () => mkdirSync(join(folder, 'one.7'))],
+  ['a link', () => fs.symlinkSync('/nowhere', join(folder, 'one.7'))],
+  ['a claim whose number has no next', () => claim({ ...me, pid: 2 ** 22 + 1 }, 0, 999_999_999_999_999)],
+])('%s in the place of a lease is named, and nobody works on', (_, place) => {
+  place();
+  const [name] = names();
+  const message = expect.stringContaining(`${join(folder, `${name}`)} is no lease`);
+  expect(() => take()).toThrow(expect.objectContaining({ code: 'CONFLICT', message }));
+  expect(names()).toEqual([name]);
 });
 
 test('who has it elsewhere is named, and until when that counts', () => {

@@ -2,7 +2,6 @@ import { setImmediate as settled } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { ElicitRequestSchema, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
-
 import { afterEach, expect, test, vi } from 'vitest';
 import { serveHandshake } from '../src/front/mcp/engine-2025.ts';
 import { dataOf, errorOf, type Options, type Person, type Started, startApp, yes } from './app.ts';

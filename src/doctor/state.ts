@@ -1,7 +1,6 @@
 import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { count } from '../core/text.ts';
-
 import { verifyJournal } from '../jobs/journal-verify.ts';
 import { reason } from '../secrets/files.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';

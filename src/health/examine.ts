@@ -78,8 +78,8 @@ export async function examine(
   if (wants('connections')) findInConnections(judged, push, lists.push?.complete ?? false, moments, add);
   if (wants('rotations')) {
     findInRotations(rotations, connectionId, now(), add);
-    for (const { id, wrong } of await jobs.damaged().catch(() => []))
-      add('rotation_damaged', 0, id, () => ({ id, why: wrong.says }));
+    for (const { id, wrong } of await jobs.open().catch(() => []))
+      if (wrong) add('rotation_damaged', 0, id, () => ({ id, why: wrong.says }));
   }
   return reading.read();
 }

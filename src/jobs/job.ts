@@ -10,13 +10,14 @@ import {
   stateOf,
   stepKey,
 } from './item.ts';
-import type { Entry, Recorded, Wrong } from './journal.ts';
+import { beginningOf, type Entry, type Recorded, type Wrong } from './journal.ts';
 
 /** Credentials that are dealt with as one: the one of a rotation, the many of a fleet or a clean-up. */
 export interface Job {
   id: string;
   beganAt: string;
-  kind: Item['kind'] | 'fleet';
+  /** `unknown` when not even its beginning can be read. */
+  kind: Item['kind'] | 'fleet' | 'unknown';
   /** What each member of a fleet is rotated by. */
   wish?: FleetWish | undefined;
   /** How many members it was to have: fewer are known when its beginning was cut short. */
@@ -42,13 +43,23 @@ interface Failure {
   message: string;
 }
 
-/** A job as its records tell it; with the id of a fleet's member, that one's rotation alone. Undefined when they do not begin. */
+/**
+ * A job as its records tell it; with the id of a fleet's member, that one's rotation alone. Undefined when they do not begin,
+ * unless that is what is wrong with them.
+ */
 export function jobFrom(recorded: Recorded, id = recorded.id): Job | undefined {
   const entries = recorded.of(id);
   const [first] = entries;
   if (first?.event.type === 'fleet_began') return manyFrom(recorded, first, first.event, entries);
   const rotation = rotationFrom(entries, recorded.wrong);
-  return rotation && jobOfOne(rotation);
+  if (rotation) return jobOfOne(rotation);
+  return recorded.wrong && id === recorded.id ? unreadable(id, recorded.wrong) : undefined;
+}
+
+function unreadable(id: string, wrong: Wrong): Job {
+  const beganAt = beginningOf(id).toISOString();
+  const nobody = { expected: 0, members: new Map(), items: new Map(), skipped: new Map() };
+  return { id, beganAt, resumedAt: beganAt, kind: 'unknown', ...nobody, wrong };
 }
 
 /** A rotation as a job by itself. */

@@ -19,7 +19,6 @@ import {
   type Lease,
   type Part,
   type Recorded,
-  type Wrong,
 } from './journal.ts';
 
 /**
@@ -49,7 +48,7 @@ export class Jobs {
 
   /**
    * A job by its id, or the rotation of a fleet's member by its own; undefined for an unknown one. Throws `CONFLICT` when it
-   * is of another account, or nothing of it can be shown.
+   * is of another account, or nothing of a member can be shown.
    */
   async job(id: string): Promise<Job | undefined> {
     const recorded = await this.#own(id);
@@ -100,20 +99,6 @@ export class Jobs {
     }
   }
 
-  /**
-   * The jobs that must be left alone, and why; `hidden` ones have no view. Whose those are whose beginning was altered,
-   * nobody knows.
-   */
-  async damaged(): Promise<{ id: string; wrong: Wrong; hidden: boolean }[]> {
-    const found: { id: string; wrong: Wrong; hidden: boolean }[] = [];
-    for (const recorded of await this.#journal.open()) {
-      const { id, wrong } = recorded;
-      const isNobodys = recorded.of(id).length === 0;
-      if (wrong && (isNobodys || (await this.#isOurs(recorded)))) found.push({ id, wrong, hidden: !jobFrom(recorded) });
-    }
-    return found;
-  }
-
   /** Records what happened to an item, and gives it with that. */
   async record<I extends Item>(item: I, event: RotationEvent, lease: Lease): Promise<I> {
     return withEntry(item, await this.note(item.id, event, lease));
@@ -137,9 +122,8 @@ export class Jobs {
   async #own(id: string): Promise<Recorded | undefined> {
     const job = await this.#journal.job(id);
     if (!job) return undefined;
-    if (job.wrong && job.of(job.id).length === 0) throw damage(job.id, job.wrong);
     // A crash came between its name and its beginning.
-    if (job.of(job.id).length === 0) return undefined;
+    if (!job.wrong && job.of(job.id).length === 0) return undefined;
     if (!(await this.#isOurs(job)) && !(await this.#sees(job))) throw await this.#foreign(job);
     return job;
   }
@@ -156,6 +140,8 @@ export class Jobs {
   async #isOurs(job: Recorded): Promise<boolean> {
     const { host, key, user } = await this.#account();
     const entries = job.of(job.id);
+    // Whose it is when its beginning was altered, nobody knows.
+    if (job.wrong && entries.length === 0) return true;
     if (entries[0]?.by.host !== host) return false;
     if (entries.some(({ by }) => by.key === key)) return true;
     const owner = userOf(job);

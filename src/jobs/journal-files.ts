@@ -33,7 +33,7 @@ export const macOf =
   (text) =>
     key.mac('journal', text).toString('base64url');
 
-const JOB = /^([\w-]{1,64})\.jsonl$/;
+const JOB = /^([0-9a-f]{24})\.jsonl$/;
 
 /** Gives the journal kept in a state folder, with MACs under its key. Nothing is written before the first lease. */
 export function openJournal(stateDir: string, key: () => StateKey, now: () => Date): Journal {
@@ -90,7 +90,7 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
     about: (credential) =>
       guarded(folders.root, 'read', async () => {
         const found = parts.of(credential);
-        if (!found) throw partsAltered();
+        if (!found) throw partsAltered(credential);
         // What is open says so itself: of the files of parts nobody can tell whether a line is missing.
         const known = new Set(found.map(({ rotation, as }) => `${as} ${rotation}`));
         const open = [...openFiles()].flatMap((file) => file.about(credential));
@@ -139,9 +139,9 @@ export function idsIn(folder: string): string[] {
   }
 }
 
-const partsAltered = (): ToolError =>
+const partsAltered = (credential: string): ToolError =>
   conflict(
-    'What was recorded of this credential was altered, so it cannot be told whether it is being rotated. Nothing was changed.',
+    `What was recorded of credential ${credential} was altered, so it cannot be told whether it is being rotated. Nothing was changed.`,
     'Tell the person at once: someone or something changed the state folder. They run "telnyx-credentials-mcp journal verify".',
   );
 

@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { misconfigured } from '../core/errors.ts';
+import { oneLine } from '../core/text.ts';
 import { readFrom, reason } from '../secrets/files.ts';
 import { openStateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';
@@ -58,7 +59,12 @@ export function verifyJournal(stateDir: string): JournalReport {
     return {
       jobs: jobs.length,
       records: jobs.reduce((sum, { records }) => sum + records, 0),
-      findings: [...findings, ...[...jobs, ...parts].flatMap((one) => one.findings), ...missing],
+      findings: [
+        ...findings,
+        ...[...jobs, ...parts].flatMap((one) => one.findings),
+        ...missing,
+        ...verifyLeases(folders.leases),
+      ],
     };
   } catch (error) {
     throw misconfigured(
@@ -119,6 +125,15 @@ function verifyParts(path: string, name: string, mac: Mac): { named: string[]; f
   if (altered) return { named, findings: [finding(name, 'altered', says)] };
   const cut = 'Its last line was cut off while it was written, which a crash does.';
   return { named, findings: length < bytes.length ? [finding(name, 'cut', cut, 'note')] : [] };
+}
+
+/** What stands in the place of leases, and keeps everybody from working on what it is named after. */
+function verifyLeases(folder: string): Finding[] {
+  if (!existsSync(folder)) return [];
+  const says = 'It is no lease: nobody works on what it is named after. Remove it when no process is at work.';
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isFile())
+    .map(({ name }) => finding(`leases/${oneLine(name)}`, 'altered', says));
 }
 
 /** What a file holds, or why it cannot be read: one of many must not keep the others from being looked at. */

@@ -109,6 +109,9 @@ export interface Journal {
 export const newJob = (now: Date): string =>
   `${now.getTime().toString(16).padStart(12, '0')}${randomBytes(6).toString('hex')}`;
 
+/** When a job began, by its id. */
+export const beginningOf = (job: string): Date => new Date(Number.parseInt(job.slice(0, 12), 16));
+
 /** The id of a new rotation of a fleet's member. */
 export const newMember = (fleet: string): string => `${fleet}-${randomBytes(6).toString('hex')}`;
 

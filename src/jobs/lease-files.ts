@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { badInput, conflict } from '../core/errors.ts';
+import { badInput, conflict, type ToolError } from '../core/errors.ts';
 import { plainly } from '../core/text.ts';
 import { readFrom, reason } from '../secrets/files.ts';
 import type { Held, Lease } from './journal.ts';
@@ -25,6 +25,8 @@ type Owner = z.infer<typeof owner>;
 const BEATS_MS = 10_000;
 const DEAD_AFTER_MS = 60_000;
 const OVER = 'over';
+/** Nobody takes over from a dead one that often. */
+const MOST_CLAIMS = 999_999_999_999_999;
 
 /**
  * Leases as files in a folder: numbered claims to a name, of which the highest counts. Whoever takes over from a dead one
@@ -50,6 +52,7 @@ export class LeaseFiles {
   // Without promises: a claim is a few looks at a small folder, and the pool of threads would take longer than the disk.
   #claim(name: string): Lease | Held {
     const [base] = this.#claims(name);
+    if (base === MOST_CLAIMS) throw altered(this.#path(name, base));
     const before = base === undefined ? undefined : read(this.#path(name, base));
     const nonce = randomBytes(8).toString('hex');
     const beside = join(this.#folder, `${nonce}.tmp`);
@@ -112,7 +115,7 @@ export class LeaseFiles {
     const beat = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;
     if (beat === undefined) return undefined;
     const fresh = fs.statSync(beside).mtimeMs - beat < DEAD_AFTER_MS;
-    if (!(holder.place === PLACE ? isAlive(holder) : fresh)) return undefined;
+    if (!(holder.place === PLACE ? isAlive(holder, fresh) : fresh)) return undefined;
     return {
       holder:
         holder.pid === process.pid && holder.place === PLACE
@@ -157,12 +160,22 @@ export class LeaseFiles {
   }
 }
 
+/** What stands where a claim should: a folder, a link, a pipe. */
+const NO_CLAIM = ['NO_FILE', 'ELOOP', 'TOO_LARGE'];
+
+const altered = (path: string): ToolError =>
+  conflict(
+    `${path} is no lease, so it cannot be told who works on that. Nothing was changed.`,
+    'Tell the person at once: someone or something changed the state folder. When no other process is at work on it, they remove that file or folder.',
+  );
+
 /** Undefined for a claim that is gone or does not read as one. */
 function read(path: string): Owner | undefined {
   try {
     return owner.parse(JSON.parse(readFrom(path, 0).toString()));
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof z.ZodError || reason(error) === 'ENOENT') return undefined;
+    if (NO_CLAIM.includes(reason(error))) throw altered(path);
     throw error;
   }
 }
@@ -172,15 +185,16 @@ function remove(path: string, { nonce }: Owner): void {
   if (read(path)?.nonce === nonce) fs.rmSync(path, { force: true });
 }
 
-function isAlive({ pid, started }: Owner): boolean {
+/** `fresh` says whether it has shown itself of late, which counts where the number of its process proves nothing. */
+function isAlive({ pid, started }: Owner, fresh: boolean): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
     if (reason(error) !== 'EPERM') return false;
   }
   const now = startOf(pid);
-  // What is not known on one side could be the same: better a lease that waits than one that is held twice.
-  return now !== OVER && (started === null || now === null || started === now);
+  if (now === OVER) return false;
+  return started === null || now === null ? fresh : started === now;
 }
 
 /** When a process started, in ticks since boot; null when that cannot be known, `OVER` when it only waits to be reaped. */

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-
 import { basename, dirname, join } from 'node:path';
 import { misconfigured, type ToolError } from '../core/errors.ts';
 

@@ -179,15 +179,17 @@ function viewFleet(job: Job, { now, fleets }: Pick<Deps, 'now' | 'fleets'>): Rot
     id: job.id,
     kind: job.kind,
     state,
-    progress: {
-      total: job.expected,
-      ...counts,
-      ...(running && {
-        per_minute: perMinute,
-        ...(perMinute > 0 && { seconds_left: Math.ceil((waiting / perMinute) * 60) }),
-      }),
-      failures: [...failures].map(([code, { count, message }]) => `${code} ${count} times, such as: ${message}`),
-    },
+    ...(job.kind !== 'unknown' && {
+      progress: {
+        total: job.expected,
+        ...counts,
+        ...(running && {
+          per_minute: perMinute,
+          ...(perMinute > 0 && { seconds_left: Math.ceil((waiting / perMinute) * 60) }),
+        }),
+        failures: [...failures].map(([code, { count, message }]) => `${code} ${count} times, such as: ${message}`),
+      },
+    }),
     done: doneBy(job, counts.done),
     left: waiting === 0 ? [] : [`${waiting} of ${job.expected} credentials`],
     warnings: [...warningsOfMany(job), ...ofMembers(job)],

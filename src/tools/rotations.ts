@@ -6,12 +6,12 @@ import { type Deps, defineChange, defineRead, type Instead, nothing } from '../c
 import { alone, busy, leasesOf, openRotationOf, refuseHalfMade, startRollback } from '../jobs/begin.ts';
 import { factsOf, inWords, isOver, left, type Rotation, stateOf } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
-import { damage, type Lease, WHAT_TO_DO } from '../jobs/journal.ts';
+import { damage, type Lease } from '../jobs/journal.ts';
 import { run } from '../jobs/run.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { cursor, durationOf, id, page } from './fields.ts';
 import { goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
-import { type RotationView, result, rotationShape, viewJob, viewRotation } from './job-view.ts';
+import { result, rotationShape, viewJob, viewRotation } from './job-view.ts';
 import { reread } from './push-material.ts';
 import { type GoingOn, goingOn, rollingBack } from './rotation-questions.ts';
 
@@ -150,8 +150,7 @@ async function aloneWith(
 export async function listJobs(from: number, limit: number, deps: Pick<Deps, 'jobs' | 'now' | 'fleets'>) {
   const open = (await deps.jobs.open()).map((job) => ({ at: job.beganAt, view: viewJob(job, deps) }));
   const over = ({ view }: (typeof open)[number]): number => Number(isOver(view.state));
-  const views = open.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
-  const all = [...(await hidden(deps)), ...views];
+  const all = open.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
   const rows = all.slice(from, from + limit);
   const { jobs, next } = await deps.jobs.finished(Math.max(0, from - all.length), limit - rows.length);
   const left = from + rows.length < all.length;
@@ -159,17 +158,6 @@ export async function listJobs(from: number, limit: number, deps: Pick<Deps, 'jo
     rows: [...rows, ...jobs.map((job) => viewJob(job, deps))],
     next: left ? from + rows.length : next === undefined ? undefined : all.length + next,
   };
-}
-
-/** Those of which not even the beginning can be read. */
-async function hidden({ jobs }: Pick<Deps, 'jobs'>): Promise<RotationView[]> {
-  const damaged = await jobs.damaged();
-  return damaged
-    .filter(({ hidden }) => hidden)
-    .map(({ id, wrong: { says, problem } }) => {
-      const what = { warnings: [says], next: WHAT_TO_DO[problem] };
-      return { id, kind: 'unknown', state: 'damaged', done: [], left: [], ...what };
-    });
 }
 
 /**
