@@ -1,6 +1,5 @@
 import type { Deps } from '../core/tool.ts';
-import type { Rotation } from '../jobs/item.ts';
-import { rotationsOf } from '../jobs/job.ts';
+import { type Job, rotationsOf } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { CONNECTION_KINDS, visitConnections } from '../telnyx/connections.ts';
 import type { Http } from '../telnyx/http.ts';
@@ -49,7 +48,8 @@ export async function examine(
   };
   const connections = new Map<string, KnownConnection>();
   const push = new Map<string, KnownPush>();
-  const rotations = lists.rotations ? await readRotations(jobs, lists.rotations) : [];
+  const open = lists.rotations ? await readJobs(jobs, lists.rotations) : [];
+  const rotations = open.flatMap(rotationsOf).sort((a, b) => b.beganAt.localeCompare(a.beganAt));
   const telephony = telephonyFindings(moments, add, rotationsByCredential(rotations));
 
   // Connections before the credentials they point to: one made in between would seem missing.
@@ -78,8 +78,7 @@ export async function examine(
   if (wants('connections')) findInConnections(judged, push, lists.push?.complete ?? false, moments, add);
   if (wants('rotations')) {
     findInRotations(rotations, connectionId, now(), add);
-    for (const { id, wrong } of await jobs.open().catch(() => []))
-      if (wrong) add('rotation_damaged', 0, id, () => ({ id, why: wrong.says }));
+    for (const { id, wrong } of open) if (wrong) add('rotation_damaged', 0, id, () => ({ id, why: wrong.says }));
   }
   return reading.read();
 }
@@ -129,13 +128,12 @@ function readPush(http: Http, list: ListReading, into: Map<string, KnownPush>): 
   return list.end([scan]);
 }
 
-/** Gives the rotations that something may be left of, the latest first; none when the journal cannot be read. */
-async function readRotations(jobs: Jobs, list: ListReading): Promise<Rotation[]> {
-  let found: Rotation[] = [];
+/** Gives the jobs that something may be left of; none when the journal cannot be read. */
+async function readJobs(jobs: Jobs, list: ListReading): Promise<Job[]> {
+  let found: Job[] = [];
   const reading = jobs.open().then((open) => {
-    const rotations = open.flatMap(rotationsOf);
-    found = rotations.sort((a, b) => b.beganAt.localeCompare(a.beganAt));
-    list.rows = rotations.length;
+    found = open;
+    list.rows = open.flatMap(rotationsOf).length;
     return { whole: true, steady: true, stopped: false, unreadable: { count: 0, paths: [] } };
   });
   await list.end([reading]);
