@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { openLocalPages } from '../src/approval/local-pages.ts';
+import { openVault } from '../src/secrets/vault.ts';
 import { dataOf, errorOf, type Options, type Started, startApp } from './app.ts';
 import { press, sendFiles, visit } from './browser/visitor.ts';
 import { serviceAccount } from './material.ts';
@@ -81,6 +83,48 @@ test('calls that come at once have one page and one approval, which is good for 
   const codes = again.map((result) => (result.isError ? errorOf(result).code : dataOf<Waiting>(result).status));
   expect(codes.sort()).toEqual(['BAD_INPUT', 'done']);
   expect(deletions(t)).toBe(1);
+});
+
+test('a question that is asked again has the page of the first, at whatever moment of its opening', async () => {
+  const vault = openVault('/nowhere');
+  for (let moments = 0; moments < 40; moments += 1) {
+    const opening: (() => void)[] = [];
+    const launch = () => new Promise<void>((resolve) => opening.push(resolve));
+    const pages = openLocalPages({ env: {}, account: 'a', vault, clock: () => 0, launch });
+    const asked = { key: 'k', title: 't', question: { text: 'q' }, state: 's' };
+    const first = pages.approvals.ask(asked);
+    while (opening.length === 0) await new Promise(setImmediate);
+    opening[0]?.();
+    for (let moment = 0; moment < moments; moment += 1) await undefined;
+    const second = pages.approvals.ask(asked);
+    await new Promise(setImmediate);
+    for (const open of opening) open();
+    expect([(await first).id === (await second).id, opening.length]).toEqual([true, 1]);
+    await pages.close();
+  }
+});
+
+test('what was said at a page and never asked for is forgotten, and the person is asked anew', async () => {
+  let now = 0;
+  const { t, launched } = await start({ clock: () => now });
+  await using _ = t;
+  const args = { id: idOf(t) };
+  const { approval_id } = dataOf<Waiting>(await t.call(DELETE, args));
+  await press(await visit(launched[0] ?? ''), { answer: 'decline' });
+  now += 10 * 60_000;
+  expect(errorOf(await t.call(DELETE, { ...args, approval_id })).code).toBe('BAD_INPUT');
+  const again = dataOf<Waiting>(await t.call(DELETE, args));
+  expect([again.approval_id === approval_id, launched.length]).toEqual([false, 2]);
+});
+
+test('a ninth page is refused, and not for want of a browser', async () => {
+  const { t } = await start();
+  await using _ = t;
+  const ids = [...t.sandbox.world.telephony.keys()];
+  const results = [];
+  for (const id of ids.slice(0, 9)) results.push(await t.call(DELETE, { id }));
+  expect(results.map(({ isError }) => isError ?? false)).toEqual([...Array(8).fill(false), true]);
+  expect(results.flatMap((result) => (result.isError ? [errorOf(result).code] : []))).toEqual(['CONFLICT']);
 });
 
 test('a refusal at the page is a no', async () => {

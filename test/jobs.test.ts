@@ -331,6 +331,24 @@ test('a damaged rotation of another account is not told of, but for one whose be
   expect([await told(), (await rotationsOf(theirs)).length]).toEqual([1, 1]);
 });
 
+test('what is damaged is listed before what began since', async () => {
+  await using app = await startApp({ person: yes });
+  const [first, second] = [...app.sandbox.world.telephony.values()].filter((row) => !app.sandbox.world.isExpired(row));
+  await app.call('rotate_telephony_credential', { id: first?.id, overlap: '30m' });
+  appendFileSync(fileOf(app), '{"mac":"x","record":{}}\n');
+  await app.call('rotate_telephony_credential', { id: second?.id, overlap: '30m' });
+  expect((await rotationsOf(app)).map(({ state }) => state)).toEqual(['damaged', 'overlap']);
+});
+
+test('a file of somebody among the jobs is none', async () => {
+  await using app = await startApp({ person: yes });
+  await app.call('rotate_telephony_credential', { id: livingIn(app.sandbox), overlap: '30m' });
+  writeFileSync(join(app.stateDir, 'journal', 'open', 'zzz.jsonl'), 'junk');
+  for (const name of ['get_rotation', 'continue_rotation', 'roll_back_rotation'])
+    expect(errorOf(await app.call(name, { id: 'zzz' })).code).toBe('NOT_FOUND');
+  expect(await rotationsOf(app)).toHaveLength(1);
+});
+
 test('a finished rotation that was altered is told of in its place, and cannot be looked at as if it was whole', async () => {
   await using app = await startApp({ person: yes });
   await app.call('rotate_telephony_credential', { id: livingIn(app.sandbox), overlap: '0' });

@@ -309,7 +309,15 @@ test('of a credential whose parts were altered nothing is said', async () => {
 test('what lies in the place of a lease is found', async () => {
   await recorded();
   fs.mkdirSync(at('leases', 'credential.1'));
-  expect(problems()).toEqual(['error: journal/leases/credential.1 altered']);
+  fs.writeFileSync(at('leases', 'credential.999999999999999'), '');
+  fs.mkdirSync(at('leases', 'of-somebody'));
+  expect(problems()).toEqual([
+    'error: journal/leases/credential.1 altered',
+    'error: journal/leases/credential.999999999999999 altered',
+  ]);
+  fs.rmSync(at('leases'), { recursive: true });
+  fs.writeFileSync(at('leases'), '');
+  expect(problems()).toEqual(['error: journal/leases altered']);
 });
 
 test('a pipe in the place of what credentials have a part in keeps nobody waiting', async () => {

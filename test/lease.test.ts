@@ -69,10 +69,11 @@ const claims: [title: string, content: unknown, secondsAgo: number, free: boolea
   ['of a living process that has not shown itself for long is held: it is stopped, not dead', me, 600, false],
   ['of a process of somebody else is held', { ...me, pid: 1, started: linux ? startOf(1) : null }, 0, false],
   ['without a start time is held while its number is in use', { ...me, started: null }, 0, false],
+  ['without a start time is held for ten minutes without a sign of life', { ...me, started: null }, 590, false],
   [
-    'without a start time is free once its holder has not shown itself for a minute',
+    'without a start time is free after that: its number may be that of another process',
     { ...me, started: null },
-    61,
+    610,
     true,
   ],
   ['of a process that is gone is free', { ...me, pid: 2 ** 22 + 1 }, 0, true],
@@ -104,6 +105,17 @@ test.each([
   const message = expect.stringContaining(`${join(folder, `${name}`)} is no lease`);
   expect(() => take()).toThrow(expect.objectContaining({ code: 'CONFLICT', message }));
   expect(names()).toEqual([name]);
+});
+
+test('where no process has a start time, what this one holds is held however long it could show nothing', async () => {
+  const lease = take();
+  const path = join(folder, 'one.1');
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), started: null }));
+  utimesSync(path, 1, 1);
+  expect(held().holder).toBe('another call');
+  lease?.check();
+  await drop(lease);
+  expect(names()).toEqual([]);
 });
 
 test('who has it elsewhere is named, and until when that counts', () => {

@@ -487,6 +487,28 @@ test.each(hostile)('%s is refused in time, whichever file it stands for', async 
   describeCertificate(file.toString('latin1'), now);
 });
 
+/** A GeneralizedTime that is none. */
+const noTime = new asn1.Primitive({ idBlock: { tagClass: 1, tagNumber: 24 }, valueHex: Buffer.from('ABC') });
+
+test('a certificate with an extension that nobody can read is shown without what that says', async () => {
+  const odd = made({ bundleExtension: noTime, topics: [] });
+  expect(describeCertificate(odd, now)).toMatchObject({ bundle_id: 'com.example.dialer', voip: true });
+  expect((await checkApple(pair(odd, key), now)).certificate).toMatchObject({ voip: true });
+});
+
+test('a key in a .p12 may have an attribute that nobody can read', async () => {
+  const { result } = asn1.fromBER(bare(key));
+  const attribute = new asn1.Sequence({
+    value: [new asn1.ObjectIdentifier({ value: '2.5.29.16' }), new asn1.Set({ value: [noTime] })],
+  });
+  const attributes = new asn1.Constructed({ idBlock: { tagClass: 3, tagNumber: 0 }, value: [attribute] });
+  const der = new asn1.Sequence({ value: [...(result as asn1.Sequence).valueBlock.value, attributes] }).toBER();
+  for (const keyLock of ['aes-256', undefined] as const) {
+    const { findings } = await checkApple(p12({ keys: [Buffer.from(der)], ...(keyLock && { keyLock }) }), now);
+    expect(codes(findings)).toEqual([]);
+  }
+});
+
 test.each([
   ['for its MAC', { macRounds: 2 ** 31 - 1 }],
   ['for its certificates', { mac: false, lockRounds: 2 ** 31 - 1 }],

@@ -566,7 +566,10 @@ describe('the life of a page', () => {
 
   test('is shared with at most seven others', async () => {
     const open = await Promise.all(Array.from({ length: 8 }, () => host.offer(approval())));
-    await expect(host.offer(approval())).rejects.toThrow('too many pages');
+    await expect(host.offer(approval())).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining('Too many pages'),
+    });
     open[0]?.close();
     await host.offer(approval());
   });

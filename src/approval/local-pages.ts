@@ -7,7 +7,7 @@ import type { Vault } from '../secrets/vault.ts';
 import { approvalPage } from './pages/approval.ts';
 import { createLauncher, hasBrowser } from './pages/browser.ts';
 import { createPageHost, type PageHost } from './pages/host.ts';
-import { newCode, type Page } from './pages/page.ts';
+import { MINUTE_MS, newCode, type Page } from './pages/page.ts';
 import { revealPage } from './pages/reveal.ts';
 import { type Recognised, type UploadedFile, uploadPage } from './pages/upload.ts';
 
@@ -51,7 +51,10 @@ export interface Waiting {
   secondsLeft: number;
 }
 
-/** Opens pages, and keeps what comes of each in memory. `clock` is monotonic, in milliseconds. */
+// As long as a page is open, and as a yes counts.
+const KEPT_MS = 10 * MINUTE_MS;
+
+/** Opens pages, and keeps what comes of each in memory, for ten minutes. `clock` is monotonic, in milliseconds. */
 function keptPages<T>(host: PageHost, clock: () => number) {
   const kept = new Map<string, { code: string; until: number; came: T | undefined }>();
   const secondsLeft = ({ until }: { until: number }): number => Math.max(0, Math.ceil((until - clock()) / 1000));
@@ -60,22 +63,22 @@ function keptPages<T>(host: PageHost, clock: () => number) {
     secondsLeft: secondsLeft(page),
   });
   return {
-    /** A page, and what came of it so far; undefined for an id that is unknown, or when it ended without an answer. */
+    /** A page, and what came of it so far; undefined for an id that is unknown or too old, or when it ended without an answer. */
     look(id: string) {
+      for (const [old, page] of kept) if (secondsLeft(page) === 0) kept.delete(old);
       const page = kept.get(id);
       return page && { waiting: waiting(id, page), came: page.came };
     },
     forget: (id: string) => kept.delete(id),
-    forgetLate() {
-      for (const [id, page] of kept) if (secondsLeft(page) === 0) kept.delete(id);
-    },
     /** Rejects without a browser. */
     async open(make: (code: string, keep: (came: T) => void) => Page): Promise<Waiting> {
       const id = randomUUID();
       const entry = { code: newCode(), until: 0, came: undefined as T | undefined };
       const page = await host.open(
         make(entry.code, (came) => {
-          entry.came = came;
+          Object.assign(entry, { came, until: clock() + KEPT_MS });
+          // Also when nobody ever asks for it.
+          setTimeout(() => kept.delete(id), KEPT_MS).unref();
         }),
       );
       entry.until = page.expiresAt;
@@ -108,12 +111,16 @@ function createPageApprovals(host: PageHost, account: string, clock: () => numbe
   const asked = new Map<string, string>();
   const opening = new Map<string, Promise<Waiting>>();
 
-  const open = ({ title, question, state }: Asked): Promise<Waiting> => {
+  const open = ({ key, title, question, state }: Asked): Promise<Waiting> => {
     const content = question.phrase === undefined ? { confirm: true } : { phrase: question.phrase };
-    return pages.open((code, keep) => {
+    const page = pages.open((code, keep) => {
       const decide = (action: 'accept' | 'decline'): void =>
         keep({ state, action, ...(action === 'accept' && { content }) });
       return approvalPage({ title, account, ...question }, decide, code);
+    });
+    return page.then((waiting) => {
+      asked.set(key, waiting.id);
+      return waiting;
     });
   };
 
@@ -126,9 +133,7 @@ function createPageApprovals(host: PageHost, account: string, clock: () => numbe
       // Calls that come at once have one page, too.
       const page = opening.get(key) ?? open(question).finally(() => opening.delete(key));
       opening.set(key, page);
-      const waiting = await page;
-      asked.set(key, waiting.id);
-      return waiting;
+      return page;
     },
     async answerTo(id) {
       const found = pages.look(id);
@@ -160,7 +165,6 @@ function createPageUploads(host: PageHost, clock: () => number): PageUploads {
         uploadPage({ title, recognise }, (files, passphrase) => keep({ files, passphrase }), code),
       ),
     take(id) {
-      pages.forgetLate();
       const found = pages.look(id);
       return found?.came ?? found?.waiting;
     },

@@ -137,7 +137,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
       jobs: new Jobs(journal, account, actor, http),
       workingFolder: config.workingFolder,
       fleets,
-      fingerprint: fingerprint.bind(null, key()),
+      fingerprint: (secret) => fingerprint(key(), secret),
       now,
       pause: (ms) => sleep(ms, undefined, { signal }),
       timeLeft: () => limits.callMs - (performance.now() - started),
@@ -160,8 +160,8 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     recent,
     deps,
     async askOnPage(tool, { key, state, question }) {
-      const waiting = await (await ways.pages()).ask({ key, state, question, title: tool.title }).catch(() => {
-        throw cannotAsk();
+      const waiting = await (await ways.pages()).ask({ key, state, question, title: tool.title }).catch((error) => {
+        throw error instanceof ToolError ? error : cannotAsk();
       });
       return needsApproval(tool, waiting).result;
     },

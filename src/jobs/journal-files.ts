@@ -53,7 +53,7 @@ export function openJournal(stateDir: string, key: () => StateKey, now: () => Da
   }
 
   const job = (id: string): JobFile | undefined => {
-    if (!/^[\w-]{1,64}$/.test(id)) return undefined;
+    if (!JOB.test(`${id}.jsonl`)) return undefined;
     // Once more: it may have been moved between the two looks.
     return find(id, 'open') ?? find(id, 'done') ?? find(id, 'open');
   };

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { misconfigured } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
@@ -8,6 +8,7 @@ import { JobFile } from './job-file.ts';
 import { type Entry, jobOf } from './journal.ts';
 import { bucketsIn, foldersOf, idsIn, macOf, PartFiles, partShape } from './journal-files.ts';
 import { type Mac, pickLines } from './journal-line.ts';
+import { strayLeases } from './lease-files.ts';
 
 interface Finding {
   /** Below the state folder. */
@@ -130,10 +131,10 @@ function verifyParts(path: string, name: string, mac: Mac): { named: string[]; f
 /** What stands in the place of leases, and keeps everybody from working on what it is named after. */
 function verifyLeases(folder: string): Finding[] {
   if (!existsSync(folder)) return [];
+  if (!statSync(folder).isDirectory())
+    return [finding('leases', 'altered', 'It is no folder: nobody can work on anything.')];
   const says = 'It is no lease: nobody works on what it is named after. Remove it when no process is at work.';
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => !entry.isFile())
-    .map(({ name }) => finding(`leases/${oneLine(name)}`, 'altered', says));
+  return strayLeases(folder).map((name) => finding(`leases/${oneLine(name)}`, 'altered', says));
 }
 
 /** What a file holds, or why it cannot be read: one of many must not keep the others from being looked at. */

@@ -24,6 +24,10 @@ type Owner = z.infer<typeof owner>;
 /** How often a holder shows that it lives, and after how long without that a holder elsewhere is taken for dead. */
 const BEATS_MS = 10_000;
 const DEAD_AFTER_MS = 60_000;
+/** The same where a process has the holder's number, and nobody can tell whether it is the holder. */
+const UNSURE_DEAD_AFTER_MS = 10 * 60_000;
+/** The nonces of what this process holds: by its number alone a claim could be that of an earlier one. */
+const MINE = new Set<string>();
 const OVER = 'over';
 /** Nobody takes over from a dead one that often. */
 const MOST_CLAIMS = 999_999_999_999_999;
@@ -79,6 +83,7 @@ export class LeaseFiles {
       return this.#claim(name);
     }
     this.#held.set(path, self);
+    MINE.add(nonce);
     this.#beat();
     return {
       token: self.token,
@@ -114,14 +119,16 @@ export class LeaseFiles {
     // Both by the clock of the disk: that of another machine may be wrong.
     const beat = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;
     if (beat === undefined) return undefined;
-    const fresh = fs.statSync(beside).mtimeMs - beat < DEAD_AFTER_MS;
-    if (!(holder.place === PLACE ? isAlive(holder, fresh) : fresh)) return undefined;
+    const silence = fs.statSync(beside).mtimeMs - beat;
+    const standing = holder.place === PLACE ? standingOf(holder) : 'elsewhere';
+    const lasts = standing === 'unsure' ? UNSURE_DEAD_AFTER_MS : DEAD_AFTER_MS;
+    if (standing === 'dead' || (standing !== 'alive' && silence >= lasts)) return undefined;
     return {
       holder:
-        holder.pid === process.pid && holder.place === PLACE
+        standing === 'alive' && holder.pid === process.pid
           ? 'another call'
           : `process ${holder.pid} on ${plainly(holder.host)}`,
-      until: new Date(beat + DEAD_AFTER_MS).toISOString(),
+      until: new Date(beat + lasts).toISOString(),
     };
   }
 
@@ -135,6 +142,7 @@ export class LeaseFiles {
 
   #release(path: string, self: Owner): void {
     this.#held.delete(path);
+    MINE.delete(self.nonce);
     if (this.#held.size === 0) {
       clearInterval(this.#beating);
       this.#beating = undefined;
@@ -169,6 +177,19 @@ const altered = (path: string): ToolError =>
     'Tell the person at once: someone or something changed the state folder. When no other process is at work on it, they remove that file or folder.',
   );
 
+/** The names of what lies among leases, has the name of one, and is none: nobody works on what it is named after. */
+export function strayLeases(folder: string): string[] {
+  return fs.readdirSync(folder).filter((name) => {
+    if (name.endsWith(`.${MOST_CLAIMS}`)) return true;
+    try {
+      if (/^[\w-]+\.\d{1,15}$/.test(name)) read(join(folder, name));
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
 /** Undefined for a claim that is gone or does not read as one. */
 function read(path: string): Owner | undefined {
   try {
@@ -185,16 +206,17 @@ function remove(path: string, { nonce }: Owner): void {
   if (read(path)?.nonce === nonce) fs.rmSync(path, { force: true });
 }
 
-/** `fresh` says whether it has shown itself of late, which counts where the number of its process proves nothing. */
-function isAlive({ pid, started }: Owner, fresh: boolean): boolean {
+/** Whether a holder on this machine lives. */
+function standingOf({ pid, started, nonce }: Owner): 'alive' | 'dead' | 'unsure' {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (reason(error) !== 'EPERM') return false;
+    if (reason(error) !== 'EPERM') return 'dead';
   }
   const now = startOf(pid);
-  if (now === OVER) return false;
-  return started === null || now === null ? fresh : started === now;
+  if (now === OVER) return 'dead';
+  if (started !== null && now !== null) return started === now ? 'alive' : 'dead';
+  return MINE.has(nonce) ? 'alive' : 'unsure';
 }
 
 /** When a process started, in ticks since boot; null when that cannot be known, `OVER` when it only waits to be reaped. */

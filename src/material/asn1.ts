@@ -5,12 +5,34 @@ export type Node = BaseBlock;
 /** A structure is not what it should be. It says nothing of what it is: that may be secret. */
 export class Malformed extends Error {}
 
-/** One structure in BER (ITU-T X.690) and nothing after it, nested 100 deep at most. Throws `Malformed`, as all of these do. */
+/**
+ * One structure in BER (ITU-T X.690) and nothing after it, of 10,000 parts and 100 levels at most. Throws `Malformed`, as all
+ * of these do.
+ */
 export function parse(bytes: Uint8Array): Node {
-  // What an octet string holds is looked into by those who know what that is.
-  const { offset, result } = fromBER(bytes, { parseEmbedded: false });
+  const { offset, result } = decode(bytes);
   if (offset !== bytes.length) throw new Malformed();
   return result;
+}
+
+function decode(bytes: Uint8Array): ReturnType<typeof fromBER> {
+  try {
+    // What an octet string holds is looked into by those who know what that is.
+    return fromBER(bytes, { parseEmbedded: false });
+  } catch {
+    // A date that is none, for example, is no result but an error.
+    throw new Malformed();
+  }
+}
+
+/** Whether bytes are a SEQUENCE and nothing more, by how they begin and end: what is in it may be anything. */
+export function isSequence(bytes: Buffer): boolean {
+  const [tag, length = 0] = bytes;
+  if (tag !== 0x30) return false;
+  if (length === 0x80) return bytes.at(-1) === 0 && bytes.at(-2) === 0;
+  const more = length < 0x80 ? 0 : length & 0x7f;
+  if (more > 4 || bytes.length < 2 + more) return false;
+  return bytes.length === 2 + more + (more === 0 ? length : bytes.readUIntBE(2, more));
 }
 
 /** The parts of a constructed value. */

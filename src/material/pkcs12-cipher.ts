@@ -59,17 +59,8 @@ export function isMacOf(macData: asn1.Node, content: Buffer, opener: Opener): bo
 export async function decrypt(algorithm: asn1.Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {
   const plain = await decryptAny(algorithm, data, opener);
   // Padding alone lets many a wrong passphrase pass for right, but all that is encrypted in such a file is a SEQUENCE.
-  if (plain[0] !== 0x30 || !isAsn1(plain)) throw new Locked('passphrase');
+  if (!asn1.isSequence(plain)) throw new Locked('passphrase');
   return plain;
-}
-
-function isAsn1(bytes: Buffer): boolean {
-  try {
-    asn1.parse(bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function decryptAny(algorithm: asn1.Node | undefined, data: Buffer, opener: Opener): Promise<Buffer> {

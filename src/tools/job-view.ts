@@ -235,7 +235,7 @@ function stateOfMany(job: Job, waiting: number, running: boolean): RotationView[
 }
 
 function warningsOfMany(job: Job): string[] {
-  if (job.wrong) return [untrue(job.wrong)];
+  if (job.wrong) return [job.kind === 'unknown' ? job.wrong.says : untrue(job.wrong)];
   if (isCutShort(job)) return ['Its beginning was cut short: nothing was done. Begin a new one.'];
   const others = `${job.more} more fitted and were not chosen. For them begin another${job.kind === 'fleet' ? ', with older_than where the successors would fit, too' : ''}.`;
   const told = [job.stopped ?? [], leftAlone(job), job.more ? others : []].flat();

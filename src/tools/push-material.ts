@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Waiting } from '../approval/local-pages.ts';
-import { badInput, conflict, misconfigured, type ToolError } from '../core/errors.ts';
+import { badInput, conflict, misconfigured, ToolError } from '../core/errors.ts';
 import { type Deps, defineChange, defineRead, type Instead } from '../core/tool.ts';
 import type { Rotation } from '../jobs/item.ts';
 import { fingerprintOfMaterial } from '../jobs/push.ts';
@@ -116,7 +116,8 @@ async function openPage({ type }: MaterialArgs, deps: Deps): Promise<Waiting> {
   const title = type === 'ios' ? 'VoIP certificate and key for iOS' : 'Firebase service account for Android';
   const recognise = async (files: { name: string; bytes: Buffer }[]) =>
     files.map(({ name, bytes }) => ({ name, what: kindOf(bytes), ok: slotOf(type, bytes) !== undefined }));
-  return (await deps.uploads()).open(title, recognise).catch(() => {
+  return (await deps.uploads()).open(title, recognise).catch((error: unknown) => {
+    if (error instanceof ToolError) throw error;
     throw misconfigured('No page can be opened on this machine.', 'Ask the person for the paths of the files instead.');
   });
 }

@@ -149,7 +149,8 @@ async function aloneWith(
 /** The jobs of the account, those that are not over first, then the latest; `next` is the place to go on from. */
 export async function listJobs(from: number, limit: number, deps: Pick<Deps, 'jobs' | 'now' | 'fleets'>) {
   const open = (await deps.jobs.open()).map((job) => ({ at: job.beganAt, view: viewJob(job, deps) }));
-  const over = ({ view }: (typeof open)[number]): number => Number(isOver(view.state));
+  const over = ({ view }: (typeof open)[number]): number =>
+    view.state === 'damaged' ? -1 : Number(isOver(view.state));
   const all = open.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
   const rows = all.slice(from, from + limit);
   const { jobs, next } = await deps.jobs.finished(Math.max(0, from - all.length), limit - rows.length);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { conflict, type ToolError } from '../../core/errors.ts';
 import { remember } from '../../secrets/secret.ts';
 import { answer, refuse } from './answer.ts';
 import { Entry } from './entry.ts';
@@ -23,6 +24,12 @@ export interface PageHostOptions {
 
 /** More than a person could want: an agent in a loop must not bury them in windows. */
 const MOST_OPEN = 8;
+
+const tooMany = (): ToolError =>
+  conflict(
+    'Too many pages wait for the person already. Nothing was changed.',
+    'Have them answer or close those first.',
+  );
 
 /** Serves one-time pages on the loopback interface, from the first page on until a while after the last has ended. */
 export function createPageHost({ clock, launch }: PageHostOptions): PageHost {
@@ -49,7 +56,7 @@ export function createPageHost({ clock, launch }: PageHostOptions): PageHost {
 
   async function add(page: Page): Promise<{ entry: Entry; origin: string }> {
     if (closed) throw new Error('the page host is closed');
-    if ([...entries].filter(({ usable }) => usable).length >= MOST_OPEN) throw new Error('too many pages are open');
+    if ([...entries].filter(({ usable }) => usable).length >= MOST_OPEN) throw tooMany();
     // Before the server is awaited: an older page that is forgotten meanwhile must not stop it.
     const entry = new Entry(page, clock, forget);
     entries.add(entry);
