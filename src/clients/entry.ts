@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isRecord } from '../core/attempt.ts';
 import { misconfigured, type ToolError } from '../core/errors.ts';
 import type { Client, KeyWay } from './clients.ts';
 import type { Change } from './edit.ts';
@@ -36,15 +37,12 @@ export function launchOf(main: string, version: string, platform: NodeJS.Platfor
   return { command, args };
 }
 
-const isObject = (value: unknown): value is Settings =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The package by its name, a version of it, or a path through a folder called so; not one of another's scope. */
 const isPackage = (arg: unknown): boolean =>
   typeof arg === 'string' && !arg.startsWith('@') && /(^|[\\/])telnyx-credentials-mcp(@[^\\/]*)?([\\/]|$)/.test(arg);
 
 function isOurs(entry: unknown, launch: Launch): entry is Settings {
-  if (!isObject(entry)) return false;
+  if (!isRecord(entry)) return false;
   const args = Array.isArray(entry.args) ? entry.args : [];
   return isPackage(entry.command) || args.some(isPackage) || args.includes(launch.args.at(-1));
 }
@@ -73,7 +71,7 @@ export function toInstall(settings: unknown, client: Client, launch: Launch, inK
     );
   }
   const env = present.env === undefined ? {} : present.env;
-  if (!isObject(env)) throw noObject(`the env of the entry ${NAME}`);
+  if (!isRecord(env)) throw noObject(`the env of the entry ${NAME}`);
   const own = env[KEY];
   const plain = own !== undefined && !isReference(own);
   const byFile = typeof env.TELNYX_API_KEY_FILE === 'string';
@@ -114,9 +112,9 @@ function ownArgs(entry: Settings): unknown[] {
 }
 
 function serversOf(settings: unknown, { servers }: Client): Settings {
-  if (!isObject(settings)) throw noObject('the top level');
+  if (!isRecord(settings)) throw noObject('the top level');
   const found = Object.hasOwn(settings, servers) ? settings[servers] : {};
-  if (!isObject(found)) throw noObject(servers);
+  if (!isRecord(found)) throw noObject(servers);
   return found;
 }
 
@@ -127,19 +125,19 @@ const noObject = (what: string): ToolError =>
   );
 
 const inputsOf = (settings: unknown): unknown[] => {
-  const inputs = isObject(settings) ? settings.inputs : undefined;
+  const inputs = isRecord(settings) ? settings.inputs : undefined;
   if (inputs !== undefined && !Array.isArray(inputs)) throw noInput();
   return inputs ?? [];
 };
 
-const isInput = (input: unknown, id: string): input is Settings => isObject(input) && input.id === id;
+const isInput = (input: unknown, id: string): input is Settings => isRecord(input) && input.id === id;
 const isPassword = ({ type, password }: Settings): boolean => type === 'promptString' && password === true;
 
 function inputFor(settings: unknown, { key }: Client, wanted: unknown): Change[] {
   if (key.kind !== 'input' || wanted !== key.reference) return [];
   const present = inputsOf(settings).find((input) => isInput(input, key.id));
   // What is not a password prompt would show the key, or take it from anywhere.
-  if (present !== undefined && !(isObject(present) && isPassword(present))) throw noInput();
+  if (present !== undefined && !(isRecord(present) && isPassword(present))) throw noInput();
   const value = { type: 'promptString', id: key.id, description: 'Telnyx API key', password: true };
   return present === undefined ? [{ path: ['inputs', 0], value }] : [];
 }

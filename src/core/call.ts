@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PageApprovals, Waiting } from '../approval/local-pages.ts';
 import { readOnly } from '../telnyx/http.ts';
+import { isRecord } from './attempt.ts';
 import {
   type Agreed,
   type Answer,
@@ -201,9 +202,6 @@ function asMeant({ input, selects = [] }: Tool, given: Record<string, unknown>):
   }
   return Object.fromEntries(meant);
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const mayBeLeftOut = (field: z.core.$ZodType): field is z.ZodOptional | z.ZodDefault =>
   field instanceof z.ZodOptional || field instanceof z.ZodDefault;

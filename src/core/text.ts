@@ -1,3 +1,5 @@
+import { isRecord } from './attempt.ts';
+
 /**
  * Invisible and steering characters: controls, line and paragraph separators, zero-width and bidirectional marks, fillers,
  * and the tag block that can hide text from a person while a model reads it.
@@ -48,7 +50,7 @@ export function render(result: Row): string {
   return Object.entries(result)
     .map(([key, value]) => {
       if (isRows(value)) return table(key, value);
-      return isRow(value) ? `${key}:\n${render(value).replace(/^/gm, '  ')}` : `${key}: ${cell(value)}`;
+      return isRecord(value) ? `${key}:\n${render(value).replace(/^/gm, '  ')}` : `${key}: ${cell(value)}`;
     })
     .join('\n');
 }
@@ -63,8 +65,7 @@ function cell(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value ?? null) ?? '');
 }
 
-const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value);
-const isRows = (value: unknown): value is Row[] => Array.isArray(value) && value.every(isRow);
+const isRows = (value: unknown): value is Row[] => Array.isArray(value) && value.every(isRecord);
 
 /** A number with its word, in the plural where that is right. */
 export const count = (number: number, [one, many]: readonly [string, string]): string =>

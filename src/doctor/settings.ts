@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { parse, resolve } from 'node:path';
+import { attempt, isRecord } from '../core/attempt.ts';
 import { ToolError } from '../core/errors.ts';
 import { type Config, DEFAULT_BASE_URL, TOOLSETS } from '../host/config.ts';
 import { type FolderRules, resolveAllowed } from '../secrets/allowed-folder.ts';
@@ -55,13 +56,7 @@ function allowed(path: string): Found {
 
 const isWide = (path: string): boolean => path === parse(path).root || path === homedir();
 
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-}
+const isFolder = (path: string): boolean => attempt(() => statSync(path).isDirectory()) === true;
 
 function reachable(path: string, rules: FolderRules): Found[] {
   try {
@@ -94,10 +89,6 @@ export const commands: Check = async ({ config }) => {
 };
 
 function namesIn(file: string): string[] | undefined {
-  try {
-    const object: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof object === 'object' && object !== null && !Array.isArray(object) ? Object.keys(object) : undefined;
-  } catch {
-    return undefined;
-  }
+  const object = attempt(() => JSON.parse(readFileSync(file, 'utf8')));
+  return isRecord(object) ? Object.keys(object) : undefined;
 }

@@ -1,4 +1,5 @@
 import { hostname, userInfo } from 'node:os';
+import { attempt } from '../core/attempt.ts';
 import { conflict, misconfigured, type ToolError } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import type { Secret } from '../secrets/secret.ts';
@@ -214,13 +215,7 @@ const FIRST = { offset: 0, limit: 1 };
 /** Who records on this machine: a name for people, not a proof. */
 export function localActor(): string {
   // Where a user has no name, such as in a container, the system throws.
-  const name = (() => {
-    try {
-      return userInfo().username;
-    } catch {
-      return `user ${process.getuid?.() ?? ''}`.trim();
-    }
-  })();
+  const name = attempt(() => userInfo().username) ?? `user ${process.getuid?.() ?? ''}`.trim();
   return oneLine(`${name}@${hostname()}`, 100);
 }
 

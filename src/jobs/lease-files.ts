@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { attempt } from '../core/attempt.ts';
 import { badInput, conflict, type ToolError } from '../core/errors.ts';
 import { plainly } from '../core/text.ts';
 import { readFrom, reason } from '../secrets/files.ts';
@@ -222,8 +223,8 @@ function standingOf({ pid, started, nonce }: Owner): 'alive' | 'dead' | 'unsure'
 /** When a process started, in ticks since boot; null when that cannot be known, `OVER` when it only waits to be reaped. */
 function startOf(pid: number): string | null {
   // A container may see the processes of the machine there, under other numbers than its own.
-  if (proc(() => fs.readlinkSync('/proc/self')) !== `${process.pid}`) return null;
-  const stat = proc(() => fs.readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? '';
+  if (attempt(() => fs.readlinkSync('/proc/self')) !== `${process.pid}`) return null;
+  const stat = attempt(() => fs.readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? '';
   // The second field is a name in parentheses and may hold anything, parentheses and spaces too.
   const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return state === 'Z' || state === 'X' ? OVER : (fields[18] ?? null);
@@ -237,15 +238,7 @@ const PLACE = placeOf();
  */
 function placeOf(): string {
   if (process.platform !== 'linux') return hostname();
-  const boot = proc(() => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
-  const namespace = proc(() => fs.readlinkSync('/proc/self/ns/pid'));
+  const boot = attempt(() => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+  const namespace = attempt(() => fs.readlinkSync('/proc/self/ns/pid'));
   return boot && namespace ? `${boot} ${namespace}` : randomBytes(16).toString('hex');
-}
-
-function proc<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch {
-    return undefined;
-  }
 }

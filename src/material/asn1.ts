@@ -1,4 +1,5 @@
 import { type BaseBlock, Constructed, fromBER, Integer, ObjectIdentifier, OctetString, Primitive } from 'asn1js';
+import { attempt } from '../core/attempt.ts';
 
 export type Node = BaseBlock;
 
@@ -10,19 +11,10 @@ export class Malformed extends Error {}
  * of these do.
  */
 export function parse(bytes: Uint8Array): Node {
-  const { offset, result } = decode(bytes);
-  if (offset !== bytes.length) throw new Malformed();
-  return result;
-}
-
-function decode(bytes: Uint8Array): ReturnType<typeof fromBER> {
-  try {
-    // What an octet string holds is looked into by those who know what that is.
-    return fromBER(bytes, { parseEmbedded: false });
-  } catch {
-    // A date that is none, for example, is no result but an error.
-    throw new Malformed();
-  }
+  // What an octet string holds is looked into by those who know what that is. A date that is none, for example, throws.
+  const decoded = attempt(() => fromBER(bytes, { parseEmbedded: false }));
+  if (decoded?.offset !== bytes.length) throw new Malformed();
+  return decoded.result;
 }
 
 /** Whether bytes are a SEQUENCE and nothing more, by how they begin and end: what is in it may be anything. */

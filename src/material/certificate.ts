@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { BaseStringBlock } from 'asn1js';
+import { attempt } from '../core/attempt.ts';
 import { oneLine } from '../core/text.ts';
 import * as asn1 from './asn1.ts';
 import { parseCertificate } from './pem.ts';
@@ -63,10 +64,10 @@ export function hasVoipTopic({ topics }: PushMarks): boolean {
 
 /** Apple's push extensions; what cannot be read counts as absent. */
 export function readMarks({ raw }: X509Certificate): PushMarks {
-  const extensions = unlessMalformed(() => readExtensions(raw)) ?? new Map<string, Buffer>();
+  const extensions = attempt(() => readExtensions(raw)) ?? new Map<string, Buffer>();
   const texts = (last: number): string[] => {
     const value = extensions.get(APPLE_PUSH + last);
-    return (value && unlessMalformed(() => textsOf(asn1.parse(value)))) ?? [];
+    return (value && attempt(() => textsOf(asn1.parse(value)))) ?? [];
   };
   const has = (last: number) => extensions.has(APPLE_PUSH + last);
   return {
@@ -90,13 +91,4 @@ function readExtensions(der: Buffer): Map<string, Buffer> {
 function textsOf(node: asn1.Node): string[] {
   if (node instanceof BaseStringBlock) return [String(node.valueBlock.value)];
   return node.idBlock.isConstructed ? asn1.partsOf(node).flatMap(textsOf) : [];
-}
-
-function unlessMalformed<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof asn1.Malformed) return undefined;
-    throw error;
-  }
 }

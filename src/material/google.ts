@@ -1,3 +1,4 @@
+import { isRecord, parseJson } from '../core/attempt.ts';
 import { oneLine } from '../core/text.ts';
 import { Secret } from '../secrets/secret.ts';
 import { caution, errorsFirst, type Finding, isRefused, refusal, textOf, tooLarge } from './file.ts';
@@ -86,20 +87,12 @@ export function checkGoogle(file: Buffer, projectId?: string): GoogleReport {
 }
 
 function parse(file: Buffer): { json?: object; findings: Finding[] } {
-  const findings: Finding[] = [];
-  try {
-    let json: unknown = JSON.parse(textOf(file));
-    if (typeof json === 'string') {
-      json = JSON.parse(json);
-      findings.push(
-        caution('JSON_UNQUOTED', 'The JSON was quoted as one string; it was read.', 'Nothing needs doing.'),
-      );
-    }
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { json, findings };
-  } catch {
-    // What it is instead is said by its kind.
-  }
-  return { findings: [] };
+  const outer = parseJson(textOf(file));
+  const json = typeof outer === 'string' ? parseJson(outer) : outer;
+  // What it is instead is said by its kind.
+  if (!isRecord(json)) return { findings: [] };
+  const unquoted = caution('JSON_UNQUOTED', 'The JSON was quoted as one string; it was read.', 'Nothing needs doing.');
+  return { json, findings: json === outer ? [] : [unquoted] };
 }
 
 // A map, so that no key of the file can stand for a property of an object.

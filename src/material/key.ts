@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify, type X509Certificate } from 'node:crypto';
+import { attempt } from '../core/attempt.ts';
 import { Secret } from '../secrets/secret.ts';
 import { type Finding, refusal } from './file.ts';
 
@@ -45,6 +46,7 @@ const FORMS = ['pkcs8', 'pkcs1', 'sec1'] as const;
 const FEWEST_BITS = 2048;
 // Beyond this one signature takes seconds, and a file has room for far longer ones.
 const MOST_BITS = 8192;
+const PROBE = Buffer.from('preflight');
 
 /** A private key out of DER in any of its three forms, or null. `source` is the text it stood in, hidden from now on. */
 export function readKey(der: Buffer, source?: string): KeyObject | null {
@@ -85,11 +87,5 @@ export function checkKey(key: KeyObject, what: string, next: string): Finding[] 
 }
 
 // OpenSSL takes the numbers of a key as they are written.
-function works(key: KeyObject): boolean {
-  try {
-    const probe = Buffer.from('preflight');
-    return verify('sha256', probe, createPublicKey(key), sign('sha256', probe, key));
-  } catch {
-    return false;
-  }
-}
+const works = (key: KeyObject): boolean =>
+  attempt(() => verify('sha256', PROBE, createPublicKey(key), sign('sha256', PROBE, key))) === true;

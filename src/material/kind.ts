@@ -1,3 +1,4 @@
+import { isRecord, parseJson } from '../core/attempt.ts';
 import { type Finding, refusal, type Slot, textOf, WANTED } from './file.ts';
 import { readPem } from './pem.ts';
 
@@ -124,13 +125,9 @@ function ofBytes(file: Buffer, text: string): Kind {
 }
 
 function ofJson(text: string): Kind {
-  let json: object;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return 'BROKEN_JSON';
-  }
-  const { type } = json as { type?: unknown };
+  const json = parseJson(text);
+  if (!isRecord(json)) return 'BROKEN_JSON';
+  const { type } = json;
   if (typeof type === 'string' && Object.hasOwn(ACCOUNT_TYPES, type)) return ACCOUNT_TYPES[type] ?? 'OTHER_JSON';
   if (Object.hasOwn(json, 'project_info') || Object.hasOwn(json, 'client')) return 'GOOGLE_SERVICES';
   if (Object.hasOwn(json, 'installed') || Object.hasOwn(json, 'web')) return 'OAUTH_CLIENT';

@@ -1,4 +1,5 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
+import { attempt } from '../core/attempt.ts';
 import { textOf } from './file.ts';
 import { readKey } from './key.ts';
 
@@ -7,7 +8,7 @@ import { readKey } from './key.ts';
  * (the samples of Telnyx's own documentation look so), or as bare base64. Undefined when it holds none.
  */
 export function parseCertificate(text: string): X509Certificate | undefined {
-  return certificateOf(text) ?? certificateOf(derOf(text));
+  return readCertificate(text) ?? readCertificate(derOf(text));
 }
 
 /** When a certificate lapses, in milliseconds since 1970, UTC; null when the text holds none. Needs no ASN.1 reader. */
@@ -20,14 +21,6 @@ function derOf(text: string): Buffer | null {
   const { blocks } = readPem(text);
   const block = blocks.find(({ label }) => label === 'CERTIFICATE');
   return block ? block.der : fromBase64(text.replaceAll(/\\[rn]/g, ''));
-}
-
-function certificateOf(bytes: string | Buffer | null): X509Certificate | undefined {
-  try {
-    return bytes === null ? undefined : new X509Certificate(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 interface PemBlock {
@@ -128,7 +121,7 @@ export function readContents(file: Buffer): Contents {
 function readInto({ certificates, keys }: Contents, block: PemBlock): Note | true | undefined {
   const { label, body, der, encrypted } = block;
   if (/^(X509 |TRUSTED )?CERTIFICATE$/.test(label)) {
-    const certificate = der && readCertificate(der);
+    const certificate = readCertificate(der);
     if (!certificate) return 'broken certificate';
     certificates.push(certificate);
     return true;
@@ -155,11 +148,6 @@ function readBare(file: Buffer, text: string): Contents {
   return { certificates: [], keys: [], notes: new Set() };
 }
 
-/** A certificate out of DER, or null. */
-export function readCertificate(der: Buffer): X509Certificate | null {
-  try {
-    return new X509Certificate(der);
-  } catch {
-    return null;
-  }
-}
+/** A certificate out of PEM or DER, or undefined. */
+export const readCertificate = (bytes: string | Buffer | null): X509Certificate | undefined =>
+  bytes === null ? undefined : attempt(() => new X509Certificate(bytes));

@@ -50,7 +50,7 @@ export async function fromPkcs12(file: Buffer, passphrase: Secret | undefined): 
   const { readPkcs12 } = await import('./pkcs12.ts');
   const opened = await readPkcs12(file, passphrase);
   if ('code' in opened) return { certificates: [], keys: [], findings: [opened] };
-  const certificates = opened.certificates.map(readCertificate).filter((each) => each !== null);
+  const certificates = opened.certificates.map(readCertificate).filter((each) => each !== undefined);
   const keys = opened.keys.map((der) => readKey(der)).filter((each) => each !== null);
   const findings: Finding[] = [];
   if (certificates.length === 0) {

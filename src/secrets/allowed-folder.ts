@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
+import { attempt } from '../core/attempt.ts';
 import { badInput, misconfigured } from '../core/errors.ts';
 import { visible } from '../core/text.ts';
 import { leadsElsewhere } from './destination.ts';
@@ -54,13 +55,7 @@ export function refuseMoved(path: string, target: string, rules: FolderRules): v
 
 const narrow = (folder: string): string[] => (folder === parse(folder).root || folder === homedir() ? [] : [folder]);
 
-function real(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch {
-    return undefined;
-  }
-}
+const real = (path: string): string | undefined => attempt(() => realpathSync(path));
 
 function isInside(root: string, path: string): boolean {
   const way = relative(root, path);

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { isRecord, parseJson } from '../core/attempt.ts';
 import { badInput } from '../core/errors.ts';
 import { quoted } from '../core/text.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
@@ -89,12 +90,9 @@ async function readIds(target: string): Promise<{ ids: Set<string>; cut: boolean
   const text = await readFile(target, 'utf8');
   const ids = new Set<string>();
   for (const line of text.split('\n')) {
-    try {
-      const { for: key } = JSON.parse(line) as { for?: unknown };
-      if (typeof key === 'string') ids.add(key);
-    } catch {
-      // A line of someone else, or one that was cut off: not ours to mend.
-    }
+    const value = parseJson(line);
+    // A line of someone else, or one that was cut off: not ours to mend.
+    if (isRecord(value) && typeof value.for === 'string') ids.add(value.for);
   }
   return { ids, cut: text !== '' && !text.endsWith('\n') };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isRecord } from '../core/attempt.ts';
 import { badInput } from '../core/errors.ts';
 import { quoted } from '../core/text.ts';
 import { type FolderRules, LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
@@ -96,7 +97,7 @@ function mergeFor(path: string): Merge {
 
 function mergeJson(before: string, values: Record<string, string>): string {
   const present: unknown = before.trim() === '' ? {} : JSON.parse(before);
-  if (typeof present !== 'object' || present === null || Array.isArray(present)) throw new SyntaxError('not an object');
+  if (!isRecord(present)) throw new SyntaxError('not an object');
   const indent = /^[ \t]+/m.exec(before)?.[0] ?? '  ';
   return `${JSON.stringify({ ...present, ...values }, null, indent)}\n`;
 }

@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelError, got, HTTPError, RequestError, TimeoutError } from 'got';
+import { parseJson } from '../core/attempt.ts';
 import { ToolError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { Secret } from '../secrets/secret.ts';
@@ -161,7 +162,7 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
     /** With the JSON of the answer, if it is any. */
     async function sendForJson(method: Method, path: string, sending: Sending): Promise<Answer> {
       const done = await send(method, path, sending);
-      return answerOf(jsonOf(done.text), done, method, path);
+      return answerOf(parseJson(done.text), done, method, path);
     }
 
     return {
@@ -231,13 +232,4 @@ function failureOf(error: RequestError): Failure {
 function requestIdOf(headers: Headers): string | undefined {
   const id = headers['x-request-id']?.toString();
   return id !== undefined && REQUEST_ID.test(id) ? id : undefined;
-}
-
-/** A text as JSON; undefined when it is none. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

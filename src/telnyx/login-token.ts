@@ -1,3 +1,4 @@
+import { parseJson } from '../core/attempt.ts';
 import { ToolError } from '../core/errors.ts';
 import { Secret } from '../secrets/secret.ts';
 import { type Change, change, type Http } from './http.ts';
@@ -41,12 +42,8 @@ const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** The claims of a token (RFC 7519 §7.2), of which its first part must say as JSON how it is signed. */
 function claimsOf(token: string): Fields | undefined {
-  try {
-    const [header, claims] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString());
-    return fieldsOf(JSON.parse(header ?? '')) && fieldsOf(JSON.parse(claims ?? ''));
-  } catch {
-    return undefined;
-  }
+  const [header, claims] = token.split('.').map((part) => parseJson(Buffer.from(part, 'base64url').toString()));
+  return fieldsOf(header) && fieldsOf(claims);
 }
 
 /** An `exp` in seconds as ISO 8601, or null when no calendar has it. */

@@ -1,3 +1,4 @@
+import { isRecord, parseJson } from '../core/attempt.ts';
 import { type ErrorCode, type TelnyxProblem, ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { redact } from '../secrets/secret.ts';
@@ -119,7 +120,7 @@ export function problemOf(status: number, body: string, retryAfterSeconds?: numb
 }
 
 function readProblem(body: string): TelnyxProblem | undefined {
-  const { errors } = asRecord(parse(body));
+  const { errors } = asRecord(parseJson(body));
   const first = Array.isArray(errors) ? errors[0] : errors;
   if (typeof first === 'string') return { detail: quote(first) };
   if (typeof first !== 'object' || first === null) return undefined;
@@ -138,14 +139,4 @@ const isText = (value: unknown): value is string | number => typeof value === 's
 /** Redacted before it is cut, so that no half of a secret survives at the edge. */
 const quote = (text: string): string => oneLine(redact(text), QUOTE_AT_MOST);
 
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
-}
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}
+const asRecord = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});

@@ -1,3 +1,4 @@
+import { isRecord } from '../core/attempt.ts';
 import { type ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { Secret } from '../secrets/secret.ts';
@@ -43,9 +44,7 @@ const ID = /^[\w-]{1,128}$/;
 const MASK = /^\*+$/;
 
 /** A value as an object with keys; undefined for all else, lists too. */
-export function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
-}
+export const fieldsOf = (value: unknown): Fields | undefined => (isRecord(value) ? value : undefined);
 
 /** A value as a row with an id that is one; undefined when it is none. */
 export function identified(value: unknown): Identified | undefined {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { isRecord, parseJson } from '../../core/attempt.ts';
 import { contentPolicy, notice, renderDocument, type View } from './document.ts';
 import { type Entry, sameText } from './entry.ts';
 import type { Reply } from './page.ts';
@@ -39,8 +40,7 @@ function isType({ headers }: IncomingMessage, accepts: 'form' | 'json'): boolean
 
 /** Whether the submission carries the token that the page was shown with. */
 function hasToken(fields: unknown, token: string): boolean {
-  if (typeof fields !== 'object' || fields === null || !('token' in fields)) return false;
-  return typeof fields.token === 'string' && sameText(fields.token, token);
+  return isRecord(fields) && typeof fields.token === 'string' && sameText(fields.token, token);
 }
 
 class TooLarge extends Error {}
@@ -52,12 +52,7 @@ const declaresMore = ({ headers }: IncomingMessage, limit: number): boolean =>
 /** The body as form fields or JSON; throws TooLarge at the first byte beyond the limit, and gives undefined for garbage. */
 async function readFields(request: IncomingMessage, accepts: 'form' | 'json', limit: number): Promise<unknown> {
   const text = await readText(request, limit);
-  if (accepts === 'form') return Object.fromEntries(new URLSearchParams(text));
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return accepts === 'form' ? Object.fromEntries(new URLSearchParams(text)) : parseJson(text);
 }
 
 async function readText(request: IncomingMessage, limit: number): Promise<string> {

@@ -1,4 +1,5 @@
 import { text as textOf } from 'node:stream/consumers';
+import { isRecord, parseJson } from '../../core/attempt.ts';
 import { badInput, ToolError } from '../../core/errors.ts';
 import type { Effect, Tool } from '../../core/tool.ts';
 import { type Config, ConfigError } from '../../host/config.ts';
@@ -71,20 +72,12 @@ const statusOf = ({ status }: Record<string, unknown>): number => (FINE.includes
 /** Nothing is read from stdin unless told: a loop in a shell script would lose its input to it. */
 async function argumentsFrom(given = '{}', { stdin }: Terminal): Promise<object> {
   if (given === '-' && stdin.isTTY) throw badInput('With - the arguments are piped in.', 'See --help.');
-  const args = parse(given === '-' ? await textOf(stdin) : given);
-  if (typeof args === 'object' && args !== null && !Array.isArray(args)) return args;
+  const args = parseJson(given === '-' ? await textOf(stdin) : given);
+  if (isRecord(args)) return args;
   throw badInput(
     'The arguments are not a JSON object.',
     'Give them as in: call get_telephony_credential \'{"id":"…"}\'',
   );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Searched for secrets before they can hide behind JSON's escapes. */

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { isRecord, parseJson } from '../../core/attempt.ts';
 import type { Session } from '../../host/session.ts';
 import { type About, CAPABILITIES, type Engine, instructionsFor, serverInfo } from './engine.ts';
 
@@ -21,9 +22,9 @@ export function greetingTo({ id, method, params }: Message, about: About): objec
     method === 'initialize' &&
     id !== undefined &&
     HANDSHAKE_VERSIONS.includes(protocolVersion) &&
-    isObject(capabilities) &&
-    Object.values(capabilities).every(isObject) &&
-    isObject(clientInfo) &&
+    isRecord(capabilities) &&
+    Object.values(capabilities).every(isRecord) &&
+    isRecord(clientInfo) &&
     typeof clientInfo.name === 'string' &&
     typeof clientInfo.version === 'string';
   if (!plain) return undefined;
@@ -35,9 +36,6 @@ export function greetingTo({ id, method, params }: Message, about: About): objec
   };
   return { jsonrpc: '2.0', id, result };
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
 
@@ -177,14 +175,9 @@ class Wire {
   }
 
   #read(line: string): void {
-    let message: unknown;
-    try {
-      message = JSON.parse(line);
-    } catch {
-      this.#refuse(PARSE_ERROR, 'The line is not JSON.');
-      return;
-    }
-    if (isMessage(message)) this.#onMessage(message);
+    const message = parseJson(line);
+    if (message === undefined) this.#refuse(PARSE_ERROR, 'The line is not JSON.');
+    else if (isMessage(message)) this.#onMessage(message);
     else this.#refuse(INVALID_REQUEST, 'The line is not one JSON-RPC 2.0 message.');
   }
 
@@ -194,10 +187,10 @@ class Wire {
 }
 
 function isMessage(value: unknown): value is Message {
-  if (typeof value !== 'object' || value === null || !('jsonrpc' in value) || value.jsonrpc !== '2.0') return false;
-  const { method, params, id, ...rest } = value as Record<string, unknown>;
+  if (!isRecord(value) || value.jsonrpc !== '2.0') return false;
+  const { method, params, id, ...rest } = value;
   if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') return false;
-  if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) return false;
+  if (params !== undefined && !isRecord(params)) return false;
   return typeof method === 'string' || (id !== undefined && ('result' in rest || 'error' in rest));
 }
 

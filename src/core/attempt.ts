@@ -1,0 +1,15 @@
+/** What a function gives; undefined when it throws. */
+export function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch {
+    return undefined;
+  }
+}
+
+/** A text as JSON; undefined when it is none. */
+export const parseJson = (text: string): unknown => attempt(() => JSON.parse(text));
+
+/** Whether a value is an object with keys: no list, and not null. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
