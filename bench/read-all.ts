@@ -44,7 +44,7 @@ async function throughOurs({ baseUrl, apiKey }: Account): Promise<string[]> {
   const limits = { requestMs: 15_000, callMs: 20_000, recoveryMs: 5000 };
   const client = createClient({ baseUrl, apiKey: new Secret(apiKey), version: 'bench', limits, log: () => undefined });
   const http = client({ signal: new AbortController().signal });
-  const { rows } = await getAll(http, { path: 'telephony_credentials' }, telephonyRow);
+  const { rows } = await getAll(http, { path: 'telephony_credentials', row: telephonyRow });
   return rows.map(({ id }) => id);
 }
 

@@ -4,6 +4,7 @@ import { Secret } from '../src/secrets/secret.ts';
 import * as connections from '../src/telnyx/connections.ts';
 import type { Http } from '../src/telnyx/http.ts';
 import * as lean from '../src/telnyx/lean-rows.ts';
+import { type Paged, visitAll } from '../src/telnyx/list.ts';
 import * as push from '../src/telnyx/push-credentials.ts';
 import * as telephony from '../src/telnyx/telephony-credentials.ts';
 import { unreadable } from '../src/telnyx/wire.ts';
@@ -34,12 +35,14 @@ function serving(row: Fields): Http {
   };
 }
 
-/** What a visit shows. */
-async function visited<T>(scan: (visit: (row: T) => void) => Promise<unknown>): Promise<T[]> {
-  const rows: T[] = [];
-  await scan((row) => rows.push(row));
-  return rows;
-}
+/** What a visit of a list shows. */
+const visited =
+  <T extends { id: string }>(list: Paged<T>): Reader =>
+  async (http) => {
+    const rows: T[] = [];
+    await visitAll(http, list, (row) => rows.push(row));
+    return rows;
+  };
 
 const privateKey = new Secret('k');
 const material = { type: 'ios', certificate: 'c', privateKey } as const;
@@ -52,19 +55,19 @@ const TELEPHONY: Record<string, Reader> = {
   getTelephonyCredential: (http) => telephony.getTelephonyCredential(http, ID),
   createTelephonyCredential: (http) => telephony.createTelephonyCredential(http, wanted, 'm', now),
   updateTelephonyCredential: (http) => telephony.updateTelephonyCredential(http, ID, {}),
-  visitTelephony: (http) => visited((visit) => lean.visitTelephony(http, {}, visit, {})),
+  leanTelephonyList: visited(lean.leanTelephonyList({})),
 };
 const PUSH: Record<string, Reader> = {
   listPushCredentials: (http) => push.listPushCredentials(http, {}, window),
   getPushCredential: (http) => push.getPushCredential(http, ID),
   createPushCredential: (http) => push.createPushCredential(http, 'a', material),
-  visitPush: (http) => visited((visit) => lean.visitPush(http, visit, {})),
+  leanPushList: visited(lean.leanPushList),
 };
 const connectionsOf = (kind: connections.ConnectionKind): Record<string, Reader> => ({
   listConnections: (http) => connections.listConnections(http, kind, undefined, window),
   getConnection: (http) => connections.getConnection(http, kind, ID),
   pointConnection: (http) => connections.pointConnection(http, { kind, id: ID, field: 'ios_push_credential_id' }, ID),
-  visitConnections: (http) => visited((visit) => connections.visitConnections(http, kind, visit, {})),
+  connectionList: visited(connections.connectionList(kind)),
 });
 /** These give only what is like something else, so that a bare row is no hit. */
 const SEARCHES: [string, string, Reader][] = [
@@ -131,7 +134,9 @@ const sources = readdirSync(folder).map((file) => readFileSync(new URL(file, fol
 
 test('every function that asks Telnyx is among those above', () => {
   const asking = sources.flatMap((source) =>
-    [...source.matchAll(/function (\w+)(?:<.*>)?\(\s*http: Http\b/g)].map(([, name]) => name),
+    [...source.matchAll(/(?:function (\w+)(?:<.*>)?\(\s*http: Http\b|const (\w+).*: Paged<)/g)].map(
+      ([, name, list]) => name ?? list,
+    ),
   );
   const known = [...READERS, ...SEARCHES].map(([name]) => name);
   expect(asking.sort()).toEqual([...new Set([...known, ...ROWLESS])].sort());

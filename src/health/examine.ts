@@ -1,9 +1,8 @@
 import type { Deps } from '../core/tool.ts';
 import { type Job, rotationsOf } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import { CONNECTION_KINDS, visitConnections } from '../telnyx/connections.ts';
-import type { Http } from '../telnyx/http.ts';
-import { type LeanTelephony, visitPush, visitTelephony } from '../telnyx/lean-rows.ts';
+import { CONNECTION_KINDS, connectionList } from '../telnyx/connections.ts';
+import { leanPushList, leanTelephonyList } from '../telnyx/lean-rows.ts';
 import {
   findInConnections,
   findInPush,
@@ -54,12 +53,15 @@ export async function examine(
 
   // Connections before the credentials they point to: one made in between would seem missing.
   const small = async (): Promise<void> => {
-    if (lists.connections) await readConnections(http, lists.connections, connections);
-    if (lists.push) await readPush(http, lists.push, push);
+    // Of one that is seen again, as it is then.
+    const kinds = CONNECTION_KINDS.map(connectionList);
+    await lists.connections?.scan(http, kinds, (row) => connections.set(row.id, knownConnection(row)));
+    await lists.push?.scan(http, [leanPushList], (row, again) => again || push.set(row.id, knownPush(row)));
   };
   const large = async (): Promise<void> => {
-    if (!lists.telephony) return;
-    await readTelephony(http, connectionId, lists.telephony, (row) => telephony.see(row));
+    await lists.telephony?.scan(http, [leanTelephonyList({ connection_id: connectionId })], (row, again) => {
+      if (!again && (connectionId === undefined || row.connection_id === connectionId)) telephony.see(row);
+    });
   };
   await reading.within(timeLeft() - TO_ANSWER_MS, Promise.all([small(), large()]));
 
@@ -81,51 +83,6 @@ export async function examine(
     for (const { id, wrong } of open) if (wrong) add('rotation_damaged', 0, id, () => ({ id, why: wrong.says }));
   }
   return reading.read();
-}
-
-/** Shows each telephony credential once, of one connection or of all. */
-function readTelephony(
-  http: Http,
-  connectionId: string | undefined,
-  list: ListReading,
-  see: (row: LeanTelephony) => void,
-): Promise<void> {
-  const visit = (row: LeanTelephony, again: boolean): void => {
-    if (again) return;
-    list.rows += 1;
-    if (connectionId === undefined || row.connection_id === connectionId) see(row);
-  };
-  return list.end([visitTelephony(http, { connection_id: connectionId }, visit, list.watch())]);
-}
-
-/** Fills a map with the connections of all kinds; of one that was seen again, as it was then. */
-function readConnections(http: Http, list: ListReading, into: Map<string, KnownConnection>): Promise<void> {
-  const scans = CONNECTION_KINDS.map((kind) =>
-    visitConnections(
-      http,
-      kind,
-      (row, again) => {
-        if (!again) list.rows += 1;
-        into.set(row.id, knownConnection(row));
-      },
-      list.watch(),
-    ),
-  );
-  return list.end(scans);
-}
-
-/** Fills a map with the push credentials. */
-function readPush(http: Http, list: ListReading, into: Map<string, KnownPush>): Promise<void> {
-  const scan = visitPush(
-    http,
-    (row, again) => {
-      if (again) return;
-      list.rows += 1;
-      into.set(row.id, knownPush(row));
-    },
-    list.watch(),
-  );
-  return list.end([scan]);
 }
 
 /** Gives the jobs that something may be left of; none when the journal cannot be read. */

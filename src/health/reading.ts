@@ -1,6 +1,7 @@
 import { ToolError } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
-import { type Scanned, sawAll, type Watch } from '../telnyx/list.ts';
+import type { Http } from '../telnyx/http.ts';
+import { type Paged, type Scanned, sawAll, visitAll, type Watch } from '../telnyx/list.ts';
 
 /** How far one list was read. */
 export interface Read {
@@ -35,33 +36,31 @@ function whyOf(all: readonly Scanned[]): string | undefined {
   return all.every(({ steady }) => steady) ? undefined : MOVED;
 }
 
-/** The reading of one list, by one scan or several. */
-export interface ListReading {
-  failure: ToolError | undefined;
-  complete: boolean;
-  rows: number;
-  /** Follows a scan. */
-  watch(): Watch;
-  /** Marks the list as its scans end. A scan that fails is told of by the list; only a cancelled call throws. */
-  end(scans: readonly Promise<Scanned>[]): Promise<void>;
-  /** Whether nothing came of it; what is read on this machine alone does not make a report. */
-  isEmpty(): boolean;
-  read(): Read;
-}
+export type ListReading = ReturnType<typeof readingOf>;
 
-function readingOf(name: string, follow: (part: Part) => Watch): ListReading {
+/** The reading of one list, by one scan or several; `follow` watches them. */
+function readingOf(name: string, follow: (part: Part) => Watch) {
   const parts: Part[] = [];
   let why: string | undefined = NO_TIME;
-  const list: ListReading = {
-    failure: undefined,
+  const list = {
+    failure: undefined as ToolError | undefined,
     complete: false,
     rows: 0,
-    watch() {
-      const part: Part = {};
-      parts.push(part);
-      return follow(part);
+    /** Shows all rows of these lists, and counts each once. */
+    scan<T extends { id: string }>(http: Http, lists: readonly Paged<T>[], see: (row: T, again: boolean) => unknown) {
+      const visit = (row: T, again: boolean): void => {
+        if (!again) list.rows += 1;
+        see(row, again);
+      };
+      const scans = lists.map((paged) => {
+        const part: Part = {};
+        parts.push(part);
+        return visitAll(http, paged, visit, follow(part));
+      });
+      return list.end(scans);
     },
-    async end(scans) {
+    /** Marks the list as its scans end. A scan that fails is told of by the list; only a cancelled call throws. */
+    async end(scans: readonly Promise<Scanned>[]): Promise<void> {
       try {
         const all = await Promise.all(scans);
         list.complete = all.every(sawAll);
@@ -72,8 +71,9 @@ function readingOf(name: string, follow: (part: Part) => Watch): ListReading {
         why = oneLine(error.message, LONGEST_WHY);
       }
     },
+    /** Whether nothing came of it; what is read on this machine alone does not make a report. */
     isEmpty: () => parts.length === 0 || (!list.complete && list.rows === 0),
-    read() {
+    read(): Read {
       const of = sum(parts, 'rows');
       const known = parts.length > 0 && !Number.isNaN(of);
       return { list: name, rows: list.rows, ...(known && { of }), complete: list.complete, ...(why && { why }) };

@@ -1,28 +1,9 @@
 import { render } from '../core/text.ts';
 import type { Deps } from '../core/tool.ts';
 import { examine } from './examine.ts';
-import { type Add, type FindingName, KINDS, type Next, type Severity } from './kinds.ts';
-import type { Read } from './reading.ts';
+import { type Add, type FindingName, KINDS } from './kinds.ts';
 import { SECTIONS, type Section, type Settings } from './settings.ts';
-import { type Example, type Place, START, Tally } from './tally.ts';
-
-interface Finding {
-  finding: FindingName;
-  severity: Severity;
-  count: number;
-  says: string;
-  examples: Example[];
-  next?: Next;
-  cursor?: string;
-}
-
-interface Report {
-  at: string;
-  complete: boolean;
-  note?: string;
-  read: Read[];
-  findings: Finding[];
-}
+import { type Place, START, Tally } from './tally.ts';
 
 interface Asked extends Settings {
   sections?: readonly Section[] | undefined;
@@ -46,7 +27,7 @@ export async function healthReport(
   { sections = SECTIONS, cursor, ...settings }: Asked,
   seconds: { expiringWithin: number; olderThan: number },
   deps: Deps,
-): Promise<Report> {
+) {
   const one = cursor === undefined ? undefined : openCursor(cursor, settings, deps);
   const now = deps.now();
   const moments = {
@@ -76,12 +57,14 @@ export async function healthReport(
   }));
 }
 
-/** What must be read for more of a finding. The totals name connections. */
-const sectionsOf = (finding: FindingName): Section[] =>
-  finding === 'telephony_totals' ? ['telephony', 'connections'] : [KINDS[finding].section];
+/** What must be read for more of a finding, by its name. The totals name connections. */
+function sectionsOf(finding: FindingName): Section[] {
+  if (finding === 'telephony_totals') return ['telephony', 'connections'];
+  return SECTIONS.filter((section) => section.startsWith(finding.split('_')[0] ?? ''));
+}
 
 /** The report with as many examples of each finding as fit; the cursors lead to the rest. */
-function fitted(most: number, make: (examples: number) => Report): Report {
+function fitted<R extends Record<string, unknown>>(most: number, make: (examples: number) => R): R {
   for (let examples = most; examples > 0; examples -= 1) {
     const report = make(examples);
     const bytes = Math.max(Buffer.byteLength(JSON.stringify(report)), Buffer.byteLength(render({ ...report })));
@@ -90,7 +73,7 @@ function fitted(most: number, make: (examples: number) => Report): Report {
   return make(0);
 }
 
-function found(name: FindingName, tally: Tally, most: number, settings: Settings, deps: Deps): Finding {
+function found(name: FindingName, tally: Tally, most: number, settings: Settings, deps: Deps) {
   const { severity, says, next } = { next: undefined, ...KINDS[name] };
   const { examples, stopped } = tally.first(most);
   const [first] = examples;

@@ -1,7 +1,7 @@
 import { ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { change, changed, type Http } from './http.ts';
-import { getAll, getWindow, type Scanned, sawAll, visitAll, type Watch } from './list.ts';
+import { getAll, getWindow, type Paged, sawAll } from './list.ts';
 import { type Row, readOne, wireText } from './wire.ts';
 
 /** The four kinds of connection that can use a push credential (api.md §2). */
@@ -73,7 +73,7 @@ export function listConnections(
   const filters = name === undefined ? {} : { 'filter[connection_name][contains]': name };
   const wanted = oneLine(name ?? '').toLowerCase();
   const fits = (connection: Connection): boolean => (connection.name ?? '').toLowerCase().includes(wanted);
-  return getWindow(http, { path: path(kind), filters }, row(kind), window, fits);
+  return getWindow(http, { ...connectionList(kind), filters }, window, fits);
 }
 
 /**
@@ -89,7 +89,7 @@ export async function connectionsUsing(
   let pages = 0;
   const lists = await Promise.all(
     CONNECTION_KINDS.map((kind) =>
-      getAll(http, { path: path(kind) }, using(kind), () => progress(++pages)).catch((error: unknown) => {
+      getAll(http, { path: path(kind), row: using(kind) }, () => progress(++pages)).catch((error: unknown) => {
         throw error instanceof ToolError ? unlisted(kind, error) : error;
       }),
     ),
@@ -131,12 +131,5 @@ function unseen(what: string, where: readonly string[]): ToolError {
   );
 }
 
-/** Shows every connection of a kind to `visit`, as `visitAll` does. */
-export function visitConnections(
-  http: Http,
-  kind: ConnectionKind,
-  visit: (connection: Connection, again: boolean) => void,
-  watch: Watch,
-): Promise<Scanned> {
-  return visitAll(http, { path: path(kind) }, row(kind), visit, watch);
-}
+/** Every connection of a kind. */
+export const connectionList = (kind: ConnectionKind): Paged<Connection> => ({ path: path(kind), row: row(kind) });

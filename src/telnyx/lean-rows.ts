@@ -1,7 +1,6 @@
 import { oneLine } from '../core/text.ts';
 import { neverEnds, parseTime } from './dates.ts';
-import type { Http } from './http.ts';
-import { type Scanned, visitAll, type Watch } from './list.ts';
+import type { Paged } from './list.ts';
 import { isIos, sharedByTelnyx } from './push-credentials.ts';
 import { connectionOf, queryOf, type TelephonyFilters } from './telephony-credentials.ts';
 import { type Fields, type Row, wireRaw, wireText } from './wire.ts';
@@ -44,15 +43,12 @@ const leanTelephony: Row<LeanTelephony> = (fields, at) => {
 const isExpired = ({ expired }: Fields, expires: number | null, at: number): boolean =>
   typeof expired === 'boolean' ? expired : expires !== null && expires <= at;
 
-/** Shows every telephony credential that the filters leave to `visit`, as `visitAll` does. */
-export function visitTelephony(
-  http: Http,
-  filters: TelephonyFilters,
-  visit: (row: LeanTelephony, again: boolean) => void,
-  watch: Watch,
-): Promise<Scanned> {
-  return visitAll(http, { path: 'telephony_credentials', filters: queryOf(filters) }, leanTelephony, visit, watch);
-}
+/** Every telephony credential that the filters leave. */
+export const leanTelephonyList = (filters: TelephonyFilters): Paged<LeanTelephony> => ({
+  path: 'telephony_credentials',
+  filters: queryOf(filters),
+  row: leanTelephony,
+});
 
 /** `certificate` is what stands for PEM in an iOS credential, and public. */
 export interface LeanPush {
@@ -71,9 +67,7 @@ const leanPush: Row<LeanPush> = (fields) => ({
   certificate: isIos(fields) ? wireRaw(fields.certificate) : null,
 });
 
-/** Shows every push credential to `visit`, as `visitAll` does. */
-export function visitPush(http: Http, visit: (row: LeanPush, again: boolean) => void, watch: Watch): Promise<Scanned> {
-  return visitAll(http, { path: 'mobile_push_credentials' }, leanPush, visit, watch);
-}
+/** Every push credential. */
+export const leanPushList: Paged<LeanPush> = { path: 'mobile_push_credentials', row: leanPush };
 
 const time = (text: string | null): number | null => (text === null ? null : (parseTime(text) ?? null));

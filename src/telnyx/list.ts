@@ -26,17 +26,24 @@ interface Page<T> {
   at: number;
 }
 
-export interface Paged {
+/** A list of Telnyx: where it is, and what its rows are. */
+export interface Paged<T> {
   path: string;
   filters?: Query;
+  row: Row<T>;
 }
 
 /**
  * One page of a list. A row without an id is counted and left out. Throws what the request throws, and
  * `UNEXPECTED_RESPONSE` for what is no list.
  */
-async function getPage<T>(http: Http, paged: Paged, row: Row<T>, number: number, size: number): Promise<Page<T>> {
-  const answer = await http.get(paged.path, { ...paged.filters, 'page[number]': number, 'page[size]': size });
+async function getPage<T>(
+  http: Http,
+  { path, filters, row }: Paged<T>,
+  number: number,
+  size: number,
+): Promise<Page<T>> {
+  const answer = await http.get(path, { ...filters, 'page[number]': number, 'page[size]': size });
   const body = fieldsOf(answer.body);
   const data = body?.data;
   if (!Array.isArray(data) || data.length > MOST_ROWS) throw answer.unreadable('data');
@@ -93,8 +100,7 @@ export interface Window<T> {
  */
 export async function getWindow<T extends { id: string }>(
   http: Http,
-  paged: Paged,
-  row: Row<T>,
+  paged: Paged<T>,
   { offset, limit }: { offset: number; limit: number },
   fits: (row: T) => boolean = () => true,
 ): Promise<Window<T>> {
@@ -103,7 +109,7 @@ export async function getWindow<T extends { id: string }>(
     const first = Math.floor(offset / size) + 1;
     const last = Math.ceil((offset + limit) / size);
     const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-    const pages = await Promise.all(numbers.map((number) => getPage(http, paged, row, number, size)));
+    const pages = await Promise.all(numbers.map((number) => getPage(http, paged, number, size)));
     return { pages, first, size };
   };
   let found = await pagesOf(wanted);
@@ -170,12 +176,11 @@ export const sawAll = ({ whole, unreadable }: Scanned): boolean => whole && unre
 /** Every row of a list, as `visitAll` comes by them; of a row seen again, the later one. */
 export async function getAll<T extends { id: string }>(
   http: Http,
-  paged: Paged,
-  row: Row<T>,
+  paged: Paged<T>,
   progress: NonNullable<Watch['progress']> = () => undefined,
 ): Promise<{ rows: T[]; scanned: Scanned }> {
   const all = new Map<string, T>();
-  const scanned = await visitAll(http, paged, row, (item) => all.set(item.id, item), { progress });
+  const scanned = await visitAll(http, paged, (item) => all.set(item.id, item), { progress });
   return { rows: [...all.values()], scanned };
 }
 
@@ -186,46 +191,31 @@ export async function getAll<T extends { id: string }>(
  */
 export async function visitAll<T extends { id: string }>(
   http: Http,
-  paged: Paged,
-  row: Row<T>,
+  paged: Paged<T>,
   visit: (item: T, again: boolean) => void,
   watch: Watch = {},
 ): Promise<Scanned> {
   /** With the number of the scan that saw it last. */
   const seen = new Map<string, number>();
   let whole = false;
-  let pass: Pass = { through: false, all: false, steady: false, stopped: false, unreadable: { count: 0, paths: [] } };
-  for (let scan = 1; scan <= SCANS; scan += 1) {
-    pass = await scanOnce(http, paged, row, scan, seen, visit, watch);
-    whole ||= pass.all;
+  for (let scan = 1; ; scan += 1) {
+    const { through, all, steady, ...rest } = await scanOnce(http, paged, scan, seen, visit, watch);
+    whole ||= all;
     // One that keeps its size and still does not give all of it will not the next time.
-    if (pass.stopped || (pass.steady && (pass.all || !pass.through))) break;
+    if (scan === SCANS || rest.stopped || (steady && (all || !through)))
+      return { whole, steady: all && steady, ...rest };
   }
-  const { all, steady, stopped, unreadable } = pass;
-  return { whole, steady: all && steady, stopped, unreadable };
 }
 
-/** One pass through a list. */
-interface Pass {
-  /** No page was left out: none answered with another, and the scan was not stopped. */
-  through: boolean;
-  /** As many rows were seen as the list claims to have. */
-  all: boolean;
-  /** It claimed the same number on every page. */
-  steady: boolean;
-  stopped: boolean;
-  unreadable: Unreadable;
-}
-
+/** One pass through a list, and what can be said of it. */
 async function scanOnce<T extends { id: string }>(
   http: Http,
-  paged: Paged,
-  row: Row<T>,
+  paged: Paged<T>,
   scan: number,
   seen: Map<string, number>,
   visit: (item: T, again: boolean) => void,
   { progress = () => undefined, stopped = () => false }: Watch,
-): Promise<Pass> {
+) {
   const totals = new Set<number | undefined>();
   const unreadable: Unreadable = { count: 0, paths: [] };
   let done = 0;
@@ -240,7 +230,7 @@ async function scanOnce<T extends { id: string }>(
   };
 
   async function take(number: number): Promise<void> {
-    const page = stopped() ? undefined : await getPage(http, paged, row, number, size);
+    const page = stopped() ? undefined : await getPage(http, paged, number, size);
     if (page && !stopped()) return show(page, number);
     ended = true;
     breakOff();
@@ -288,7 +278,16 @@ async function scanOnce<T extends { id: string }>(
   );
   // Of a list that grew or shrank meanwhile, the smallest number it had.
   const claimed = Math.min(...[...totals].map((total) => total ?? 0));
-  return { through, all: through && rows >= claimed, steady: totals.size <= 1, stopped: ended, unreadable };
+  return {
+    /** No page was left out: none answered with another, and the scan was not stopped. */
+    through,
+    /** As many rows were seen as the list claims to have. */
+    all: through && rows >= claimed,
+    /** It claimed the same number on every page. */
+    steady: totals.size <= 1,
+    stopped: ended,
+    unreadable,
+  };
 }
 
 function unique<T extends { id: string }>(rows: T[]): T[] {

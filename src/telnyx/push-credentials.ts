@@ -91,7 +91,7 @@ export function listPushCredentials(
   const { type, alias } = filters;
   const fits = (row: PushCredential): boolean =>
     (type === undefined || row.type === type) && (alias === undefined || row.alias === alias);
-  return getWindow(http, { path: PATH, filters: query }, pushRow, window, fits);
+  return getWindow(http, { path: PATH, filters: query, row: pushRow }, window, fits);
 }
 
 /** One push credential by id (spec operation GetPushCredential). Throws `NOT_FOUND`. */
@@ -128,7 +128,7 @@ export function createPushCredential(http: Http, alias: string, material: PushMa
 
 /** The push credential with an alias; aliases are unique. */
 export async function findPushCredential(http: Http, alias: string): Promise<PushCredential | undefined> {
-  const { rows } = await getAll(http, { path: PATH, filters: { 'filter[alias]': alias } }, pushRow);
+  const { rows } = await getAll(http, { path: PATH, filters: { 'filter[alias]': alias }, row: pushRow });
   return rows.find((row) => row.alias === alias);
 }
 

@@ -101,7 +101,8 @@ export function listTelephonyCredentials(
   filters: TelephonyFilters,
   window: { offset: number; limit: number },
 ) {
-  return getWindow(http, { path: PATH, filters: queryOf(filters) }, telephonyRow, window, (row) => fits(row, filters));
+  const list = { path: PATH, filters: queryOf(filters), row: telephonyRow };
+  return getWindow(http, list, window, (row) => fits(row, filters));
 }
 
 /** One credential by id (spec operation GetTelephonyCredential). Throws `NOT_FOUND`. */

@@ -6,7 +6,8 @@ import { isOver, type StepRecord, stateOf } from '../jobs/item.ts';
 import { isAtRest, isCutShort, type Job, rotationsOf, standings } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { forPerson } from '../telnyx/dates.ts';
-import { type LeanTelephony, visitTelephony } from '../telnyx/lean-rows.ts';
+import { type LeanTelephony, leanTelephonyList } from '../telnyx/lean-rows.ts';
+import { visitAll } from '../telnyx/list.ts';
 import {
   fits,
   listTelephonyCredentials,
@@ -153,7 +154,7 @@ async function read(
       progress(done, pages);
     },
   };
-  const scanned = await visitTelephony(http, filters, visit, watch).catch((error: unknown) => {
+  const scanned = await visitAll(http, leanTelephonyList(filters), visit, watch).catch((error: unknown) => {
     if (error instanceof ToolError && error.code === 'TIMEOUT') return undefined;
     throw error;
   });
