@@ -19,109 +19,98 @@ const CAREFUL = { canary: 0, stop_after_failures: 3 };
 /** Whether a fleet goes on, or is rolled back. */
 export type Way = 'on' | 'back';
 
+type Run = ReturnType<typeof openRun>;
+
 /** One run of a fleet: canaries one by one, then the others some at a time. Whoever has it holds the fleet's lease. */
-class Run {
-  readonly #id: string;
-  readonly #work: Work;
-  readonly #lease: Lease;
-  readonly #signal: AbortSignal;
+function openRun(id: string, only: ReadonlySet<string>, means: Work, lease: Lease, signal: AbortSignal) {
   /** Who is served: all but what a person was asked about stays as it is. */
-  #only: ReadonlySet<string>;
-  #failures = 0;
-  #last = '';
-  #turned: Promise<void> | undefined;
-  #over = false;
-
-  constructor(id: string, only: ReadonlySet<string>, work: Work, lease: Lease, signal: AbortSignal) {
-    this.#id = id;
-    this.#only = only;
-    this.#work = work;
-    this.#lease = lease;
-    this.#signal = signal;
-  }
-
-  /** Records that the fleet goes on, or back. Throws when it cannot be recorded, `CONFLICT` when it was rolled back meanwhile. */
-  async begin(way: Way): Promise<void> {
-    const known = await this.#work.jobs.job(this.#id);
-    const turned = known?.rollbackAt !== undefined;
-    if (turned && way === 'on') throw changedSince(`Fleet ${this.#id}`, ['it was rolled back']);
-    if (turned) this.#turned = Promise.resolve();
-    if (way === 'back' && !turned) await this.startRollback(this.#only);
-    else await this.#note({ type: 'resumed' });
-  }
+  let served = only;
+  let failures = 0;
+  let last = '';
+  let turned: Promise<unknown> | undefined;
+  let over = false;
+  const note = (event: RotationEvent) => means.jobs.note(id, event, lease);
 
   /** Undoes the fleet from here on, and records that; false when the run is over. Throws when it cannot be recorded. */
-  async startRollback(only: ReadonlySet<string>): Promise<boolean> {
-    if (this.#over) return false;
-    this.#only = only;
-    this.#turned ??= this.#note({ type: 'rollback' });
-    await this.#turned;
+  async function startRollback(only: ReadonlySet<string>): Promise<boolean> {
+    if (over) return false;
+    served = only;
+    turned ??= note({ type: 'rollback' });
+    await turned;
     return true;
   }
 
-  /** Serves all that are left, until too many have failed; when it is rolled back meanwhile, those already served too. */
-  async toTheEnd(): Promise<void> {
+  async function deal(member: Member, around: Means): Promise<void> {
     try {
-      let back = await this.#pass();
-      while (!back && this.#turned && !this.#signal.aborted) {
-        await this.#turned;
-        back = await this.#pass();
-      }
-    } finally {
-      this.#over = true;
+      const why = await serve(member, served.has(member.id), around);
+      if (why !== undefined) await note({ type: 'skipped', of: member.id, note: why });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ToolError)) throw error;
+      failures += 1;
+      last = error.reason;
     }
   }
 
   /** Goes through the members once; gives whether it was to roll them back. */
-  async #pass(): Promise<boolean> {
-    const job = await this.#work.jobs.job(this.#id);
+  async function pass(): Promise<boolean> {
+    const job = await means.jobs.job(id);
     if (!job || isCutShort(job)) return true;
     const back = job.rollbackAt !== undefined;
-    const ends = (): boolean => this.#signal.aborted || (!back && this.#turned !== undefined);
+    const ends = (): boolean => signal.aborted || (!back && turned !== undefined);
     // Members that are under way then stop before their next step.
-    const work = { ...this.#work, timeLeft: () => (ends() ? 0 : this.#work.timeLeft()) };
-    const means = { job, work, lease: this.#lease };
-    const all = standings(job, this.#work.now());
+    const work = { ...means, timeLeft: () => (ends() ? 0 : means.timeLeft()) };
+    const all = standings(job, means.now());
     const waits = ({ id }: Member): boolean => !isAtRest(all.get(id)?.standing ?? 'left');
     const members = [...job.members.values()];
     const { canary, stop_after_failures: most } = job.wish ?? CAREFUL;
     const first = back ? 0 : canary;
-    this.#failures = 0;
+    failures = 0;
     for (const member of members.slice(0, first).filter(waits)) {
-      await this.#serve(member, means);
+      await deal(member, { job, work, lease });
       if (ends()) return back;
-      if (this.#failures > 0) {
-        await this.#note({ type: 'stopped', note: `The canary failed: ${this.#last}` });
+      if (failures > 0) {
+        await note({ type: 'stopped', note: `The canary failed: ${last}` });
         return back;
       }
     }
     const rest = members.slice(first).filter(waits).values();
     const worker = async (): Promise<void> => {
       for (const member of rest) {
-        await this.#serve(member, means);
-        if (this.#failures >= most || ends()) return;
+        await deal(member, { job, work, lease });
+        if (failures >= most || ends()) return;
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
-    if (this.#failures >= most && !ends())
-      await this.#note({ type: 'stopped', note: `${this.#failures} members failed, the last with: ${this.#last}` });
+    if (failures >= most && !ends())
+      await note({ type: 'stopped', note: `${failures} members failed, the last with: ${last}` });
     return back;
   }
 
-  async #serve(member: Member, means: Means): Promise<void> {
-    try {
-      const note = await serve(member, this.#only.has(member.id), means);
-      if (note !== undefined) await this.#note({ type: 'skipped', of: member.id, note });
-    } catch (error) {
-      if (this.#signal.aborted) return;
-      if (!(error instanceof ToolError)) throw error;
-      this.#failures += 1;
-      this.#last = error.reason;
-    }
-  }
+  return {
+    startRollback,
 
-  readonly #note = async (event: RotationEvent): Promise<void> => {
-    await this.#work.jobs.note(this.#id, event, this.#lease);
+    /** Records that the fleet goes on, or back. Throws when it cannot be recorded, `CONFLICT` when it was rolled back meanwhile. */
+    async begin(way: Way): Promise<void> {
+      const known = (await means.jobs.job(id))?.rollbackAt !== undefined;
+      if (known && way === 'on') throw changedSince(`Fleet ${id}`, ['it was rolled back']);
+      if (known) turned = Promise.resolve();
+      if (way === 'back' && !known) await startRollback(only);
+      else await note({ type: 'resumed' });
+    },
+
+    /** Serves all that are left, until too many have failed; when it is rolled back meanwhile, those already served too. */
+    async toTheEnd(): Promise<void> {
+      try {
+        let back = await pass();
+        while (!back && turned && !signal.aborted) {
+          await turned;
+          back = await pass();
+        }
+      } finally {
+        over = true;
+      }
+    },
   };
 }
 
@@ -138,66 +127,48 @@ export interface Fleets {
   close(): Promise<void>;
 }
 
-interface Running {
-  /** With the lease of the fleet. */
-  begun: Promise<Begun>;
-  ended: Promise<void>;
-}
-
-interface Begun {
-  run: Run;
-  lease: Lease;
-  means: Work;
-}
-
 /** `work` gives what a fleet needs for as long as it runs, until the signal. */
 export function createFleets(work: (signal: AbortSignal) => Promise<Work>, log: Log): Fleets {
-  const running = new Map<string, Running>();
+  /** Each with its run, once that is begun, and its end. */
+  const running = new Map<string, { begun: Promise<Run>; ended: Promise<void> }>();
   const ending = new AbortController();
+  const { signal } = ending;
 
-  async function begin(id: string, way: Way, only: ReadonlySet<string>): Promise<Begun> {
-    const means = await work(ending.signal);
-    const lease = await leaseOf(id, means);
-    const run = new Run(id, only, means, lease, ending.signal);
-    await run.begin(way).catch(async (error: unknown) => {
-      await lease[Symbol.asyncDispose]();
-      throw error;
-    });
-    return { run, lease, means };
-  }
-
-  async function finish(id: string, { run, lease, means }: Begun): Promise<void> {
-    try {
-      await run.toTheEnd();
-    } catch (error) {
-      // What is recorded is enough to go on from; a fleet that is cut off needs no more than that.
-      if (!ending.signal.aborted)
+  async function serveAll(id: string, way: Way, only: ReadonlySet<string>, begun: (run: Run) => void): Promise<void> {
+    const means = await work(signal);
+    {
+      await using lease = await leaseOf(id, means);
+      const run = openRun(id, only, means, lease, signal);
+      await run.begin(way);
+      begun(run);
+      await run.toTheEnd().catch((error: unknown) => {
+        // What is recorded is enough to go on from; a fleet that is cut off needs no more than that.
+        if (signal.aborted) return;
         log('error', 'a fleet stopped', { id, reason: error instanceof ToolError ? error.code : 'fault' });
-    } finally {
-      await lease[Symbol.asyncDispose]();
+      });
     }
     // Another time does as well.
-    if (!ending.signal.aborted) await tidy(means).catch(() => undefined);
-  }
-
-  function start(id: string, way: Way, only: ReadonlySet<string>): Running {
-    const begun = begin(id, way, only);
-    const ended = begun.then((known) => finish(id, known)).finally(() => running.delete(id));
-    const known = { begun, ended };
-    running.set(id, known);
-    return known;
+    if (!signal.aborted) await tidy(means).catch(() => undefined);
   }
 
   return {
     isRunning: (id) => running.has(id),
     async run(id, way, only) {
       for (let known = running.get(id); known; known = running.get(id)) {
-        const { run } = await known.begun;
+        const { begun, ended } = known;
+        // One that could not begin says so to all who wait for it.
+        const run = await Promise.race([begun, ended.then(() => begun)]);
         const joined = way === 'on' || (await run.startRollback(only));
-        await known.ended;
+        await ended;
         if (joined) return;
       }
-      await start(id, way, only).ended;
+      let begin: (run: Run) => void = () => undefined;
+      const begun = new Promise<Run>((resolve) => {
+        begin = resolve;
+      });
+      const ended = serveAll(id, way, only, begin).finally(() => running.delete(id));
+      running.set(id, { begun, ended });
+      await ended;
     },
     async close() {
       ending.abort();
