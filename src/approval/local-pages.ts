@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Answer, Question, ShownPage } from '../core/consent.ts';
 import { misconfigured } from '../core/errors.ts';
-import type { Destination, Handover, Slot } from '../secrets/destination.ts';
+import type { Handover, Slot } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { approvalPage } from './pages/approval.ts';
@@ -22,33 +22,36 @@ interface Around {
   launch?: ((url: string, used: AbortSignal) => Promise<void>) | undefined;
 }
 
-/** What local pages are for: questions to a person whose client cannot ask, and secrets they want to see. */
-interface LocalPages {
-  approvals: PageApprovals;
-  uploads: PageUploads;
-  /** `show` is how this call's client brings a person to a page, if it can. */
-  destination(show: ((page: ShownPage) => void) | undefined): Destination;
-  close(): Promise<void>;
-}
-
-/** Pages on the loopback interface; nothing listens until the first one opens. */
-export function openLocalPages({ env, account, vault, clock, launch }: Around): LocalPages {
+/**
+ * Pages on the loopback interface: questions to a person whose client cannot ask, files they drop, and secrets they want to
+ * see. Nothing listens until the first one opens.
+ */
+export function openLocalPages({ env, account, vault, clock, launch }: Around) {
   const machine = { platform: process.platform, env };
   const host = createPageHost({ clock, launch: launch ?? createLauncher(machine) });
   return {
     approvals: createPageApprovals(host, account, clock),
     uploads: createPageUploads(host, clock),
-    destination: (show) =>
-      pageDestination({ host, vault, show, hasBrowser: launch !== undefined || hasBrowser(machine) }),
+    /**
+     * A one-time page for a secret. Until it is opened the secret is in the vault; after that nowhere here. `show` is how
+     * this call's client brings a person to a page, if it can.
+     */
+    async reserve(show: ((page: ShownPage) => void) | undefined): Promise<Slot> {
+      if (show || launch || hasBrowser(machine)) return slotOf(host, vault, show, await vault.reserve());
+      throw misconfigured(
+        'No page can be opened on this machine: it has no display. Nothing was created.',
+        'Deliver to the vault or to a file instead.',
+      );
+    },
     close: () => host.close(),
   };
 }
 
 /** What an agent is told of a page that waits for a person: it calls again with the id. */
 export interface Waiting {
-  id: string;
-  code: string;
-  secondsLeft: number;
+  readonly id: string;
+  readonly code: string;
+  readonly secondsLeft: number;
 }
 
 // As long as a page is open, and as a yes counts.
@@ -56,35 +59,35 @@ const KEPT_MS = 10 * MINUTE_MS;
 
 /** Opens pages, and keeps what comes of each in memory, for ten minutes. `clock` is monotonic, in milliseconds. */
 function keptPages<T>(host: PageHost, clock: () => number) {
-  const kept = new Map<string, { code: string; until: number; came: T | undefined }>();
-  const secondsLeft = ({ until }: { until: number }): number => Math.max(0, Math.ceil((until - clock()) / 1000));
-  const waiting = (id: string, page: { code: string; until: number }): Waiting => ({
-    ...{ id, code: page.code },
-    secondsLeft: secondsLeft(page),
-  });
+  const kept = new Map<string, Waiting & { came?: T }>();
   return {
-    /** A page, and what came of it so far; undefined for an id that is unknown or too old, or when it ended without an answer. */
-    look(id: string) {
-      for (const [old, page] of kept) if (secondsLeft(page) === 0) kept.delete(old);
-      const page = kept.get(id);
-      return page && { waiting: waiting(id, page), came: page.came };
+    /** A page, with what came of it so far; undefined for an id that is unknown or too old, or when it ended unanswered. */
+    look(id: string): (Waiting & { came?: T }) | undefined {
+      for (const page of kept.values()) if (page.secondsLeft === 0) kept.delete(page.id);
+      return kept.get(id);
     },
     forget: (id: string) => kept.delete(id),
     /** Rejects without a browser. */
     async open(make: (code: string, keep: (came: T) => void) => Page): Promise<Waiting> {
-      const id = randomUUID();
-      const entry = { code: newCode(), until: 0, came: undefined as T | undefined };
-      const page = await host.open(
-        make(entry.code, (came) => {
-          Object.assign(entry, { came, until: clock() + KEPT_MS });
-          // Also when nobody ever asks for it.
-          setTimeout(() => kept.delete(id), KEPT_MS).unref();
-        }),
-      );
-      entry.until = page.expiresAt;
-      kept.set(id, entry);
-      void page.done.then((ending) => ending !== 'answered' && kept.delete(id));
-      return waiting(id, entry);
+      let until = 0;
+      const page: Waiting & { came?: T } = {
+        id: randomUUID(),
+        code: newCode(),
+        get secondsLeft() {
+          return Math.max(0, Math.ceil((until - clock()) / 1000));
+        },
+      };
+      const keep = (came: T): void => {
+        Object.assign(page, { came });
+        until = clock() + KEPT_MS;
+        // Also when nobody ever asks for it.
+        setTimeout(() => kept.delete(page.id), KEPT_MS).unref();
+      };
+      const { expiresAt, done } = await host.open(make(page.code, keep));
+      until = expiresAt;
+      kept.set(page.id, page);
+      void done.then((ending) => ending !== 'answered' && kept.delete(page.id));
+      return page;
     },
   };
 }
@@ -98,14 +101,9 @@ interface Asked {
 }
 
 /** Questions on local pages, for clients that cannot ask: the agent gets an id at once and calls again with it. */
-export interface PageApprovals {
-  /** Opens a page for a question; the page already open for the same one, if there is. Rejects without a browser. */
-  ask(asked: Asked): Promise<Waiting>;
-  /** What the person said, once; `Waiting` while they have not; undefined for an id that is unknown, used or too old. */
-  answerTo(approvalId: string): Promise<Waiting | Answer | undefined>;
-}
+export type PageApprovals = ReturnType<typeof createPageApprovals>;
 
-function createPageApprovals(host: PageHost, account: string, clock: () => number): PageApprovals {
+function createPageApprovals(host: PageHost, account: string, clock: () => number) {
   const pages = keptPages<Answer>(host, clock);
   /** The page of each question, by its key. */
   const asked = new Map<string, string>();
@@ -125,20 +123,22 @@ function createPageApprovals(host: PageHost, account: string, clock: () => numbe
   };
 
   return {
-    async ask(question) {
+    /** Opens a page for a question; the page already open for the same one, if there is. Rejects without a browser. */
+    async ask(question: Asked): Promise<Waiting> {
       const { key } = question;
       for (const [known, id] of asked) if (!pages.look(id)) asked.delete(known);
       const before = pages.look(asked.get(key) ?? '');
-      if (before) return before.waiting;
+      if (before) return before;
       // Calls that come at once have one page, too.
       const page = opening.get(key) ?? open(question).finally(() => opening.delete(key));
       opening.set(key, page);
       return page;
     },
-    async answerTo(id) {
-      const found = pages.look(id);
-      if (found?.came) pages.forget(id);
-      return found?.came ?? found?.waiting;
+    /** What the person said, once; `Waiting` while they have not; undefined for an id that is unknown, used or too old. */
+    async answerTo(approvalId: string): Promise<Waiting | Answer | undefined> {
+      const found = pages.look(approvalId);
+      if (found?.came) pages.forget(approvalId);
+      return found?.came ?? found;
     },
   };
 }
@@ -150,23 +150,20 @@ interface Uploaded {
 }
 
 /** Pages where a person drops files. What comes of one is kept for ten minutes, in memory only. */
-export interface PageUploads {
-  /** Opens a page; rejects without a browser. */
-  open(title: string, recognise: (files: UploadedFile[]) => Promise<Recognised[]>): Promise<Waiting>;
-  /** The files, while they are kept; `Waiting` until they are there; undefined for an id that is unknown or too old. */
-  take(uploadId: string): Waiting | Uploaded | undefined;
-}
+export type PageUploads = ReturnType<typeof createPageUploads>;
 
-function createPageUploads(host: PageHost, clock: () => number): PageUploads {
+function createPageUploads(host: PageHost, clock: () => number) {
   const pages = keptPages<Uploaded>(host, clock);
   return {
-    open: (title, recognise) =>
+    /** Opens a page; rejects without a browser. */
+    open: (title: string, recognise: (files: UploadedFile[]) => Promise<Recognised[]>) =>
       pages.open((code, keep) =>
         uploadPage({ title, recognise }, (files, passphrase) => keep({ files, passphrase }), code),
       ),
-    take(id) {
-      const found = pages.look(id);
-      return found?.came ?? found?.waiting;
+    /** The files, while they are kept; `Waiting` until they are there; undefined for an id that is unknown or too old. */
+    take(uploadId: string): Waiting | Uploaded | undefined {
+      const found = pages.look(uploadId);
+      return found?.came ?? found;
     },
   };
 }
@@ -178,30 +175,7 @@ const NAMES: Record<string, string> = {
   push_private_key: 'Private key',
 };
 
-interface Ways {
-  host: PageHost;
-  vault: Vault;
-  hasBrowser: boolean;
-  /** Hands a page to the client, which brings the person to it; undefined when it cannot. */
-  show: ((page: ShownPage) => void) | undefined;
-}
-
-/** A one-time page for a person. Until it is opened the secret is in the vault; after that nowhere here. */
-function pageDestination(ways: Ways): Destination {
-  return {
-    to: 'browser',
-    label: 'a page in the browser',
-    async reserve() {
-      if (ways.show || ways.hasBrowser) return slotOf(ways, await ways.vault.reserve());
-      throw misconfigured(
-        'No page can be opened on this machine: it has no display. Nothing was created.',
-        'Deliver to the vault or to a file instead.',
-      );
-    },
-  };
-}
-
-const slotOf = ({ host, vault, show }: Ways, spare: Slot): Slot => ({
+const slotOf = (host: PageHost, vault: Vault, show: ((page: ShownPage) => void) | undefined, spare: Slot): Slot => ({
   async keep(handover) {
     // An entry the person already had there is theirs to keep.
     const had = vault.find(handover.name) !== undefined;

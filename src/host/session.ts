@@ -127,7 +127,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     const started = performance.now();
     const { open } = await telnyx();
     const http = open({ signal });
-    const browser = async () => (await pages()).destination(showsPages ? show : undefined);
+    const browser = async () => (await pages()).reserve(showsPages ? show : undefined);
     return {
       http,
       vault,

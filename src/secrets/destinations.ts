@@ -1,6 +1,6 @@
 import { badInput } from '../core/errors.ts';
 import { commandSink } from './command.ts';
-import { type Destination, leadsElsewhere } from './destination.ts';
+import { type Destination, leadsElsewhere, type Slot } from './destination.ts';
 import { jsonLines } from './json-lines.ts';
 import { type Keychain, keychainEntry } from './keychain.ts';
 import { type FileRules, projectFile } from './project-file.ts';
@@ -14,8 +14,8 @@ interface Rules extends FileRules {
 interface Places {
   vault: Vault;
   keychain(): Promise<Keychain>;
-  /** A page in the person's browser; loaded when it is first wanted. */
-  browser(): Promise<Destination>;
+  /** Reserves a page in the person's browser; loaded when it is first wanted. */
+  browser(): Promise<Slot>;
 }
 
 /** The destination a `deliver_to` names; keys in files begin with `prefix`. */
@@ -34,8 +34,7 @@ export function createDestinations(rules: Rules, { vault, keychain, browser }: P
     const [kind, ...rest] = deliverTo.split(':');
     const name = rest.join(':');
     if (deliverTo === 'vault') return vault;
-    if (deliverTo === 'browser')
-      return { to: 'browser', label: 'a page in the browser', reserve: async () => (await browser()).reserve() };
+    if (deliverTo === 'browser') return { to: 'browser', label: 'a page in the browser', reserve: browser };
     if (kind === 'file' && name.endsWith('.jsonl')) return backedBy(vault, jsonLines(name, rules));
     if (kind === 'file' && name) return backedBy(vault, projectFile(name, prefix, rules));
     if (kind === 'keychain' && /^[\w .@-]{1,64}$/.test(name)) return backedBy(vault, keychainEntry(name, keychain));
