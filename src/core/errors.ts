@@ -84,8 +84,8 @@ export const unexpected = failing('UNEXPECTED_RESPONSE');
 
 /** A `CONFLICT` found by looking, before anything was done: who agreed to what it was can be asked about what it is. */
 export class WorldChanged extends ToolError {
-  constructor(message: string, next = 'Call again: what is asked and done then is about what it is now.') {
-    super('CONFLICT', message, next);
+  constructor(message: string) {
+    super('CONFLICT', message, 'Call again: what is asked and done then is about what it is now.');
   }
 }
 

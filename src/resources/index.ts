@@ -28,8 +28,7 @@ export const rotationResources: readonly Resource[] = [
     description: 'One rotation of a credential: what was done, what is left, what to do next.',
     mimeType,
     needs,
-    read: async ({ id }, deps) => {
-      if (id === undefined) return undefined;
+    read: async ({ id = '' }, deps) => {
       const found = await deps.jobs.job(id);
       return found && JSON.stringify(shown(viewJob(found, deps)));
     },
