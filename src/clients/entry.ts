@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isRecord } from '../core/attempt.ts';
+import { isRecord } from '../core/basics.ts';
 import { misconfigured, type ToolError } from '../core/errors.ts';
 import type { Client, KeyWay } from './clients.ts';
 import type { Change } from './edit.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { PageApprovals, Waiting } from '../approval/local-pages.ts';
 import { readOnly } from '../telnyx/http.ts';
-import { isRecord } from './attempt.ts';
+import { isRecord } from './basics.ts';
 import {
   type Agreed,
   type Answer,

@@ -1,4 +1,4 @@
-import { isRecord } from './attempt.ts';
+import { isRecord } from './basics.ts';
 
 /**
  * Invisible and steering characters: controls, line and paragraph separators, zero-width and bidirectional marks, fillers,

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { parse, resolve } from 'node:path';
-import { attempt, isRecord } from '../core/attempt.ts';
+import { attempt, isRecord } from '../core/basics.ts';
 import { ToolError } from '../core/errors.ts';
 import { type Config, DEFAULT_BASE_URL, TOOLSETS } from '../host/config.ts';
 import { type FolderRules, resolveAllowed } from '../secrets/allowed-folder.ts';

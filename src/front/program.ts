@@ -1,5 +1,5 @@
+import { once } from '../core/basics.ts';
 import { whereOf } from '../core/errors.ts';
-import { once } from '../core/once.ts';
 import { type Command, type Config, ConfigError, loadConfig } from '../host/config.ts';
 import { FAILED, MISUSED, UNMADE } from '../host/exit-status.ts';
 import { version } from '../host/version.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { once } from '../core/basics.ts';
 import { type Asking, call, needsApproval, type Outcome, type Ways } from '../core/call.ts';
 import { type Answer, createConsent, createSealed, type ShownPage } from '../core/consent.ts';
 import { createCursors } from '../core/cursor.ts';
 import { ToolError } from '../core/errors.ts';
 import { createLog, type Log } from '../core/log.ts';
-import { once } from '../core/once.ts';
 import { createRecent, type Recent } from '../core/recent.ts';
 import type { Deps, Tool } from '../core/tool.ts';
 import { type Account, accountOf, Jobs, keptKey, localActor } from '../jobs/jobs.ts';

@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-import { attempt } from '../core/attempt.ts';
+import { attempt } from '../core/basics.ts';
 import { conflict, misconfigured, type ToolError } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import type { Secret } from '../secrets/secret.ts';

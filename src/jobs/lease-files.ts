@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { attempt } from '../core/attempt.ts';
+import { attempt } from '../core/basics.ts';
 import { badInput, conflict, type ToolError } from '../core/errors.ts';
 import { plainly } from '../core/text.ts';
 import { readFrom, reason } from '../secrets/files.ts';

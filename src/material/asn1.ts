@@ -1,5 +1,5 @@
 import { type BaseBlock, Constructed, fromBER, Integer, ObjectIdentifier, OctetString, Primitive } from 'asn1js';
-import { attempt } from '../core/attempt.ts';
+import { attempt } from '../core/basics.ts';
 
 export type Node = BaseBlock;
 

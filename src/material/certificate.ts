@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { BaseStringBlock } from 'asn1js';
-import { attempt } from '../core/attempt.ts';
+import { attempt } from '../core/basics.ts';
 import { oneLine } from '../core/text.ts';
 import * as asn1 from './asn1.ts';
 import { parseCertificate } from './pem.ts';

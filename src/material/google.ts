@@ -1,4 +1,4 @@
-import { isRecord, parseJson } from '../core/attempt.ts';
+import { isRecord, parseJson } from '../core/basics.ts';
 import { oneLine } from '../core/text.ts';
 import { Secret } from '../secrets/secret.ts';
 import { caution, errorsFirst, type Finding, isRefused, refusal, textOf, tooLarge } from './file.ts';

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify, type X509Certificate } from 'node:crypto';
-import { attempt } from '../core/attempt.ts';
+import { attempt } from '../core/basics.ts';
 import { Secret } from '../secrets/secret.ts';
 import { type Finding, refusal } from './file.ts';
 

@@ -1,4 +1,4 @@
-import { isRecord, parseJson } from '../core/attempt.ts';
+import { isRecord, parseJson } from '../core/basics.ts';
 import { type Finding, refusal, type Slot, textOf, WANTED } from './file.ts';
 import { readPem } from './pem.ts';
 

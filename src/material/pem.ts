@@ -1,5 +1,5 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
-import { attempt } from '../core/attempt.ts';
+import { attempt } from '../core/basics.ts';
 import { textOf } from './file.ts';
 import { readKey } from './key.ts';
 

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
-import { attempt } from '../core/attempt.ts';
+import { attempt } from '../core/basics.ts';
 import { badInput, misconfigured } from '../core/errors.ts';
 import { visible } from '../core/text.ts';
 import { leadsElsewhere } from './destination.ts';

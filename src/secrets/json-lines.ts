@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { isRecord, parseJson } from '../core/attempt.ts';
+import { isRecord, parseJson } from '../core/basics.ts';
 import { badInput } from '../core/errors.ts';
 import { quoted } from '../core/text.ts';
 import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';

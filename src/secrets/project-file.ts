@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isRecord } from '../core/attempt.ts';
+import { isRecord } from '../core/basics.ts';
 import { badInput } from '../core/errors.ts';
 import { quoted } from '../core/text.ts';
 import { type FolderRules, LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';

@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelError, got, HTTPError, RequestError, TimeoutError } from 'got';
-import { parseJson } from '../core/attempt.ts';
+import { parseJson } from '../core/basics.ts';
 import { ToolError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { Secret } from '../secrets/secret.ts';

@@ -1,4 +1,4 @@
-import { parseJson } from '../core/attempt.ts';
+import { parseJson } from '../core/basics.ts';
 import { ToolError } from '../core/errors.ts';
 import { Secret } from '../secrets/secret.ts';
 import { type Change, change, type Http } from './http.ts';

@@ -1,4 +1,4 @@
-import { isRecord, parseJson } from '../core/attempt.ts';
+import { isRecord, parseJson } from '../core/basics.ts';
 import { type ErrorCode, type TelnyxProblem, ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { redact } from '../secrets/secret.ts';

@@ -1,4 +1,4 @@
-import { isRecord } from '../core/attempt.ts';
+import { isRecord } from '../core/basics.ts';
 import { type ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { Secret } from '../secrets/secret.ts';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { isRecord, parseJson } from '../../core/attempt.ts';
+import { isRecord, parseJson } from '../../core/basics.ts';
 import { contentPolicy, notice, renderDocument, type View } from './document.ts';
 import { type Entry, sameText } from './entry.ts';
 import type { Reply } from './page.ts';

@@ -1,5 +1,5 @@
+import { once } from '../../core/basics.ts';
 import { ToolError, whereOf } from '../../core/errors.ts';
-import { once } from '../../core/once.ts';
 import { count, visible } from '../../core/text.ts';
 import { reach } from '../../doctor/api.ts';
 import type { Around, Check, Found } from '../../doctor/check.ts';

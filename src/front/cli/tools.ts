@@ -1,5 +1,5 @@
 import { text as textOf } from 'node:stream/consumers';
-import { isRecord, parseJson } from '../../core/attempt.ts';
+import { isRecord, parseJson } from '../../core/basics.ts';
 import { badInput, ToolError } from '../../core/errors.ts';
 import type { Effect, Tool } from '../../core/tool.ts';
 import { type Config, ConfigError } from '../../host/config.ts';

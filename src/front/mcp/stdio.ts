@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { isRecord, parseJson } from '../../core/attempt.ts';
+import { isRecord, parseJson } from '../../core/basics.ts';
 import type { Session } from '../../host/session.ts';
 import { type About, CAPABILITIES, type Engine, instructionsFor, serverInfo } from './engine.ts';
 
