@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { openLocalPages } from '../src/approval/local-pages.ts';
 import { openVault } from '../src/secrets/vault.ts';
 import { dataOf, errorOf, type Options, type Started, startApp } from './app.ts';
@@ -100,6 +100,29 @@ test('a question that is asked again has the page of the first, at whatever mome
     await new Promise(setImmediate);
     for (const open of opening) open();
     expect([(await first).id === (await second).id, opening.length]).toEqual([true, 1]);
+    await pages.close();
+  }
+});
+
+test('files that nobody asks for leave the memory ten minutes after they were dropped', async () => {
+  let url = '';
+  const launch = async (address: string): Promise<void> => {
+    url = address;
+  };
+  const pages = openLocalPages({ env: {}, account: 'a', vault: openVault('/nowhere'), clock: () => 0, launch });
+  const { id } = await pages.uploads.open('t', async (files) =>
+    files.map(({ name }) => ({ name, what: 'w', ok: true })),
+  );
+  const files = [{ name: 'a.json', data: Buffer.from('{}').toString('base64') }];
+  const page = await visit(url);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    await sendFiles(page, { action: 'use', files });
+    expect(pages.uploads.take(id)).toHaveProperty('files');
+    vi.advanceTimersByTime(10 * 60_000);
+    expect(pages.uploads.take(id)).toBeUndefined();
+  } finally {
+    vi.useRealTimers();
     await pages.close();
   }
 });
