@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineChange } from '../src/core/tool.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { dataOf, errorOf, type Started, startApp } from './app.ts';
+import { serviceAccount } from './material.ts';
 
 interface Planned {
   status: string;
@@ -15,6 +16,12 @@ const living = (t: Started): string =>
   [...t.sandbox.world.telephony.values()].find((row) => !t.sandbox.world.isExpired(row))?.id ?? '';
 const pushId = (t: Started, alias: string): string =>
   [...t.sandbox.world.push.values()].find((row) => row.alias === alias)?.id ?? '';
+
+const accountFile = ({ stateDir }: Started): string => {
+  const path = join(stateDir, 'account.json');
+  writeFileSync(path, JSON.stringify(serviceAccount()));
+  return path;
+};
 
 const plans: [
   name: string,
@@ -62,6 +69,20 @@ const plans: [
     undefined,
   ],
   [
+    'delete_expired_telephony_credentials',
+    () => ({ limit: 1 }),
+    [/^1 credentials, \d+ more would fit$/, /^DELETE \/telephony_credentials\/[\w-]+$/],
+    /to type: delete 1 expired credentials/,
+    undefined,
+  ],
+  [
+    'create_mobile_push_credential',
+    (t) => ({ type: 'android', alias: 'new', service_account_file: accountFile(t) }),
+    [/^POST \/mobile_push_credentials \{"type":"android","alias":"new",.*"private_key":"\[secret\]"/],
+    undefined,
+    undefined,
+  ],
+  [
     'hand_off_secret',
     (t) => ({ id: living(t), kind: 'telephony' }),
     [/^hand it to the vault$/],
@@ -70,10 +91,9 @@ const plans: [
   ],
 ];
 
-/** Changes of many steps or with material, whose plans the tests of these look at. */
+/** The plans of these are looked at by the tests of their rotations, or below. */
 const ELSEWHERE = [
-  ...['rotate_telephony_credential', 'rotate_telephony_credentials', 'delete_expired_telephony_credentials'],
-  ...['rotate_mobile_push_credential', 'create_mobile_push_credential'],
+  ...['rotate_telephony_credential', 'rotate_telephony_credentials', 'rotate_mobile_push_credential'],
   ...['continue_rotation', 'roll_back_rotation'],
 ];
 
@@ -93,6 +113,28 @@ test.each(plans)('%s only plans, and sends nothing but reads', async (name, args
   expect(t.asked).toEqual([]);
   expect(t.sandbox.requests.every(({ method }) => method === 'GET')).toBe(true);
   expect(existsSync(join(t.stateDir, 'vault'))).toBe(false);
+});
+
+test('going on with a rotation, or back, only plans, and says what it would do', async () => {
+  let late = 0;
+  await using t = await startApp({
+    person: () => ({ action: 'accept', content: { confirm: true } }),
+    now: () => new Date(Date.now() + late),
+  });
+  const begun = await t.call('rotate_telephony_credential', { id: living(t), overlap: '30m' });
+  const { id } = dataOf<{ rotation: { id: string } }>(begun).rotation;
+  late = 3_600_000;
+  const before = t.sandbox.requests.length;
+  const plan = async (name: string) => dataOf<Planned>(await t.call(name, { id, dry_run: true })).plan;
+  expect(await plan('continue_rotation')).toMatchObject({
+    steps: ['delete the old one'],
+    asks: expect.stringMatching(/^Delete .+ cannot be brought back\.$/),
+  });
+  expect(await plan('roll_back_rotation')).toMatchObject({
+    steps: ['give the old one its former expiry back', 'delete the successor'],
+    asks: expect.stringMatching(/^Undo the rotation of /),
+  });
+  expect(t.sandbox.requests.slice(before).every(({ method }) => method === 'GET')).toBe(true);
 });
 
 test('a plan for material yet to be dropped opens no page', async () => {

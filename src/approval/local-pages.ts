@@ -59,35 +59,37 @@ const KEPT_MS = 10 * MINUTE_MS;
 
 /** Opens pages, and keeps what comes of each in memory, for ten minutes. `clock` is monotonic, in milliseconds. */
 function keptPages<T>(host: PageHost, clock: () => number) {
-  const kept = new Map<string, Waiting & { came?: T }>();
+  // Apart from what is told: what came may be a key, and what is told goes to the model.
+  const kept = new Map<string, { waiting: Waiting; came?: T }>();
   return {
     /** A page, with what came of it so far; undefined for an id that is unknown or too old, or when it ended unanswered. */
-    look(id: string): (Waiting & { came?: T }) | undefined {
-      for (const page of kept.values()) if (page.secondsLeft === 0) kept.delete(page.id);
+    look(id: string): { waiting: Waiting; came?: T } | undefined {
+      for (const [old, { waiting }] of kept) if (waiting.secondsLeft === 0) kept.delete(old);
       return kept.get(id);
     },
     forget: (id: string) => kept.delete(id),
     /** Rejects without a browser. */
     async open(make: (code: string, keep: (came: T) => void) => Page): Promise<Waiting> {
       let until = 0;
-      const page: Waiting & { came?: T } = {
-        id: randomUUID(),
-        code: newCode(),
+      const id = randomUUID();
+      const waiting: Waiting = {
+        ...{ id, code: newCode() },
         get secondsLeft() {
           return Math.max(0, Math.ceil((until - clock()) / 1000));
         },
       };
+      const page: { waiting: Waiting; came?: T } = { waiting };
       const keep = (came: T): void => {
-        Object.assign(page, { came });
+        page.came = came;
         until = clock() + KEPT_MS;
         // Also when nobody ever asks for it.
-        setTimeout(() => kept.delete(page.id), KEPT_MS).unref();
+        setTimeout(() => kept.delete(id), KEPT_MS).unref();
       };
-      const { expiresAt, done } = await host.open(make(page.code, keep));
+      const { expiresAt, done } = await host.open(make(waiting.code, keep));
       until = expiresAt;
-      kept.set(page.id, page);
-      void done.then((ending) => ending !== 'answered' && kept.delete(page.id));
-      return page;
+      kept.set(id, page);
+      void done.then((ending) => ending !== 'answered' && kept.delete(id));
+      return waiting;
     },
   };
 }
@@ -128,7 +130,7 @@ function createPageApprovals(host: PageHost, account: string, clock: () => numbe
       const { key } = question;
       for (const [known, id] of asked) if (!pages.look(id)) asked.delete(known);
       const before = pages.look(asked.get(key) ?? '');
-      if (before) return before;
+      if (before) return before.waiting;
       // Calls that come at once have one page, too.
       const page = opening.get(key) ?? open(question).finally(() => opening.delete(key));
       opening.set(key, page);
@@ -138,7 +140,7 @@ function createPageApprovals(host: PageHost, account: string, clock: () => numbe
     async answerTo(approvalId: string): Promise<Waiting | Answer | undefined> {
       const found = pages.look(approvalId);
       if (found?.came) pages.forget(approvalId);
-      return found?.came ?? found;
+      return found?.came ?? found?.waiting;
     },
   };
 }
@@ -163,7 +165,7 @@ function createPageUploads(host: PageHost, clock: () => number) {
     /** The files, while they are kept; `Waiting` until they are there; undefined for an id that is unknown or too old. */
     take(uploadId: string): Waiting | Uploaded | undefined {
       const found = pages.look(uploadId);
-      return found?.came ?? found;
+      return found?.came ?? found?.waiting;
     },
   };
 }

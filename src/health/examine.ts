@@ -51,12 +51,12 @@ export async function examine(
   const rotations = open.flatMap(rotationsOf).sort((a, b) => b.beganAt.localeCompare(a.beganAt));
   const telephony = telephonyFindings(moments, add, rotationsByCredential(rotations));
 
-  // Connections before the credentials they point to: one made in between would seem missing.
+  // Connections before the credentials they point to: one made in between would seem missing. Of one that is seen again, as
+  // it is then.
   const small = async (): Promise<void> => {
-    // Of one that is seen again, as it is then.
     const kinds = CONNECTION_KINDS.map(connectionList);
     await lists.connections?.scan(http, kinds, (row) => connections.set(row.id, knownConnection(row)));
-    await lists.push?.scan(http, [leanPushList], (row, again) => again || push.set(row.id, knownPush(row)));
+    await lists.push?.scan(http, [leanPushList], (row) => push.set(row.id, knownPush(row)));
   };
   const large = async (): Promise<void> => {
     await lists.telephony?.scan(http, [leanTelephonyList({ connection_id: connectionId })], (row, again) => {

@@ -42,7 +42,10 @@ const renew = (id: unknown): Next => ({ tool: 'rotate_mobile_push_credential', a
 const look: Kind['next'] = () => ({ tool: 'list_mobile_push_credentials', arguments: {} });
 const goOn: Kind['next'] = (_, { id }) => ({ tool: 'continue_rotation', arguments: { id } });
 
-/** All that can be found, the worst first; each name begins with that of its section. */
+/** The name of a finding begins with that of its section, in the singular: by it is known what must be read for it. */
+type Name = `${'telephony' | 'push' | 'connection' | 'rotation'}_${string}`;
+
+/** All that can be found, the worst first. */
 export const KINDS = {
   rotation_damaged: error(
     'rotations whose record was altered, or is of a newer version: nothing goes on with them; run journal verify',
@@ -106,7 +109,7 @@ export const KINDS = {
   })),
   push_certificates: info('push certificates with more time left'),
   telephony_totals: info('telephony credentials in all, by connection'),
-} satisfies Record<string, Kind>;
+} satisfies Record<Name, Kind>;
 
 export type FindingName = keyof typeof KINDS;
 
