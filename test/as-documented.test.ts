@@ -288,6 +288,19 @@ test.concurrent.each([-20_000, 4000, 20_000, 5 * 3_600_000])(
   },
 );
 
+test.concurrent('a report on one connection counts none of others, whatever a filter lets through', async () => {
+  await using app = await stage();
+  const { resource_id } = app.living();
+  const own = [...app.sandbox.world.telephony.values()].filter((row) => row.resource_id === resource_id).length;
+  expect(own).toBeLessThan(app.sandbox.world.telephony.size);
+  ignore(app, 'filter[resource_id]');
+  const args = { connection_id: resource_id.replace('connection:', ''), sections: ['telephony'] };
+  const { findings } = dataOf<{ findings: { finding: string; count: number }[] }>(
+    await app.call('report_credential_health', args),
+  );
+  expect(findings).toContainEqual(expect.objectContaining({ finding: 'telephony_totals', count: own }));
+});
+
 test.concurrent('a tag that Telnyx takes no notice of selects nothing', async () => {
   await using app = await stage();
   app.living();

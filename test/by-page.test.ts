@@ -147,7 +147,8 @@ test('a ninth page is refused, and not for want of a browser', async () => {
   const results = [];
   for (const id of ids.slice(0, 9)) results.push(await t.call(DELETE, { id }));
   expect(results.map(({ isError }) => isError ?? false)).toEqual([...Array(8).fill(false), true]);
-  expect(results.flatMap((result) => (result.isError ? [errorOf(result).code] : []))).toEqual(['CONFLICT']);
+  results.push(await t.call('check_push_material', { type: 'ios', upload: true }));
+  expect(results.flatMap((result) => (result.isError ? [errorOf(result).code] : []))).toEqual(['CONFLICT', 'CONFLICT']);
 });
 
 test('a refusal at the page is a no', async () => {

@@ -376,6 +376,24 @@ test('what has no way back does not keep the others of a fleet from going back',
   expect(app.members()).toHaveLength(8);
 });
 
+test('a fleet that goes on after a stop is undone whole, also what it had done before that', async () => {
+  await using app = await stage(12);
+  app.sandbox.fault({ method: 'POST', path: '/telephony_credentials', skip: 4, times: 1, respond: { status: 422 } });
+  const stopped = await app.change(ROTATE, { connection_id: app.connection, stop_after_failures: 1 });
+  const { id } = stopped.rotation;
+  expect(await app.rest(id)).toMatchObject({ state: 'stopped', progress: { done: 11, failed: 1 } });
+  app.sandbox.latencyMs = 200;
+  const going = app.change('continue_rotation', { id });
+  const made = successorsIn(app.sandbox).length;
+  while (successorsIn(app.sandbox).length === made) await new Promise((resolve) => setTimeout(resolve, 5));
+  await app.change('roll_back_rotation', { id });
+  app.sandbox.latencyMs = 0;
+  await going;
+  const { progress } = await app.rest(id);
+  expect(progress).toMatchObject({ done: 12, skipped: 0, failed: 0, left: 0 });
+  expect(app.members().filter((member) => !isMember(member))).toEqual([]);
+});
+
 test('a fleet that runs is stopped and undone at once', async () => {
   await using app = await stage(40);
   app.sandbox.latencyMs = 200;

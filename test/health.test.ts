@@ -287,6 +287,27 @@ test('a hostile account of 3,000 connections fits, and its totals are all to be 
   expect([first, ...rest]).toEqual([first, ...rest].toSorted((a = 0, b = 0) => b - a));
 });
 
+test.each([
+  ['telephony_expiring', 1, 'rotate_telephony_credential'],
+  ['telephony_expiring', 2, 'rotate_telephony_credentials'],
+  ['telephony_expired', 1, 'delete_telephony_credential'],
+  ['telephony_expired', 2, 'delete_expired_telephony_credentials'],
+])('%s of %i is dealt with by %s', async (finding, count, tool) => {
+  await using t = await startApp({ reads: ['expires_at', 'created_at'] });
+  const { sandbox } = t;
+  await sandbox.world.ready;
+  const [some] = rowsOf(sandbox);
+  sandbox.world.telephony.clear();
+  const day = (days: number) => new Date(Date.now() + days * DAY).toISOString().slice(0, 19);
+  const expired = finding === 'telephony_expired';
+  for (let one = 0; one < count; one += 1) {
+    const row = { ...some, id: `one-${one}`, created_at: day(-90), expires_at: day(expired ? -1 : 5), expired };
+    sandbox.world.telephony.set(row.id, row as TelephonyRecord);
+  }
+  const { next } = find(await report(t, { sections: ['telephony'] }), finding);
+  expect(next).toMatchObject({ tool, arguments: count === 1 ? { id: 'one-0' } : { limit: 2 } });
+});
+
 test('an account that changes meanwhile gives no error and counts nothing twice', async () => {
   await using t = await startApp({ sandbox: { credentials: 2000 } });
   const { sandbox } = t;
@@ -309,6 +330,7 @@ test('an account that changes meanwhile gives no error and counts nothing twice'
   const { count } = find(made, 'telephony_totals');
   expect(count).toBeGreaterThanOrEqual(stayed);
   expect(count).toBeLessThanOrEqual(new Set([...before, ...after]).size);
+  expect(made.read[0]?.rows).toBe(count);
   expect(countsOf(made)).not.toHaveProperty('telephony_same_name');
 });
 

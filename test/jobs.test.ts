@@ -340,6 +340,14 @@ test('what is damaged is listed before what began since', async () => {
   expect((await rotationsOf(app)).map(({ state }) => state)).toEqual(['damaged', 'overlap']);
 });
 
+test('a job that a crash kept from beginning is none', async () => {
+  await using app = await startApp({ person: yes });
+  await app.call('rotate_telephony_credential', { id: livingIn(app.sandbox), overlap: '30m' });
+  writeFileSync(join(app.stateDir, 'journal', 'open', `${'0'.repeat(24)}.new`), '');
+  expect(errorOf(await app.call('get_rotation', { id: '0'.repeat(24) })).code).toBe('NOT_FOUND');
+  expect(await rotationsOf(app)).toHaveLength(1);
+});
+
 test('a file of somebody among the jobs is none', async () => {
   await using app = await startApp({ person: yes });
   await app.call('rotate_telephony_credential', { id: livingIn(app.sandbox), overlap: '30m' });

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { RotationEvent, StepName } from '../src/jobs/events.ts';
 import { Jobs } from '../src/jobs/jobs.ts';
 import { type Lease, newJob } from '../src/jobs/journal.ts';
-import { tidy } from '../src/jobs/runner.ts';
+import { createFleets, tidy } from '../src/jobs/runner.ts';
+import type { Work } from '../src/jobs/work.ts';
 import type { Http } from '../src/telnyx/http.ts';
 import { Memory, MemoryJournal } from './memory-journal.ts';
 
@@ -46,4 +47,43 @@ test.each([
   const account = async () => ({ ...BY, user: async () => undefined });
   await tidy({ jobs: new Jobs(journal, account, () => 'someone', http), now });
   expect(memory.finished.size).toBe(condensed);
+});
+
+/** A journal in which somebody does something once while it is tidied up. */
+class Interrupted extends MemoryJournal {
+  meanwhile: (() => void) | undefined;
+  override async open() {
+    this.meanwhile?.();
+    this.meanwhile = undefined;
+    return super.open();
+  }
+}
+
+test('a rollback that is asked for when a fleet has just come to its end is carried out after it', async () => {
+  const now = () => new Date();
+  const journal = new Interrupted(new Memory(), now);
+  const account = async () => ({ ...BY, user: async () => undefined });
+  const jobs = new Jobs(journal, account, () => 'someone', http);
+  const id = newJob(now());
+  const wish = { overlap: 60, prefix: 'X', canary: 0, stop_after_failures: 1 };
+  {
+    await using lease = (await journal.lease(id)) as Lease;
+    await jobs.note(id, { type: 'fleet_began', job: 'rotate', members: 1, wish }, lease);
+    await jobs.note(id, { type: 'members', members: [{ id: 'old', connection_id: 'c', expires: null }] }, lease);
+  }
+  // Nobody was asked about its member: it is left alone, and nothing is asked of Telnyx.
+  const work = { jobs, now, timeLeft: () => Number.POSITIVE_INFINITY } as unknown as Work;
+  const fleets = createFleets(
+    async () => work,
+    () => undefined,
+  );
+  let back: Promise<void> | undefined;
+  journal.meanwhile = () => {
+    back = fleets.run(id, 'back', new Set());
+  };
+  await fleets.run(id, 'on', new Set());
+  await back;
+  const events = (await journal.job(id))?.of(id).map(({ event }) => event.type);
+  expect(events?.slice(2)).toEqual(['resumed', 'skipped', 'rollback']);
+  expect([fleets.isRunning(id), 'holder' in (await journal.lease(id))]).toEqual([false, false]);
 });
