@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Lease } from '../src/core/lease.ts';
 import type { RotationEvent } from '../src/jobs/events.ts';
-import { type Journal, type Lease, newJob } from '../src/jobs/journal.ts';
+import { type Journal, newJob } from '../src/jobs/journal.ts';
 import { openJournal } from '../src/jobs/journal-files.ts';
 import { openStateKey } from '../src/secrets/state-key.ts';
 import { compare, interleave, ms, type Row } from './figures.ts';

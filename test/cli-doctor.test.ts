@@ -280,7 +280,7 @@ const cases: Case[] = [
     'a command whose program is missing',
     'commands',
     'error',
-    /the program of op is not installed\.$/,
+    /a program of op is not installed\.$/,
     commands(`{"op": ["no-such-program", "${CANARY}"]}`),
   ],
   ['a commands file that is no JSON', 'commands', 'error', /cannot be read as a JSON object$/, commands(`{${CANARY}`)],

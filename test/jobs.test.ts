@@ -3,7 +3,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import type { Lease } from '../src/jobs/journal.ts';
+import type { Lease } from '../src/core/lease.ts';
 import { macOf, openJournal } from '../src/jobs/journal-files.ts';
 import { encodeLine } from '../src/jobs/journal-line.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';

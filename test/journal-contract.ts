@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { Lease } from '../src/core/lease.ts';
 import type { RotationEvent } from '../src/jobs/events.ts';
-import { type By, type Entry, type Journal, type Lease, newJob, newMember } from '../src/jobs/journal.ts';
+import { type By, type Entry, type Journal, newJob, newMember } from '../src/jobs/journal.ts';
 
 /** A journal, and the same as another process has it. */
 export interface Opened extends AsyncDisposable {

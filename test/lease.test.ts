@@ -6,8 +6,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Held, Lease } from '../src/jobs/journal.ts';
-import { LeaseFiles } from '../src/jobs/lease-files.ts';
+import type { Held, Lease } from '../src/core/lease.ts';
+import { LeaseFiles } from '../src/secrets/lease-files.ts';
 import { type Child, startChild } from './child.ts';
 
 let folder: string;
@@ -286,7 +286,7 @@ test('whoever held a lease in a folder that was emptied does not give back that 
 
 const holder = (): Child =>
   startChild(
-    'jobs/lease-files',
+    'secrets/lease-files',
     `const from = new ours.LeaseFiles(${JSON.stringify(folder)});
      const held = [];
      const take = () => {

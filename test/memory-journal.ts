@@ -1,13 +1,12 @@
 import { conflict } from '../src/core/errors.ts';
+import type { Held, Lease } from '../src/core/lease.ts';
 import { type RotationEvent, rotationEvent } from '../src/jobs/events.ts';
 import {
   type By,
   type Entry,
   essentials,
-  type Held,
   type Journal,
   jobOf,
-  type Lease,
   type Part,
   partsOf,
   type Recorded,

@@ -307,7 +307,7 @@ describe('an approval', () => {
   test('does nothing where it could not be used up', async () => {
     const visit = { token: '', claim: () => false };
     for (const answer of ['accept', 'decline']) expect(await approval().submit({ answer }, visit)).toBe('gone');
-    expect(await reveal().submit({}, visit)).toBe('gone');
+    expect(await reveal().submit({ arrived: 'yes' }, visit)).toBe('gone');
     expect(answers).toEqual([]);
   });
 
@@ -378,6 +378,10 @@ describe('a reveal', () => {
     expect(visited.body).not.toContain('gencred7');
     const shown = await press(visited);
     expect(shown.body).toContain(`value="${PASSWORD}"`);
+    // An answer may be lost on its way: only the page can say that it arrived.
+    expect((await press(visited)).body).toContain(`value="${PASSWORD}"`);
+    const arrived = await press(visited, { arrived: 'yes' });
+    expect([arrived.status, arrived.body.includes(PASSWORD)]).toEqual([200, false]);
     expect(await opened.done).toBe('answered');
     const again = await press(visited);
     expect([again.status, again.body.includes(PASSWORD)]).toEqual([410, false]);

@@ -141,7 +141,7 @@ export class Process {
     return {
       http,
       vault,
-      destinations: () => vault,
+      destinations: async () => vault,
       uploads: () => universe.uploads(),
       workingFolder: '/',
       cursors: { seal: (_, offset) => String(offset), open: () => 0 },

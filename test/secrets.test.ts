@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createLog } from '../src/core/log.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { redact, Secret } from '../src/secrets/secret.ts';
@@ -71,7 +71,9 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     TELNYX_MCP_ALLOW_DIRS: tmpdir(),
   };
   await using server = await startProcess({ env, elicit: yes });
-  const place = (name: string) => ({ deliver_to: `file:${join(server.stateDir, name)}` });
+  const folder = mkdtempSync(join(tmpdir(), 'telnyx-mcp-project-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const place = (name: string) => ({ deliver_to: `file:${join(folder, name)}` });
   const calls: Call[] = [
     ['create_telephony_token', { id: living(sandbox), ...place('.env') }],
     ['hand_off_secret', { id: living(sandbox), kind: 'telephony', ...place('s.json') }],
@@ -141,7 +143,7 @@ test('no secret is in any byte of stdout or stderr, over every tool, on success 
     for (const record of sandbox.world.telephony.values()) expect(kept).not.toContain(record.sip_password);
     for (const line of pemLines(material.account.private_key)) expect(kept).not.toContain(line);
   }
-  const token = /^TELNYX_LOGIN_TOKEN=(.+)$/m.exec(readFileSync(join(server.stateDir, '.env'), 'utf8'))?.[1] ?? '-';
+  const token = /^TELNYX_LOGIN_TOKEN=(.+)$/m.exec(readFileSync(join(folder, '.env'), 'utf8'))?.[1] ?? '-';
   expect(token).toMatch(/^eyJ/);
   expect(everything).not.toContain(token);
 });

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import type { Lease } from '../src/core/lease.ts';
 import type { RotationEvent, StepName } from '../src/jobs/events.ts';
 import { Jobs } from '../src/jobs/jobs.ts';
-import { type Lease, newJob } from '../src/jobs/journal.ts';
+import { newJob } from '../src/jobs/journal.ts';
 import { createFleets, tidy } from '../src/jobs/runner.ts';
 import type { Work } from '../src/jobs/work.ts';
 import type { Http } from '../src/telnyx/http.ts';

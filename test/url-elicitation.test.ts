@@ -20,11 +20,13 @@ const create = (t: Started) => ({
 });
 const made = (t: Started) => [...t.sandbox.world.telephony.values()].filter(({ name }) => name === 'new one');
 
-/** Opens the page a person was brought to, and reveals; gives what they then see. */
+/** Opens the page a person was brought to, and reveals; gives what they then see, as its script says that it arrived. */
 async function reveal(url: string, message: string): Promise<string> {
   const page = await visit(url);
   expect(page.body).toContain(/code (\w{4})\./.exec(message)?.[1] ?? '-');
-  return (await press(page)).body;
+  const { body } = await press(page);
+  await press(page, { arrived: 'yes' });
+  return body;
 }
 
 test.each(['accept', 'decline', 'cancel'] as const)(
@@ -47,7 +49,7 @@ test.each(['accept', 'decline', 'cancel'] as const)(
     expect(seen.includes(record?.sip_password ?? '-')).toBe(action === 'accept');
     expect(JSON.stringify([result, t.log])).not.toContain(record?.sip_password);
     expect(JSON.stringify([result, t.log])).not.toMatch(/127\.0\.0\.1:\d+\/[\w-]{20}/);
-    const entry = join(t.stateDir, 'vault', `telephony-${record?.id}.json`);
+    const entry = join(t.stateDir, 'vault', `telephony-${record?.id}.copy.json`);
     while (action === 'accept' && existsSync(entry)) await sleep(5);
     expect(existsSync(entry)).toBe(action !== 'accept');
     await client.close();

@@ -33,11 +33,11 @@ export function openLocalPages({ env, account, vault, clock, launch }: Around) {
     approvals: createPageApprovals(host, account, clock),
     uploads: createPageUploads(host, clock),
     /**
-     * A one-time page for a secret. Until it is opened the secret is in the vault; after that nowhere here. `show` is how
+     * A one-time page for a secret. Until a browser says that it has it, a copy is in the vault; after that nowhere here. `show` is how
      * this call's client brings a person to a page, if it can.
      */
     async reserve(show: ((page: ShownPage) => void) | undefined): Promise<Slot> {
-      if (show || launch || hasBrowser(machine)) return slotOf(host, vault, show, await vault.reserve());
+      if (show || launch || hasBrowser(machine)) return slotOf(host, vault, show, await vault.reserveCopy());
       throw misconfigured(
         'No page can be opened on this machine: it has no display. Nothing was created.',
         'Deliver to the vault or to a file instead.',
@@ -179,15 +179,13 @@ const NAMES: Record<string, string> = {
 
 const slotOf = (host: PageHost, vault: Vault, show: ((page: ShownPage) => void) | undefined, spare: Slot): Slot => ({
   async keep(handover) {
-    // An entry the person already had there is theirs to keep.
-    const had = vault.find(handover.name) !== undefined;
     const kept = await spare.keep(handover);
     const code = newCode();
     const reveal = revealPage({ title: titleOf(handover), fields: fieldsOf(handover) }, code);
     try {
       const page = await (show ? host.offer(reveal) : host.open(reveal));
       show?.({ url: page.url, message: `Open this page to see ${titleOf(handover)}. It must show the code ${code}.` });
-      void page.done.then((ending) => (ending === 'answered' && !had ? vault.forget(handover.name) : undefined));
+      void page.done.then((ending) => (ending === 'answered' ? vault.forgetCopy(handover.name) : undefined));
       const place = `a page with the code ${code}, for 5 minutes; if it is not opened by then, ${kept.place} keeps it`;
       return { destination: 'browser', place };
     } catch {

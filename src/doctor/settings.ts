@@ -1,10 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { parse, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { attempt, isRecord } from '../core/basics.ts';
 import { ToolError } from '../core/errors.ts';
 import { type Config, DEFAULT_BASE_URL, TOOLSETS } from '../host/config.ts';
-import { type FolderRules, resolveAllowed } from '../secrets/allowed-folder.ts';
+import { type FolderRules, holdsHome, resolveAllowed } from '../secrets/allowed-folder.ts';
 import { commandSink } from '../secrets/command.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
 
@@ -35,26 +34,26 @@ const SET_DIRS = 'set TELNYX_MCP_ALLOW_DIRS to the folder of your project';
 const MEND_FILE = 'correct the file that TELNYX_MCP_COMMANDS_FILE names: {"NAME": ["program", "argument"]}';
 
 /** Whether the folders that files with secrets may lie in are there, and not too wide. */
-export const folders: Check = ({ config: { workingFolder, allowDirs, deliverTo } }) => [
+export const folders: Check = ({ config: { workingFolder, allowDirs, stateDir, deliverTo } }) => [
   ...(allowDirs === undefined
     ? [working(workingFolder)]
     : allowDirs.map((path) => allowed(resolve(workingFolder, path)))),
   ...(allowDirs?.length === 0 ? [warning('none is allowed, so no file can get a secret', SET_DIRS)] : []),
-  ...(deliverTo.startsWith('file:') ? reachable(deliverTo.slice('file:'.length), { workingFolder, allowDirs }) : []),
+  ...(deliverTo.startsWith('file:')
+    ? reachable(deliverTo.slice('file:'.length), { workingFolder, allowDirs, stateDir })
+    : []),
 ];
 
 function working(path: string): Found {
-  if (!isWide(path)) return ok(`the working folder, ${path}`);
-  return warning('none, since the working folder is a root or a home folder', SET_DIRS);
+  if (!holdsHome(path)) return ok(`the working folder, ${path}`);
+  return warning('none, since the working folder is a root or a home folder, or holds one', SET_DIRS);
 }
 
 function allowed(path: string): Found {
   if (!isFolder(path)) return error(`${path} is not there, or is no folder`, 'correct TELNYX_MCP_ALLOW_DIRS');
-  if (!isWide(path)) return ok(path);
-  return warning(`${path} is a root or a home folder: any file of yours may be given secrets`, SET_DIRS);
+  if (!holdsHome(path)) return ok(path);
+  return warning(`${path} is a root or a home folder, or holds one: any file of yours may be given secrets`, SET_DIRS);
 }
-
-const isWide = (path: string): boolean => path === parse(path).root || path === homedir();
 
 const isFolder = (path: string): boolean => attempt(() => statSync(path).isDirectory()) === true;
 

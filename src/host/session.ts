@@ -127,11 +127,12 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     const started = performance.now();
     const { open } = await telnyx();
     const http = open({ signal });
+    const places = { ...config, mac: (text: string) => key().mac('place', text).toString('base64url') };
     const browser = async () => (await pages()).reserve(showsPages ? show : undefined);
     return {
       http,
       vault,
-      destinations: (...place) => createDestinations(config, { vault, keychain, browser })(...place),
+      destinations: (...place) => createDestinations(places, { vault, keychain, browser })(...place),
       uploads: async () => (await pages()).uploads,
       cursors,
       jobs: new Jobs(journal, account, actor, http),

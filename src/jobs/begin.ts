@@ -1,4 +1,5 @@
 import { conflict, type ToolError } from '../core/errors.ts';
+import type { Held, Lease } from '../core/lease.ts';
 import type { RotationEvent } from './events.ts';
 import {
   factsOf,
@@ -11,7 +12,7 @@ import {
   rotationFrom,
   stateOf,
 } from './item.ts';
-import { type Entry, type Held, type Lease, newJob, newMember } from './journal.ts';
+import { type Entry, newJob, newMember } from './journal.ts';
 import type { Work } from './work.ts';
 
 type Beginning = RotationEvent & { type: 'began' };

@@ -37,6 +37,8 @@ const telephonyWish = z.object({
   tag: text.optional(),
   deliver_to: text.optional(),
   prefix: text,
+  /** Of the values that the new ones may replace in their place. */
+  digest_of_values_in_place: text.optional(),
   reason: text.optional(),
 });
 
@@ -57,6 +59,7 @@ const facts = z.object({
   destination: text.optional(),
   place: nullable.optional(),
   fingerprint: nullable.optional(),
+  unproven: z.boolean().optional(),
   warning: text.optional(),
   /** What was found instead of what was expected. */
   note: text.optional(),

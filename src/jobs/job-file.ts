@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { conflict, type ToolError } from '../core/errors.ts';
+import type { Lease } from '../core/lease.ts';
 import { readFrom, reason, syncFolder } from '../secrets/files.ts';
 import { type RotationEvent, rotationEvent } from './events.ts';
 import {
@@ -10,7 +11,6 @@ import {
   type Entry,
   essentials,
   GONE,
-  type Lease,
   type Part,
   partsOf,
   type Recorded,

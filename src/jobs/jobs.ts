@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { attempt } from '../core/basics.ts';
 import { conflict, misconfigured, type ToolError } from '../core/errors.ts';
+import type { Held, Lease } from '../core/lease.ts';
 import { oneLine } from '../core/text.ts';
 import type { Secret } from '../secrets/secret.ts';
 import type { StateKey } from '../secrets/state-key.ts';
@@ -10,17 +11,7 @@ import { getTelephonyCredential, listTelephonyCredentials } from '../telnyx/tele
 import type { RotationEvent } from './events.ts';
 import { type Item, type Rotation, rotationFrom, withEntry } from './item.ts';
 import { type Job, jobFrom } from './job.ts';
-import {
-  damage,
-  type Entry,
-  GONE,
-  type Held,
-  type Journal,
-  jobOf,
-  type Lease,
-  type Part,
-  type Recorded,
-} from './journal.ts';
+import { damage, type Entry, GONE, type Journal, jobOf, type Part, type Recorded } from './journal.ts';
 
 /**
  * The jobs of one account, in a journal that may hold those of others: these are neither shown nor gone on with. A job is

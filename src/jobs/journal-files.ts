@@ -5,11 +5,11 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { conflict, ToolError } from '../core/errors.ts';
 import { readFrom, reason, syncFolder } from '../secrets/files.ts';
+import { LeaseFiles } from '../secrets/lease-files.ts';
 import type { StateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';
 import { beginsJob, type Journal, JournalAway, jobOf, type Part, partsOf, type Recorded } from './journal.ts';
 import { encodeLine, type Mac, pickLines } from './journal-line.ts';
-import { LeaseFiles } from './lease-files.ts';
 
 /**
  * Where a journal keeps what: `open` and `done` have a file for each job, `parts` says which rotations a credential has a

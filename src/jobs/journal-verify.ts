@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { misconfigured } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { readFrom, reason } from '../secrets/files.ts';
+import { strayLeases } from '../secrets/lease-files.ts';
 import { openStateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';
 import { type Entry, jobOf } from './journal.ts';
 import { bucketsIn, foldersOf, idsIn, macOf, PartFiles, partShape } from './journal-files.ts';
 import { type Mac, pickLines } from './journal-line.ts';
-import { strayLeases } from './lease-files.ts';
 
 interface Finding {
   /** Below the state folder. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { conflict, ToolError } from '../core/errors.ts';
+import type { Held, Lease } from '../core/lease.ts';
 import type { RotationEvent, UnknownEvent } from './events.ts';
 
 /** Who records something: the user of a machine, and for which account: the API's host, and the fingerprint of the key. */
@@ -59,20 +60,6 @@ export interface Part {
   credential: string;
   rotation: string;
   as: 'old' | 'successor';
-}
-
-/** The right to work on something, alone among all calls, processes and machines, until it is disposed of. */
-export interface Lease extends AsyncDisposable {
-  /** Higher than that of any lease for the same thing before. */
-  token: number;
-  /** Throws `CONFLICT` when another has taken it over: this process was taken for dead. */
-  check(): void;
-}
-
-/** Who has a lease that cannot be had; `until` is when it ends if its holder shows no more sign of life, ISO 8601 UTC. */
-export interface Held {
-  holder: string;
-  until: string;
 }
 
 /** The error of a journal that cannot be reached: nothing is known, and nothing can be begun. */

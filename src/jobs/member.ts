@@ -1,9 +1,9 @@
+import type { Lease } from '../core/lease.ts';
 import { alone, begin, busy, openRotationOf, refuseHalfMade, rotatedOnBy, startRollback } from './begin.ts';
 import { whyKept } from './clean-up.ts';
 import type { FleetWish, Member } from './events.ts';
 import { type CleanUp, cleanUpOf, factsOf, isRolledBack, type Rotation, stateOf } from './item.ts';
 import type { Job } from './job.ts';
-import type { Lease } from './journal.ts';
 import { changedSinceChosen, endOf, hasEnded, lifeOf, lookUp, oldOf, refuseWithoutConnection } from './parties.ts';
 import { run } from './run.ts';
 import type { Work } from './work.ts';
@@ -62,7 +62,7 @@ async function rotate(
   const expires_at = endOf(expires_in ?? lifeOf(old), work.now());
   const wanted = { ...common, ...(expires_at !== undefined && { expires_at }) };
   // Proved before anything is recorded or created.
-  await using slot = await work.destinations(wish.deliver_to, wish.prefix).reserve();
+  await using slot = await (await work.destinations(wish.deliver_to, wish.prefix)).reserve();
   const beginning = { type: 'began', kind: 'telephony', fleet: job.id, old: oldOf(old), wish: wanted } as const;
   await run(await begin(work, beginning, lease), work, { slot, old, mayDelete, lease });
   return undefined;

@@ -1,8 +1,9 @@
 import { ToolError, WorldChanged } from '../core/errors.ts';
+import type { Lease } from '../core/lease.ts';
 import { cleanUpSteps } from './clean-up.ts';
 import type { Facts, StepName } from './events.ts';
 import { type Item, isOver, left, type Next, stateOf, stepKey } from './item.ts';
-import { damage, type Lease } from './journal.ts';
+import { damage } from './journal.ts';
 import { pushSteps } from './push.ts';
 import { telephonySteps } from './telephony.ts';
 import { telephonyRollback } from './telephony-rollback.ts';

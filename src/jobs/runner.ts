@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changedSince } from '../core/consent.ts';
 import { conflict, ToolError } from '../core/errors.ts';
+import type { Held, Lease } from '../core/lease.ts';
 import type { Log } from '../core/log.ts';
 import { alone, leasesOf } from './begin.ts';
 import type { Member, RotationEvent } from './events.ts';
 import { factsOf, type Item, isOver, stateOf } from './item.ts';
 import { isAtRest, isCutShort, type Job, onlyOf, standings } from './job.ts';
-import type { Held, Lease } from './journal.ts';
 import { type Means, serve } from './member.ts';
 import type { Work } from './work.ts';
 

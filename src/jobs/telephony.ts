@@ -1,5 +1,6 @@
 import { differences } from '../core/consent.ts';
 import { conflict, ToolError } from '../core/errors.ts';
+import type { Slot } from '../secrets/destination.ts';
 import { isKept } from '../telnyx/dates.ts';
 import { canLogIn } from '../telnyx/login-token.ts';
 import {
@@ -70,7 +71,7 @@ async function create({ item: rotation, work, hands, record, intend }: Telephony
   const { connection_id } = old;
   if (connection_id === null) throw withoutConnection();
   // Proved before there is a secret that needs it.
-  hands.slot ??= await work.destinations(wish.deliver_to, wish.prefix).reserve();
+  hands.slot ??= await slotFor(rotation, work);
   const before = await madeBefore(async () => theOne(await madeBy(rotation, work)), record, work);
   if (before === 'later') return before;
   if (!before) {
@@ -82,6 +83,11 @@ async function create({ item: rotation, work, hands, record, intend }: Telephony
   hands.created = before ?? (await createTelephonyCredential(work.http, wanted, markOf(rotation), work.now, isOther));
   const { id, name, sip_username, expires_at } = hands.created;
   return { id, name, sip_username, expires_at, ...(before && TAKEN_UP) };
+}
+
+async function slotFor({ wish }: TelephonyRotation, { destinations }: Telephony['work']): Promise<Slot> {
+  const { deliver_to, prefix, digest_of_values_in_place } = wish;
+  return (await destinations(deliver_to, prefix)).reserve(digest_of_values_in_place);
 }
 
 /** A successor is made where the old one is: throws `CONFLICT` when that is not where it was, or what it was. */
@@ -111,7 +117,7 @@ async function deliver({ item: rotation, work, hands, intend }: Telephony) {
       'Undo this rotation with roll_back_rotation, and start anew.',
     );
   }
-  hands.slot ??= await work.destinations(rotation.wish.deliver_to, rotation.wish.prefix).reserve();
+  hands.slot ??= await slotFor(rotation, work);
   await intend();
   const facts = { id, name, connection_id, expires_at, created_at, sip_username };
   const delivery = await hands.slot.keep({ name: entry, facts, secrets: { sip_password } });

@@ -4,7 +4,6 @@ import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } fr
 import { attempt } from '../core/basics.ts';
 import { badInput, misconfigured } from '../core/errors.ts';
 import { visible } from '../core/text.ts';
-import { leadsElsewhere } from './destination.ts';
 
 /** Where files with secrets may lie. */
 export interface FolderRules {
@@ -12,14 +11,17 @@ export interface FolderRules {
   workingFolder: string;
   /** Undefined is the working folder. */
   allowDirs: readonly string[] | undefined;
+  /** Our own: journal, key and vault lie in it. */
+  stateDir: string;
 }
 
 /**
  * The real path a secret may be written to: `path` with every symlink resolved, when that lies inside an allowed folder.
- * Without a setting the working folder is allowed, unless it is a root or a home folder, which clients start servers in.
+ * Without a setting the working folder is allowed, unless it is a root or holds the home folder: clients start servers there.
  */
-export function resolveAllowed(path: string, { workingFolder, allowDirs }: FolderRules): string {
-  const allowed = allowDirs?.map((folder) => resolve(workingFolder, folder)) ?? narrow(workingFolder);
+export function resolveAllowed(path: string, { workingFolder, allowDirs, stateDir }: FolderRules): string {
+  const allowed =
+    allowDirs?.map((folder) => resolve(workingFolder, folder)) ?? (holdsHome(workingFolder) ? [] : [workingFolder]);
   const folders = allowed.map(real).filter((folder) => folder !== undefined);
   if (folders.length === 0) {
     throw misconfigured(
@@ -41,19 +43,20 @@ export function resolveAllowed(path: string, { workingFolder, allowDirs }: Folde
       'Choose a file inside an allowed folder, or have the person add its folder to TELNYX_MCP_ALLOW_DIRS.',
     );
   }
+  const own = real(stateDir);
+  if (own !== undefined && isInside(own, target))
+    throw badInput(`${path} is inside the state folder of this server.`, 'Choose another file, or the vault.');
   return target;
 }
 
 /** What is shown of a path in a question: all of it, or it is refused. */
 export const LONGEST_PATH = 1000;
 
-/** Throws `CONFLICT` when a path leads elsewhere than to the target it was resolved to before. */
-export function refuseMoved(path: string, target: string, rules: FolderRules): void {
-  const now = resolveAllowed(path, rules);
-  if (now !== target) throw leadsElsewhere(target, now);
+/** Whether a folder is a root, or the home folder is or lies in it: settings and keys of other programs do then, too. */
+export function holdsHome(folder: string): boolean {
+  const [path, home] = [real(folder) ?? folder, real(homedir()) ?? homedir()];
+  return path === home || isInside(path, home) || path === parse(path).root;
 }
-
-const narrow = (folder: string): string[] => (folder === parse(folder).root || folder === homedir() ? [] : [folder]);
 
 const real = (path: string): string | undefined => attempt(() => realpathSync(path));
 

@@ -1,16 +1,24 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { misconfigured, ToolError } from '../core/errors.ts';
-import { type Destination, entryOf } from './destination.ts';
+import { type Destination, entryOf, Unfit } from './destination.ts';
+import type { Secret } from './secret.ts';
 
 const WITHIN_MS = 10_000;
 const WRITABLE_BY_OTHERS = 0o022;
 
-/** Command lines by name, as argument arrays: no shell ever reads them. */
-const commands = z.record(z.string(), z.array(z.string().min(1)).min(1));
+/** A command line as an argument array: no shell ever reads it. */
+const line = z.array(z.string().min(1)).min(1);
+/** By name, what puts a secret into a store, and what proves that it is there; an array alone is the former. */
+const commands = z.record(
+  z.string(),
+  z.union([line.transform((put) => ({ put })), z.strictObject({ put: line, verify: line.optional() })]),
+);
+type Command = z.infer<typeof commands>[string] & { verify?: string[] | undefined };
 
 interface CommandRules {
   /** The JSON file of the operator's commands; undefined means there are none. */
@@ -19,21 +27,34 @@ interface CommandRules {
   childEnv: Record<string, string>;
 }
 
-/** A command the operator configured, such as one of Vault, `op` or `gh secret`; it gets the secret as JSON on stdin. */
+/**
+ * A command the operator configured, such as one of Vault, `op` or `gh secret`; it gets the secret as JSON on stdin. Its
+ * `verify` gets the id and prints the SHA-256 of what is stored, in hex; without one nobody knows whether it is.
+ */
 export function commandSink(name: string, rules: CommandRules): Destination {
   return {
     to: `command:${name}`,
     label: `the command ${name}`,
     many: true,
     async reserve() {
-      const command = (await readCommands(rules.commandsFile))[name];
+      const commands = await readCommands(rules.commandsFile);
+      const command: Command | undefined = Object.hasOwn(commands, name) ? commands[name] : undefined;
       if (!command) throw useless(`no command is called ${name}`);
-      const [program = '', ...args] = command;
-      const path = await findProgram(program, rules.childEnv);
-      if (!path) throw useless(`the program of ${name} is not installed`);
+      for (const [program = ''] of [command.put, command.verify ?? command.put]) {
+        if (!(await findProgram(program, rules.childEnv))) throw useless(`a program of ${name} is not installed`);
+      }
       return {
         async keep(handover) {
-          await feed(path, args, rules.childEnv, JSON.stringify(entryOf(handover)));
+          // Both together: the call has to answer.
+          const signal = AbortSignal.timeout(WITHIN_MS);
+          const run = (line: string[], input: string) => feed(line, input, rules.childEnv, signal);
+          await run(command.put, JSON.stringify(entryOf(handover)));
+          if (!command.verify) return { destination: 'command', place: name, unproven: true };
+          const said = await run(command.verify, `${handover.facts.id}`);
+          const stored = new Set(said.toLowerCase().match(/\b[0-9a-f]{64}\b/g));
+          const expected = Object.values(handover.secrets).map((secret) => digestOf(secret));
+          if (stored.size !== 1 || !expected.every((digest) => stored.has(digest)))
+            throw new Unfit('its verify does not find the secret there');
           return { destination: 'command', place: name };
         },
         async [Symbol.asyncDispose]() {},
@@ -41,6 +62,8 @@ export function commandSink(name: string, rules: CommandRules): Destination {
     },
   };
 }
+
+const digestOf = (secret: Secret): string => createHash('sha256').update(secret.reveal()).digest('hex');
 
 async function readCommands(file: string | undefined): Promise<z.infer<typeof commands>> {
   if (file === undefined) throw useless('TELNYX_MCP_COMMANDS_FILE is not set');
@@ -51,7 +74,9 @@ async function readCommands(file: string | undefined): Promise<z.infer<typeof co
       throw useless('the commands file can be written by others');
     return commands.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
-    throw error instanceof ToolError ? error : useless('the commands file is not a JSON object of argument arrays');
+    throw error instanceof ToolError
+      ? error
+      : useless('the commands file is not a JSON object of argument arrays, or of {"put": array, "verify": array}');
   }
 }
 
@@ -69,19 +94,23 @@ async function findProgram(program: string, { PATH = '' }: Record<string, string
   return undefined;
 }
 
-/** Runs the command to its end. What it prints is never looked at: it may well print the secret. */
-function feed(program: string, args: string[], env: Record<string, string>, input: string): Promise<void> {
+const MOST_SAID = 4096;
+
+/** Runs a command line to its end; gives the first of what it prints, which is shown to nobody: it may well be the secret. */
+async function feed(line: string[], input: string, env: Record<string, string>, signal: AbortSignal): Promise<string> {
+  const [program = '', ...args] = line;
+  const path = (await findProgram(program, env)) ?? program;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      env,
-      stdio: ['pipe', 'ignore', 'ignore'],
-      timeout: WITHIN_MS,
-      killSignal: 'SIGKILL',
+    const child = spawn(path, args, { env, stdio: ['pipe', 'pipe', 'ignore'], signal, killSignal: 'SIGKILL' });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (said.length < MOST_SAID) said += chunk.toString('latin1');
     });
-    child.once('error', reject);
-    child.once('close', (status, signal) => {
-      if (status === 0) resolve();
-      else reject(new Error(signal ? 'it did not end within 10 seconds' : `it ended with status ${status}`));
+    child.once('error', () => reject(new Unfit(signal.aborted ? 'it did not end in time' : 'it could not be run')));
+    // Not on `close`: what it left running in the background may hold its output open.
+    child.once('exit', (status, by) => {
+      if (status === 0) setImmediate(() => resolve(said));
+      else reject(new Unfit(by ? `it was ended by ${by}` : `it ended with status ${status}`));
     });
     // A command that does not read its input is judged by its status alone.
     child.stdin.on('error', () => undefined);

@@ -1,5 +1,6 @@
-import { WorldChanged } from '../core/errors.ts';
+import { ToolError, WorldChanged } from '../core/errors.ts';
 import { quoted } from '../core/text.ts';
+import { reason } from './files.ts';
 import type { Secret } from './secret.ts';
 
 /** A secret on its way out: a name of word characters and hyphens, facts anyone may see, and the secrets themselves. */
@@ -13,12 +14,26 @@ export interface Handover {
 export interface Delivery {
   destination: string;
   place: string | null;
+  /** True when nobody has read it back from there. */
+  unproven?: true;
   warning?: string;
 }
 
 /** A destination proved usable, waiting for one secret. Dispose of it to leave nothing behind when none comes. */
 export interface Slot extends AsyncDisposable {
+  /**
+   * Puts the secret there and reads it back; throws when it cannot be, or when it would take the place of another value
+   * than was agreed to.
+   */
   keep(handover: Handover): Promise<Delivery>;
+}
+
+/** Values that are in a place under the names of a handover. */
+export interface Present {
+  /** As they are called there. */
+  names: string[];
+  /** Of their values: it is for the agreement that these may be replaced, and no others. */
+  digest: string;
 }
 
 /**
@@ -32,9 +47,20 @@ export interface Destination {
   readonly label: string;
   /** True when it can take the secrets of many credentials, each beside the others. */
   readonly many?: true;
-  /** Which of these values, by the names of a handover, are there already and would be replaced; as they are called there. */
-  replaces?(names: readonly string[]): Promise<string[]>;
-  reserve(): Promise<Slot>;
+  /** Which values by the names of a handover are there already, and would be replaced; undefined when none is. */
+  present?(names: readonly string[]): Promise<Present | undefined>;
+  /** `over` is the digest of what may be replaced. */
+  reserve(over?: string): Promise<Slot>;
+}
+
+/** A place cannot take a secret; its message says why in the words of a part of a sentence, and nothing of what it holds. */
+export class Unfit extends Error {}
+
+/** Why a secret could not be handed over, fit to be shown. */
+export function whyNot(error: unknown): string {
+  return error instanceof Unfit || error instanceof ToolError
+    ? error.message
+    : `it cannot be written (${reason(error)})`;
 }
 
 /** The error of a place that is not where a person was told it is. */

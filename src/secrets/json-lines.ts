@@ -1,98 +1,115 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { isRecord, parseJson } from '../core/basics.ts';
 import { badInput } from '../core/errors.ts';
 import { quoted } from '../core/text.ts';
-import { LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import { type Destination, entryOf, type Handover } from './destination.ts';
-import { reason, syncFolder } from './files.ts';
-import { gitStanding, notIgnored } from './git.ts';
-import type { FileRules } from './project-file.ts';
+import { LONGEST_PATH, resolveAllowed } from './allowed-folder.ts';
+import { type Destination, entryOf, type Handover, Unfit } from './destination.ts';
+import { syncFolder } from './files.ts';
+import {
+  decode,
+  type FileRules,
+  probe,
+  readTarget,
+  refuseMoved,
+  refuseOdd,
+  standingOf,
+  useless,
+  warningOf,
+} from './target.ts';
+import { inTurn } from './turns.ts';
 
-/** The ids that the lines of a file are about, and how long it was then. */
+/** What the lines of a file are about, and how long it was then. */
 interface Known {
   size: number;
-  ids: Set<string>;
+  lines: Set<string>;
+  /** Whether its last line has no end, since a crash cut it off. */
+  cut: boolean;
 }
 
-const known = new Map<string, Known>();
-const turns = new Map<string, Promise<unknown>>();
+// A fleet of 50,000 has a twentieth.
+const MOST_BYTES = 512 * 1024 * 1024;
 
-/** A `.jsonl` file that gets one line for each credential, and never two for one; a new file is 0600. */
-export function jsonLines(path: string, { childEnv, ...folders }: FileRules): Destination {
-  const target = resolveAllowed(path, folders);
+const known = new Map<string, Known>();
+
+/** A `.jsonl` file that gets one line for each secret, and never two for one; a new file is 0600. */
+export function jsonLines(path: string, rules: FileRules): Destination {
+  const target = resolveAllowed(path, rules);
   return {
     to: `file:${target}`,
     label: `the file ${quoted(target, LONGEST_PATH)}`,
     many: true,
     async reserve() {
-      refuseMoved(path, target, folders);
       if (!target.endsWith('.jsonl')) throw badInput(`${path} leads to a file that is not .jsonl.`);
-      const standing = await gitStanding(target, childEnv);
-      if (standing === 'tracked') {
-        throw badInput(
-          `${path} is tracked by git, so secrets in it would be committed.`,
-          'Choose a file that git ignores.',
-        );
-      }
+      const warnings = await standingOf(path, target, rules);
       try {
-        const file = await openToAppend(target);
-        return {
-          async keep(handover) {
-            // One after another: whether a line is there already is looked up before it is written.
-            const turn = (turns.get(target) ?? Promise.resolve()).then(() => append(target, file, handover));
-            turns.set(
-              target,
-              turn.catch(() => undefined),
-            );
-            await turn;
-            return { destination: 'file', place: target, ...(standing !== 'ignored' && notIgnored(path)) };
-          },
-          [Symbol.asyncDispose]: () => file.close().catch(() => undefined),
-        };
+        const there = await readTarget(target, MOST_BYTES, (file, { size }) => linesOf(target, file, size));
+        if (there) await (await openToAppend(target)).close();
+        else await probe(target, { text: '' });
       } catch (error) {
-        throw badInput(
-          `${path} cannot be written (${reason(error)}). Nothing was created.`,
-          'Choose another destination, such as the vault.',
-        );
+        throw useless(path, error);
       }
+      return {
+        async keep(handover) {
+          const stat = await inTurn(target, async (lease) => {
+            refuseMoved(path, target, rules);
+            await using file = await openToAppend(target);
+            lease.check();
+            return await append(target, file, handover);
+          });
+          return { destination: 'file', place: target, ...warningOf(target, stat, warnings) };
+        },
+        async [Symbol.asyncDispose]() {},
+      };
     },
   };
 }
 
-async function openToAppend(target: string): Promise<FileHandle> {
-  const file = await open(
+const openToAppend = (target: string): Promise<FileHandle> =>
+  open(
     target,
-    constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
+    constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK,
     0o600,
   );
-  if ((await file.stat()).isFile()) return file;
-  await file.close();
-  throw Object.assign(new Error('not a file'), { code: 'EINVAL' });
-}
 
-/** Ends the file with a line about a secret, unless it has one. */
-async function append(target: string, file: FileHandle, handover: Handover): Promise<void> {
-  const { size } = await file.stat();
-  const before = known.get(target);
-  const { ids, cut } = before?.size === size ? { ids: before.ids, cut: false } : await readIds(target);
-  const key = `${handover.name} ${Object.keys(handover.secrets)}`;
-  if (ids.has(key)) return;
-  const line = `${JSON.stringify({ ...entryOf(handover), for: key })}\n`;
+/** Ends the file with a line about a secret, unless it has one, and reads it back. */
+async function append(target: string, file: FileHandle, handover: Handover): Promise<Stats> {
+  const before = refuseOdd(await file.stat(), MOST_BYTES);
+  const { lines, cut } = await linesOf(target, file, before.size);
+  const entry = { ...entryOf(handover), for: `${handover.name} ${Object.keys(handover.secrets)}` };
+  const key = keyOf(entry, entry.for);
+  if (lines.has(key)) return before;
+  const line = Buffer.from(`${JSON.stringify(entry)}\n`);
   // A line that a crash cut off is ended first, so that it spoils no other.
-  await file.appendFile(cut ? `\n${line}` : line);
+  await file.appendFile(cut ? Buffer.concat([Buffer.from('\n'), line]) : line);
   await file.datasync();
-  if (size === 0) await syncFolder(target);
-  known.set(target, { size: (await file.stat()).size, ids: ids.add(key) });
+  if (before.size === 0) await syncFolder(target);
+  const after = await file.stat();
+  const { buffer } = await file.read(Buffer.alloc(line.length), 0, line.length, after.size - line.length);
+  if (!buffer.equals(line)) throw new Unfit('what was read back is something else');
+  known.set(target, { size: after.size, lines: lines.add(key), cut: false });
+  return after;
 }
 
-async function readIds(target: string): Promise<{ ids: Set<string>; cut: boolean }> {
-  const text = await readFile(target, 'utf8');
-  const ids = new Set<string>();
+/** What the lines are about, read anew when the file has another length than it had last. Throws `Unfit` for what is no UTF-8. */
+async function linesOf(target: string, file: FileHandle, size: number): Promise<Known> {
+  const before = known.get(target);
+  if (before?.size === size) return before;
+  const text = decode(await file.readFile());
+  const lines = new Set<string>();
   for (const line of text.split('\n')) {
     const value = parseJson(line);
     // A line of someone else, or one that was cut off: not ours to mend.
-    if (isRecord(value) && typeof value.for === 'string') ids.add(value.for);
+    if (isRecord(value) && typeof value.for === 'string') lines.add(keyOf(value, value.for));
   }
-  return { ids, cut: text !== '' && !text.endsWith('\n') };
+  return { size, lines, cut: text !== '' && !text.endsWith('\n') };
+}
+
+/** Two lines are about the same when they are for the same and hold the same: a credential has many tokens. */
+function keyOf(entry: Record<string, unknown>, what: string): string {
+  const names = what.split(' ').at(-1)?.split(',') ?? [];
+  return createHash('sha256')
+    .update(JSON.stringify([what, names.map((name) => entry[name])]))
+    .digest('base64');
 }

@@ -1,5 +1,5 @@
 import { badInput, misconfigured } from '../core/errors.ts';
-import { type Destination, entryOf, type Slot } from './destination.ts';
+import { type Destination, entryOf, Unfit } from './destination.ts';
 
 export const SERVICE = 'telnyx-credentials-mcp';
 /** The entry of the API key: no secret may be delivered there, in whatever case a system compares names. */
@@ -36,35 +36,50 @@ export function probe(keychain: Keychain): void {
   }
 }
 
-/** An entry `name` of the keychain, which gets the facts and secrets as one JSON text. */
-export function keychainEntry(name: string, open: () => Promise<Keychain>): Destination {
+/** An entry `name` of the keychain, which gets the facts and secrets as one JSON text. `mac` gives digests of values. */
+export function keychainEntry(name: string, open: () => Promise<Keychain>, mac: (text: string) => string): Destination {
+  if (name.trim().toLowerCase() === API_KEY_ACCOUNT)
+    throw badInput(`The keychain entry ${API_KEY_ACCOUNT} is that of the API key.`, 'Choose another name.');
   return {
     to: `keychain:${name}`,
-    label: `the keychain entry ${name}, in place of what it holds`,
-    async reserve() {
-      if (name.trim().toLowerCase() === API_KEY_ACCOUNT) {
-        throw badInput(`The keychain entry ${API_KEY_ACCOUNT} is that of the API key.`, 'Choose another name.');
-      }
-      try {
-        const keychain = await open();
-        const probe = `${name} (probe)`;
-        keychain.set(SERVICE, probe, 'probe');
-        keychain.remove(SERVICE, probe);
-        return slotOf(keychain, name);
-      } catch {
-        throw misconfigured(
-          'This machine has no keychain that can be written. Nothing was created.',
-          'Have the person unlock or install one (on Linux a Secret Service such as gnome-keyring), or deliver to the vault.',
-        );
-      }
+    label: `the keychain entry ${name}`,
+    async present() {
+      const value = await open()
+        .then((keychain) => keychain.get(SERVICE, name))
+        // One that is locked or missing is said to be so before anything is created.
+        .catch(() => undefined);
+      return value === undefined ? undefined : { names: ['content'], digest: mac(value) };
+    },
+    async reserve(over) {
+      const keychain = await proved(name, open);
+      return {
+        async keep(handover) {
+          const before = keychain.get(SERVICE, name);
+          const entry = JSON.stringify(entryOf(handover));
+          if (before !== undefined && before !== entry && mac(before) !== over)
+            throw new Unfit('something else was put there meanwhile');
+          keychain.set(SERVICE, name, entry);
+          if (keychain.get(SERVICE, name) !== entry) throw new Unfit('what was read back is something else');
+          return { destination: 'keychain', place: `${SERVICE}, ${name}` };
+        },
+        async [Symbol.asyncDispose]() {},
+      };
     },
   };
 }
 
-const slotOf = (keychain: Keychain, name: string): Slot => ({
-  async keep(handover) {
-    keychain.set(SERVICE, name, JSON.stringify(entryOf(handover)));
-    return { destination: 'keychain', place: `${SERVICE}, ${name}` };
-  },
-  async [Symbol.asyncDispose]() {},
-});
+/** The keychain, after something was written to it. Throws `CONFIGURATION`. */
+async function proved(name: string, open: () => Promise<Keychain>): Promise<Keychain> {
+  try {
+    const keychain = await open();
+    const probe = `${name} (probe)`;
+    keychain.set(SERVICE, probe, 'probe');
+    keychain.remove(SERVICE, probe);
+    return keychain;
+  } catch {
+    throw misconfigured(
+      'This machine has no keychain that can be written. Nothing was created.',
+      'Have the person unlock or install one (on Linux a Secret Service such as gnome-keyring), or deliver to the vault.',
+    );
+  }
+}

@@ -1,83 +1,95 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { isRecord } from '../core/basics.ts';
+import { basename } from 'node:path';
 import { badInput } from '../core/errors.ts';
+import type { Lease } from '../core/lease.ts';
 import { quoted } from '../core/text.ts';
-import { type FolderRules, LONGEST_PATH, refuseMoved, resolveAllowed } from './allowed-folder.ts';
-import type { Destination } from './destination.ts';
-import { reason, syncFolder } from './files.ts';
-import { gitStanding, notIgnored } from './git.ts';
+import { LONGEST_PATH, resolveAllowed } from './allowed-folder.ts';
+import { type Destination, type Handover, Unfit } from './destination.ts';
+import { mergeDotenv, readDotenv } from './dotenv.ts';
+import { mergeJson, readJson } from './json-text.ts';
+import { type FileRules, findText, probe, refuseMoved, replace, standingOf, useless, warningOf } from './target.ts';
+import { inTurn } from './turns.ts';
 
-type Merge = (before: string, values: Record<string, string>) => string;
-
-const RESERVED_BYTES = 8192;
-const MOST_BYTES = 1024 * 1024;
-
-export interface FileRules extends FolderRules {
-  /** The environment git is asked in. */
-  childEnv: Record<string, string>;
+/** How values stand in a text under names. Both throw `Unfit` for a text that is not of this kind. */
+interface Format {
+  read(text: string): Map<string, string>;
+  merge(text: string, values: Record<string, string>): string;
 }
+
+const DOTENV: Format = { read: readDotenv, merge: mergeDotenv };
+const JSON_TEXT: Format = { read: readJson, merge: mergeJson };
 
 /**
  * A file of the project: `.env` and its like get lines, `.json` gets keys at the top level. The keys begin with `prefix`.
- * The file is replaced whole or not at all; a new one is 0600, an existing one keeps its mode.
+ * The file is replaced whole or not at all; a new one is 0600, an existing one keeps its owner and mode.
  */
-export function projectFile(path: string, prefix: string, { childEnv, ...folders }: FileRules): Destination {
-  mergeFor(path);
-  const target = resolveAllowed(path, folders);
-  const merge = mergeFor(target);
+export function projectFile(path: string, prefix: string, rules: FileRules): Destination {
+  formatOf(path);
+  const target = resolveAllowed(path, rules);
+  const format = formatOf(target);
+
+  /** Those of these names that have a value in a text. */
+  const within = (text: string, names: readonly string[]): [string, string][] => {
+    const values = format.read(text);
+    return names.flatMap((name) => {
+      const value = values.get(name);
+      return value === undefined ? [] : [[name, value] as [string, string]];
+    });
+  };
+  const digest = (values: [string, string][]): string => rules.mac(JSON.stringify(values));
+
+  async function put(values: Record<string, string>, over: string | undefined, lease: Lease) {
+    const names = Object.keys(values);
+    // Read now: someone may have saved the file since.
+    const before = await findText(target);
+    const present = within(before.text, names);
+    if (present.some(([name, value]) => value !== values[name]) && digest(present) !== over)
+      throw new Unfit(`another value was put under ${present.map(([name]) => name).join(' and ')} meanwhile`);
+    const merged = format.merge(before.text, values);
+    const check = async (): Promise<void> => {
+      // A link may have taken the place of a folder, and someone who takes no turns may have saved the file.
+      refuseMoved(path, target, rules);
+      if ((await findText(target)).text !== before.text) throw new Unfit('someone else was writing to it');
+      lease.check();
+    };
+    if (merged !== before.text) await replace(target, merged, before, check);
+    const after = await findText(target);
+    if (within(after.text, names).some(([name, value]) => value !== values[name]) || !after.stat)
+      throw new Unfit('what was read back is something else');
+    return after.stat;
+  }
+
   return {
     to: `file:${target}`,
     label: `the file ${quoted(target, LONGEST_PATH)}`,
-    async replaces(names) {
-      const { text } = await readPresent(target, path);
-      const keys = names.map((name) => keyOf(prefix, name));
-      return keys.filter((key) => new RegExp(`(^|[\\s"])${key}["\\s]*[=:]`, 'm').test(text));
-    },
-    async reserve() {
-      refuseMoved(path, target, folders);
-      const standing = await gitStanding(target, childEnv);
-      if (standing === 'tracked') {
-        throw badInput(
-          `${path} is tracked by git, so a secret in it would be committed.`,
-          'Choose a file that git ignores, such as .env.local.',
+    async present(names) {
+      try {
+        const { text } = await findText(target);
+        format.merge(text, samplesOf(prefix, names));
+        const values = within(
+          text,
+          names.map((name) => keyOf(prefix, name)),
         );
-      }
-      const { text, mode } = await readPresent(target, path);
-      // Provoked now, while nothing is created yet: JSON that cannot be merged, a folder that cannot be written.
-      try {
-        merge(text, {});
-      } catch {
-        throw badInput(`${path} does not hold a JSON object, so nothing can be merged into it.`);
-      }
-      const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
-      try {
-        await writeWhole(temporary, ' '.repeat(Buffer.byteLength(text) + RESERVED_BYTES), mode);
+        return values.length === 0 ? undefined : { names: values.map(([name]) => name), digest: digest(values) };
       } catch (error) {
-        await rm(temporary, { force: true }).catch(() => undefined);
-        throw badInput(
-          `${path} cannot be written (${reason(error)}). Nothing was created.`,
-          'Choose another destination, such as the vault.',
-        );
+        throw useless(path, error);
+      }
+    },
+    async reserve(over) {
+      const warnings = await standingOf(path, target, rules);
+      // Provoked now, while nothing is created yet: a text that cannot be merged into, a folder that cannot be written.
+      try {
+        const before = await findText(target);
+        format.merge(before.text, samplesOf(prefix, ['sip_username', 'sip_password', 'login_token']));
+        await probe(target, before);
+      } catch (error) {
+        throw useless(path, error);
       }
       return {
-        async keep({ secrets, facts }) {
-          const revealed = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()] as const);
-          // The SIP username goes along with its password: one is of no use without the other.
-          const named = facts.sip_username ? [['sip_username', facts.sip_username] as const] : [];
-          const values = [...named, ...revealed].map(([key, value]) => [keyOf(prefix, key), value] as const);
-          // Read again: someone may have saved the file since.
-          const { text } = await readPresent(target, path);
-          await writeWhole(temporary, merge(text, Object.fromEntries(values)), mode);
-          // A link may have taken the place of a folder meanwhile.
-          refuseMoved(path, target, folders);
-          await rename(temporary, target);
-          await syncFolder(target);
-          return { destination: 'file', place: target, ...(standing !== 'ignored' && notIgnored(path)) };
+        async keep(handover) {
+          const stat = await inTurn(target, (lease) => put(valuesOf(prefix, handover), over, lease));
+          return { destination: 'file', place: target, ...warningOf(target, stat, warnings) };
         },
-        // What cannot be removed any more must not take the place of what came of the delivery.
-        [Symbol.asyncDispose]: () => rm(temporary, { force: true }).catch(() => undefined),
+        async [Symbol.asyncDispose]() {},
       };
     },
   };
@@ -85,72 +97,26 @@ export function projectFile(path: string, prefix: string, { childEnv, ...folders
 
 const keyOf = (prefix: string, name: string): string => `${prefix}_${name.toUpperCase()}`;
 
-function mergeFor(path: string): Merge {
+function valuesOf(prefix: string, { facts, secrets }: Handover): Record<string, string> {
+  const revealed = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()] as const);
+  // The SIP username goes along with its password: one is of no use without the other.
+  const named = facts.sip_username ? [['sip_username', facts.sip_username] as const] : [];
+  return Object.fromEntries([...named, ...revealed].map(([key, value]) => [keyOf(prefix, key), value]));
+}
+
+/** Values such as those of a handover: a key has line breaks, the others have none. */
+const samplesOf = (prefix: string, names: readonly string[]): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [keyOf(prefix, name), name.endsWith('_key') ? '-\n-' : 'x']));
+
+/** Kinds of files that are called after `.env`, and have no lines of it. */
+const NO_DOTENV = /\.(ya?ml|toml|[cm]?[jt]sx?|ini|xml|py|rb|php|gpg|age|enc)$/;
+
+function formatOf(path: string): Format {
   const name = basename(path);
-  if (/^\.env(\.[\w.-]+)?$|\.env$/.test(name)) return mergeDotenv;
-  if (name.endsWith('.json')) return mergeJson;
+  if (name.endsWith('.json')) return JSON_TEXT;
+  if (/^\.env(\.[\w.-]+)?$|\.env$/.test(name) && !NO_DOTENV.test(name)) return DOTENV;
   throw badInput(
     `${path} is neither a .env file nor a .json file.`,
     'Deliver to a file such as .env.local or secrets.json, or to the vault.',
   );
-}
-
-function mergeJson(before: string, values: Record<string, string>): string {
-  const present: unknown = before.trim() === '' ? {} : JSON.parse(before);
-  if (!isRecord(present)) throw new SyntaxError('not an object');
-  const indent = /^[ \t]+/m.exec(before)?.[0] ?? '  ';
-  return `${JSON.stringify({ ...present, ...values }, null, indent)}\n`;
-}
-
-async function readPresent(target: string, path: string): Promise<{ text: string; mode: number }> {
-  const present = await stat(target).catch(() => undefined);
-  if (!present) return { text: '', mode: 0o600 };
-  if (!present.isFile() || present.size > MOST_BYTES) throw badInput(`${path} is not a small regular file.`);
-  const text = await readFile(target, 'utf8').catch((error: unknown) => {
-    throw badInput(`${path} cannot be read (${reason(error)}).`);
-  });
-  return { text, mode: present.mode & 0o777 };
-}
-
-async function writeWhole(path: string, text: string, mode: number): Promise<void> {
-  const file = await open(path, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await chmod(path, mode);
-}
-
-/** Characters that mean the same to every dotenv reader and shell, without quotes. */
-const PLAIN = /^[\w.~+/=@:-]+$/;
-/** What a PEM block is made of besides: its line breaks are written as `\n` between double quotes. */
-const PEM = /^[\w+/= \n-]+$/;
-
-/**
- * A dotenv text with the given keys set: replaced in place where they stand, appended where they do not. Comments,
- * order, `export` and line endings stay. Throws RangeError for a value that readers would understand differently.
- */
-export function mergeDotenv(text: string, values: Record<string, string>): string {
-  const end = text.includes('\r\n') ? '\r\n' : '\n';
-  let merged = text;
-  for (const [key, value] of Object.entries(values)) {
-    const line = `${key}=${quote(value)}`;
-    // A quoted value may run over several lines; it ends at its closing quote.
-    const present = new RegExp(
-      `^([ \\t]*(?:export[ \\t]+)?)${key}[ \\t]*=(?:[ \\t]*(?:"(?:[^"\\\\]|\\\\.)*"|'[^']*')[^\\r\\n]*|[^\\r\\n]*)`,
-      'gm',
-    );
-    if (present.test(merged)) merged = merged.replace(present, (_, before: string) => before + line);
-    else merged += `${merged === '' || merged.endsWith('\n') ? '' : end}${line}${end}`;
-  }
-  return merged;
-}
-
-function quote(value: string): string {
-  if (PLAIN.test(value)) return value;
-  const lines = value.replaceAll('\r\n', '\n').trimEnd();
-  if (PEM.test(lines)) return `"${lines.replaceAll('\n', '\\n')}"`;
-  throw new RangeError('a value with characters that dotenv readers disagree about');
 }

@@ -1,45 +1,51 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRecord, parseJson } from '../core/basics.ts';
 import { misconfigured } from '../core/errors.ts';
-import { type Destination, entryOf, type Slot } from './destination.ts';
+import { type Destination, entryOf, type Handover, type Slot } from './destination.ts';
 import { reason, syncFolder } from './files.ts';
 
 // More than any entry needs: the space is taken on disk before Telnyx is asked to create anything.
 const RESERVED_BYTES = 8192;
 
 export interface Vault extends Destination {
-  /** The path of an entry kept earlier, by its name, or undefined. */
+  /** The path of an entry or a copy kept earlier, by its name, or undefined. */
   find(name: string): string | undefined;
-  /** Removes an entry that has reached the person by another way. */
-  forget(name: string): Promise<void>;
+  /** As `reserve`, for a copy: of a secret that goes elsewhere, until it is seen to be there. */
+  reserveCopy(): Promise<Slot>;
+  /** Removes the copy of a secret that has reached its place. */
+  forgetCopy(name: string): Promise<void>;
 }
 
 /** The default home of new secrets: one 0600 JSON file per credential in a 0700 folder below the state folder. */
 export function openVault(stateDir: string): Vault {
   const folder = join(stateDir, 'vault');
-  const pathOf = (name: string): string => join(folder, `${name}.json`);
+  const entryAt = (name: string): string => join(folder, `${name}.json`);
+  const copyAt = (name: string): string => join(folder, `${name}.copy.json`);
+  const reserve = async (pathOf: (name: string) => string): Promise<Slot> => {
+    const temporary = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await chmod(folder, 0o700);
+      return slotOf(pathOf, temporary, await reserveFile(temporary));
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw misconfigured(
+        `The vault folder ${folder} is not writable (${reason(error)}), so a new secret would have no place to go. Nothing was created.`,
+        'Ask the person to make that folder writable, or to set TELNYX_MCP_STATE_DIR to one that is, and call again.',
+      );
+    }
+  };
   return {
     to: 'vault',
     label: 'the vault',
     many: true,
-    find: (name) => (existsSync(pathOf(name)) ? pathOf(name) : undefined),
-    forget: (name) => rm(pathOf(name), { force: true }),
-    async reserve() {
-      const temporary = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
-      try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
-        await chmod(folder, 0o700);
-        return slotOf(pathOf, temporary, await reserveFile(temporary));
-      } catch (error) {
-        await rm(temporary, { force: true }).catch(() => undefined);
-        throw misconfigured(
-          `The vault folder ${folder} is not writable (${reason(error)}), so a new secret would have no place to go. Nothing was created.`,
-          'Ask the person to make that folder writable, or to set TELNYX_MCP_STATE_DIR to one that is, and call again.',
-        );
-      }
-    },
+    find: (name) => [entryAt(name), copyAt(name)].find((path) => existsSync(path)),
+    forgetCopy: (name) => rm(copyAt(name), { force: true }),
+    reserve: () => reserve(entryAt),
+    reserveCopy: () => reserve(copyAt),
   };
 }
 
@@ -64,8 +70,10 @@ const slotOf = (pathOf: (name: string) => string, temporary: string, file: FileH
       await file.write(entry, 0, entry.length, 0);
       await file.truncate(entry.length);
       await file.sync();
+      await setAside(path, handover);
       await rename(temporary, path);
       await syncFolder(path);
+      if (!(await readFile(path)).equals(entry)) throw new Error('what was read back is something else');
       return { destination: 'vault', place: path };
     } catch (error) {
       throw misconfigured(
@@ -80,3 +88,15 @@ const slotOf = (pathOf: (name: string) => string, temporary: string, file: FileH
     await rm(temporary, { force: true }).catch(() => undefined);
   },
 });
+
+/** Gives an entry with another secret a name of its own: a credential may have several, one after another. */
+async function setAside(path: string, { secrets }: Handover): Promise<void> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (reason(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return;
+  const before = parseJson(text);
+  if (isRecord(before) && Object.entries(secrets).every(([name, secret]) => before[name] === secret.reveal())) return;
+  await link(path, path.replace(/\.json$/, `.before-${randomBytes(4).toString('hex')}.json`));
+}

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { badInput } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import type { Deps } from '../core/tool.ts';
-import type { Destination } from '../secrets/destination.ts';
 import { parseInstant } from '../telnyx/dates.ts';
 import type { Unreadable, Window } from '../telnyx/list.ts';
 
@@ -66,10 +65,23 @@ export const deliverTo = z
   .optional()
   .describe('vault (default), browser, file:PATH, keychain:NAME, command:NAME');
 
-/** A place in a question, with what values of these names would replace there. */
-export async function placeInWords(place: Destination, names: readonly string[]): Promise<string> {
-  const replaced = (await place.replaces?.(names)) ?? [];
-  return replaced.length === 0 ? place.label : `${place.label}, in place of its ${replaced.join(' and ')}`;
+/** What a secret's values are called on their way out. */
+export const TELEPHONY_NAMES = ['sip_username', 'sip_password'];
+export const TOKEN_NAMES = ['login_token'];
+
+/** What a proposal says of the place for values of these names: in words, and bound, with what it would replace there. */
+export async function placeFor(
+  { deliver_to, prefix }: { deliver_to?: string | undefined; prefix: string },
+  names: readonly string[],
+  { destinations }: Deps,
+) {
+  const { to, label, present } = await destinations(deliver_to, prefix);
+  const there = await present?.(names);
+  return {
+    inWords: there ? `${label}, in place of its ${there.names.join(' and ')}` : label,
+    replaces: there !== undefined,
+    bound: { to, prefix, ...(there && { digest_of_values_in_place: there.digest }) },
+  };
 }
 
 /** How keys in files begin. */
@@ -83,6 +95,7 @@ export const delivered = z.object({
   destination: z.string(),
   place: z.string().nullable(),
   fingerprint: z.string().nullable(),
+  unproven: z.boolean().optional(),
   warning: z.string().optional(),
 });
 

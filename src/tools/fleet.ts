@@ -7,7 +7,7 @@ import { alone, busy } from '../jobs/begin.ts';
 import type { FleetWish, Member, RotationEvent } from '../jobs/events.ts';
 import { newJob } from '../jobs/journal.ts';
 import type { Destination } from '../secrets/destination.ts';
-import { proposed } from '../secrets/destinations.ts';
+import { reserveProposed } from '../secrets/destinations.ts';
 import { parseInstant } from '../telnyx/dates.ts';
 import { deletion } from '../telnyx/telephony-credentials.ts';
 import { deliverTo, duration, id, prefix, secondsOf, text } from './fields.ts';
@@ -52,7 +52,7 @@ export const rotateFleet = defineChange({
     if ([connection_id, tag, name, expiring_within, older_than].every((filter) => filter === undefined)) {
       throw badInput('Say which ones: give connection_id, tag, name, expiring_within or older_than.');
     }
-    const place = deps.destinations(deliver_to, prefix);
+    const place = await deps.destinations(deliver_to, prefix);
     if (!place.many) {
       throw badInput('That place can hold one secret, not many.', 'Deliver to vault, file:PATH.jsonl or command:NAME.');
     }
@@ -75,7 +75,7 @@ export const rotateFleet = defineChange({
   },
   run: async ({ members, more, user_id, wish }, deps) => {
     // Proved before anything is recorded or created.
-    await using _ = await proposed(deps.destinations, wish.deliver_to, wish.prefix).reserve();
+    await using _ = await reserveProposed(deps.destinations, { to: wish.deliver_to, prefix: wish.prefix });
     return begin({ type: 'fleet_began', job: 'rotate', members: members.length, more, user_id, wish }, members, deps);
   },
 });

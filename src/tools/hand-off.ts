@@ -3,11 +3,11 @@ import { changedSince, differences } from '../core/consent.ts';
 import { conflict } from '../core/errors.ts';
 import { type Deps, defineChange } from '../core/tool.ts';
 import type { Handover } from '../secrets/destination.ts';
-import { proposed } from '../secrets/destinations.ts';
+import { reserveProposed } from '../secrets/destinations.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential } from '../telnyx/telephony-credentials.ts';
-import { delivered, deliverTo, id, placeInWords, prefix } from './fields.ts';
+import { delivered, deliverTo, id, placeFor, prefix } from './fields.ts';
 import { describePush } from './push-credentials.ts';
 import { describe, factsOf } from './telephony-credentials.ts';
 import { viewDelivery } from './telephony-secrets.ts';
@@ -27,24 +27,22 @@ export const handOff = defineChange({
   propose: async (args, deps) => {
     const seen = await find(args, deps);
     const { thing, handover } = seen;
-    const place = deps.destinations(args.deliver_to, args.prefix);
-    const { id, kind, prefix } = args;
+    const place = await placeFor(args, namesIn(handover), deps);
+    const { id, kind } = args;
     return {
-      binding: { id, kind, facts: handover.facts, to: place.to, prefix },
+      binding: { id, kind, facts: handover.facts, place: place.bound },
       seen,
-      steps: [`hand it to ${place.label}`],
-      secret_to: place.label,
-      question: async () => ({
-        text: `Hand the secret of ${thing} to ${await placeInWords(place, namesIn(handover))}?`,
-      }),
+      steps: [`hand it to ${place.inWords}`],
+      secret_to: place.inWords,
+      question: () => ({ text: `Hand the secret of ${thing} to ${place.inWords}?` }),
     };
   },
   run: async ({ binding, seen }, deps) => {
-    const { id, facts, to, prefix } = binding;
+    const { id, facts, place } = binding;
     const { thing, handover, secret } = seen ?? (await find(binding, deps));
     const changed = differences(facts, handover.facts);
     if (changed.length > 0) throw changedSince(thing, changed);
-    await using slot = await proposed(deps.destinations, to, prefix).reserve();
+    await using slot = await reserveProposed(deps.destinations, place);
     return { credential_id: id, secret: viewDelivery(await slot.keep(handover), secret, deps) };
   },
 });

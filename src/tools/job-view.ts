@@ -54,14 +54,16 @@ export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): Ro
   const state = stateOf(rotation, now());
   const next = rotation.wrong ? WHAT_TO_DO[rotation.wrong.problem] : NEXT[state];
   const created = factsOf(rotation, 'create');
-  const { destination, place = null, fingerprint = null, warning } = factsOf(rotation, 'deliver') ?? {};
+  const { destination, place = null, fingerprint = null, unproven, warning } = factsOf(rotation, 'deliver') ?? {};
   return {
     id: rotation.id,
     kind: rotation.kind,
     state,
     old: oldParty(rotation),
     ...(created?.id !== undefined && { successor: { id: created.id, name: created.name ?? null, ...told(created) } }),
-    ...(destination !== undefined && { secret: { destination, place, fingerprint, ...(warning && { warning }) } }),
+    ...(destination !== undefined && {
+      secret: { destination, place, fingerprint, ...(unproven && { unproven }), ...(warning && { warning }) },
+    }),
     ...retiring(rotation),
     done: history(rotation),
     left: left(rotation).map((next) => inWords(rotation, next)),

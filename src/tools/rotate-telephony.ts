@@ -6,7 +6,7 @@ import { begin, stepsOf } from '../jobs/begin.ts';
 import type { TelephonyWish } from '../jobs/events.ts';
 import { endOf, lifeOf, oldOf, refuseWithoutConnection } from '../jobs/parties.ts';
 import { run } from '../jobs/run.ts';
-import { proposed } from '../secrets/destinations.ts';
+import { reserveProposed } from '../secrets/destinations.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import {
@@ -16,9 +16,10 @@ import {
   expiresAt,
   futureInstant,
   id,
-  placeInWords,
+  placeFor,
   prefix,
   secondsOf,
+  TELEPHONY_NAMES,
   text,
 } from './fields.ts';
 import { rotationShape } from './job-view.ts';
@@ -55,20 +56,20 @@ export const rotateTelephony = defineChange({
     if (begun) return begun;
     const seen = await getTelephonyCredential(deps.http, args.id);
     refuseWithoutConnection(seen);
-    const place = deps.destinations(args.deliver_to, args.prefix);
+    const { inWords, bound } = await placeFor(args, TELEPHONY_NAMES, deps);
     // How long it lives, not until when: that would be another time whenever it is asked about.
     const lives = given.expires_at === undefined ? (given.lives ?? lifeOf(seen)) : undefined;
     const old = oldOf(seen);
-    const wish = { ...given, deliver_to: place.to };
+    const { to: deliver_to, ...beside } = bound;
+    const wish = { ...given, ...beside, deliver_to };
     return {
       binding: { old, wish, life_in_seconds: lives },
       seen,
       steps: stepsOf({ type: 'began', kind: 'telephony', old, wish }),
-      secret_to: place.label,
+      secret_to: inWords,
       question: async () => {
-        const goes = await placeInWords(place, ['sip_username', 'sip_password']);
         return {
-          text: `Rotate ${describe(seen)}${await onConnection(seen, deps)}? A successor is made${named(given)}${lifeInWords(given.expires_at, lives, seen)} and its password goes to ${goes}. ${fate(seen, args, deps.now())} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
+          text: `Rotate ${describe(seen)}${await onConnection(seen, deps)}? A successor is made${named(given)}${lifeInWords(given.expires_at, lives, seen)} and its password goes to ${inWords}. ${fate(seen, args, deps.now())} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
         };
       },
     };
@@ -76,7 +77,7 @@ export const rotateTelephony = defineChange({
   run: ({ binding: { old, wish, life_in_seconds: lives }, seen }, deps) =>
     rotateAlone(old.id, deps, async (lease) => {
       // Proved before anything is recorded or created.
-      await using slot = await proposed(deps.destinations, wish.deliver_to, wish.prefix).reserve();
+      await using slot = await reserveProposed(deps.destinations, { ...wish, to: wish.deliver_to });
       const expires_at = wish.expires_at ?? endOf(lives, deps.now());
       const asked = { ...wish, ...(expires_at !== undefined && { expires_at }) };
       const begun = await begin(deps, { type: 'began', kind: 'telephony', old, wish: asked }, lease);

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { changedSince, differences } from '../core/consent.ts';
 import { ToolError } from '../core/errors.ts';
+import type { Lease } from '../core/lease.ts';
 import { plainly } from '../core/text.ts';
 import { type Deps, defineChange, defineRead, type Instead, nothing } from '../core/tool.ts';
 import { alone, busy, leasesOf, openRotationOf, refuseHalfMade, startRollback } from '../jobs/begin.ts';
 import { factsOf, inWords, isOver, left, type Rotation, stateOf } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
-import { damage, type Lease } from '../jobs/journal.ts';
+import { damage } from '../jobs/journal.ts';
 import { run } from '../jobs/run.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { cursor, durationOf, id, page } from './fields.ts';

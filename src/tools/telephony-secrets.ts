@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { type Deps, defineChange } from '../core/tool.ts';
 import type { Delivery } from '../secrets/destination.ts';
-import { proposed } from '../secrets/destinations.ts';
+import { reserveProposed } from '../secrets/destinations.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { createLoginToken, minting } from '../telnyx/login-token.ts';
 import {
@@ -13,8 +13,19 @@ import {
   update,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
-import { delivered, deliverTo, expiresAt, futureInstant, id, prefix, text } from './fields.ts';
-import { factsOf, telephonyCredential, viewTelephony } from './telephony-credentials.ts';
+import {
+  delivered,
+  deliverTo,
+  expiresAt,
+  futureInstant,
+  id,
+  placeFor,
+  prefix,
+  TELEPHONY_NAMES,
+  TOKEN_NAMES,
+  text,
+} from './fields.ts';
+import { describe, factsOf, telephonyCredential, viewTelephony } from './telephony-credentials.ts';
 
 export const createTelephony = defineChange({
   name: 'create_telephony_credential',
@@ -31,18 +42,21 @@ export const createTelephony = defineChange({
     prefix,
   }),
   output: z.object({ credential: telephonyCredential, secret: delivered.optional(), warning: z.string().optional() }),
-  asks: 'never',
-  propose: async ({ connection_id, name, tag, expires_at, deliver_to, prefix }, deps) => {
+  asks: 'maybe',
+  propose: async ({ connection_id, name, tag, expires_at, ...where }, deps) => {
     const wanted = { connection_id, name, expires_at: futureInstant(expires_at, deps.now()) };
-    const { to, label } = deps.destinations(deliver_to, prefix);
+    const place = await placeFor(where, TELEPHONY_NAMES, deps);
     return {
-      binding: { wanted, tag, to, prefix },
+      binding: { wanted, tag, place: place.bound },
       steps: [creation(wanted, '(a mark of its own)'), ...(tag === undefined ? [] : [update('(its-id)', { tag })])],
-      secret_to: label,
+      secret_to: place.inWords,
+      ...(place.replaces && {
+        question: () => ({ text: `Make a telephony credential, and put its password into ${place.inWords}?` }),
+      }),
     };
   },
-  run: async ({ binding: { wanted, tag, to, prefix } }, deps) => {
-    await using slot = await proposed(deps.destinations, to, prefix).reserve();
+  run: async ({ binding: { wanted, tag, place } }, deps) => {
+    await using slot = await reserveProposed(deps.destinations, place);
     const mark = `mcp_${randomBytes(12).toString('hex')}`;
     // A tag of its own makes the new credential findable should the answer get lost; the caller's replaces it after.
     const created = await createTelephonyCredential(deps.http, wanted, mark, deps.now);
@@ -81,18 +95,26 @@ export const createToken = defineChange({
   effect: 'create',
   input: z.object({ id, deliver_to: deliverTo, prefix }),
   output: z.object({ credential_id: z.string(), expires_at: z.string().nullable(), secret: delivered }),
-  asks: 'never',
-  propose: async ({ id, deliver_to, prefix }, deps) => {
-    const { to, label } = deps.destinations(deliver_to, prefix);
-    const credential = factsOf(await getTelephonyCredential(deps.http, id));
-    return { binding: { credential, to, prefix }, steps: [minting(id)], secret_to: label };
+  asks: 'maybe',
+  propose: async ({ id, ...where }, deps) => {
+    const place = await placeFor(where, TOKEN_NAMES, deps);
+    const seen = await getTelephonyCredential(deps.http, id);
+    return {
+      binding: { credential: factsOf(seen), place: place.bound },
+      steps: [minting(id)],
+      secret_to: place.inWords,
+      ...(place.replaces && {
+        question: () => ({ text: `Mint a login token of ${describe(seen)}, and put it into ${place.inWords}?` }),
+      }),
+    };
   },
-  run: async ({ binding: { credential, to, prefix } }, deps) => {
+  run: async ({ binding: { credential, place } }, deps) => {
     const { id } = credential;
-    await using slot = await proposed(deps.destinations, to, prefix).reserve();
+    await using slot = await reserveProposed(deps.destinations, place);
     const { token, expires_at } = await createLoginToken(deps.http, id);
     const delivery = await slot.keep({
-      name: `token-${id}`,
+      // A credential has many tokens.
+      name: `token-${id}-${randomBytes(4).toString('hex')}`,
       facts: { ...credential, expires_at },
       secrets: { login_token: token },
     });

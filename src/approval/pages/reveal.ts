@@ -1,3 +1,4 @@
+import { isRecord } from '../../core/basics.ts';
 import { oneLine } from '../../core/text.ts';
 import type { Secret } from '../../secrets/secret.ts';
 import { type Html, html, type View } from './document.ts';
@@ -9,7 +10,10 @@ export interface RevealedSecret {
   fields: Record<string, Secret | string>;
 }
 
-/** A page that shows a secret once, after a person pressed a button; its bytes leave in that one answer only. */
+/**
+ * A page that shows a secret after a person pressed a button, to the one browser that opened it. It is used up when that
+ * says that it has it: an answer may be lost on its way.
+ */
 export function revealPage({ title, fields }: RevealedSecret, code: string): Page {
   return {
     code,
@@ -25,23 +29,25 @@ export function revealPage({ title, fields }: RevealedSecret, code: string): Pag
 <form method="post"><input type="hidden" name="token" value="${token}">
 <div class="actions"><button class="main">Show it now</button></div>
 </form>
-<p class="soft">It is shown once. If your assistant named a code, it must be the one at the top of this page. The page works for 5 minutes.</p>
+<p class="soft">If your assistant named a code, it must be the one at the top of this page. The page works once, for 5 minutes.</p>
 </section>`,
     }),
-    async submit(_fields, { claim }) {
-      return claim('answered') ? { status: 200, view: reveal(title, fields) } : 'gone';
+    async submit(submitted, { token, claim }) {
+      if (!isRecord(submitted) || submitted.arrived !== 'yes')
+        return { status: 200, view: reveal(title, fields, token) };
+      return claim('answered') ? { status: 200, json: {} } : 'gone';
     },
   };
 }
 
-function reveal(title: string, fields: RevealedSecret['fields']): View {
+function reveal(title: string, fields: RevealedSecret['fields'], token: string): View {
   return {
     title,
     main: html`<section>
 <h1>${oneLine(title)}</h1>
 <p>Put this where it belongs before you close this window: it is not shown again.</p>
 ${Object.entries(fields).map(([name, value], at) => field(name, typeof value === 'string' ? value : value.reveal(), at))}
-<p role="status" id="said"></p>
+<p role="status" id="said" data-token="${token}"></p>
 <p class="soft">When you are done, close this window. What you copied stays on your clipboard until you copy something else.</p>
 </section>`,
     script: SCRIPT,
@@ -66,6 +72,7 @@ ${value}</textarea>`;
 const SCRIPT = `
 const said = document.getElementById('said');
 document.body.classList.add('scripted');
+fetch(location.pathname, { method: 'POST', body: new URLSearchParams({ token: said.dataset.token, arrived: 'yes' }) }).catch(() => undefined);
 for (const button of document.querySelectorAll('[data-copies]')) {
   button.addEventListener('click', async () => {
     const field = document.getElementById(button.dataset.copies);

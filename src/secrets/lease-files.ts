@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { attempt } from '../core/basics.ts';
 import { badInput, conflict, type ToolError } from '../core/errors.ts';
+import type { Held, Lease } from '../core/lease.ts';
 import { plainly } from '../core/text.ts';
-import { readFrom, reason } from '../secrets/files.ts';
-import type { Held, Lease } from './journal.ts';
+import { readFrom, reason } from './files.ts';
 
 const owner = z.object({
   // A time in milliseconds, or little more: one that is none would leave no room for the next.

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Lease } from '../core/lease.ts';
+import { Unfit } from './destination.ts';
+import { LeaseFiles } from './lease-files.ts';
+
+const WAITS_MS = 10_000;
+
+/** The last turn at each file in this process. */
+const turns = new Map<string, Promise<unknown>>();
+
+/**
+ * Does some work on a file while no other writer of ours does: one after another in this process, and by a lease beside the
+ * file among processes, whatever state folders they have. The lease is to be checked right before the file changes. Throws
+ * `Unfit` when another process holds it for too long.
+ */
+export function inTurn<T>(target: string, work: (lease: Lease) => Promise<T>): Promise<T> {
+  const turn = (turns.get(target) ?? Promise.resolve()).then(() => whileLeased(target, work));
+  const over = turn
+    .catch(() => undefined)
+    .then(() => {
+      if (turns.get(target) === over) turns.delete(target);
+    });
+  turns.set(target, over);
+  return turn;
+}
+
+async function whileLeased<T>(target: string, work: (lease: Lease) => Promise<T>): Promise<T> {
+  // A lease would make its folder anew.
+  await stat(dirname(target));
+  const leases = new LeaseFiles(dirname(target));
+  const name = `telnyx-credentials-turn-${createHash('sha256').update(target).digest('hex').slice(0, 16)}`;
+  const until = performance.now() + WAITS_MS;
+  for (;;) {
+    const lease = leases.take(name);
+    if ('check' in lease) {
+      await using held = lease;
+      return await work(held);
+    }
+    if (performance.now() > until) throw new Unfit(`${lease.holder} is writing to it`);
+    await sleep(5 + Math.random() * 20);
+  }
+}
