@@ -29,7 +29,7 @@ export interface Slot extends AsyncDisposable {
 }
 
 /** Values that are in a place under the names of a handover. */
-export interface Present {
+interface Present {
   /** As they are called there. */
   names: string[];
   /** Of their values: it is for the agreement that these may be replaced, and no others. */

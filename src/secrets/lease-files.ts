@@ -60,7 +60,7 @@ export class LeaseFiles {
     if (base === MOST_CLAIMS) throw altered(this.#path(name, base));
     const before = base === undefined ? undefined : read(this.#path(name, base));
     const nonce = randomBytes(8).toString('hex');
-    const beside = join(this.#folder, `${nonce}.tmp`);
+    const beside = join(this.#folder, `${name}.${nonce}.tmp`);
     const self: Owner = {
       // Above that of a holder that is wrongly taken for dead; above earlier ones, since time goes by.
       token: Math.max(Date.now(), (before?.token ?? 0) + 1),
@@ -69,6 +69,7 @@ export class LeaseFiles {
     const path = this.#path(name, (base ?? 0) + 1);
     try {
       fs.writeFileSync(beside, JSON.stringify(self), { flag: 'wx', mode: 0o600 });
+      this.#sweep(name, beside);
       const held = before && base && this.#heldBy(before, this.#path(name, base), beside);
       if (held) return held;
       // It appears whole, so that nobody reads half an owner.
@@ -101,6 +102,16 @@ export class LeaseFiles {
     // The lowest first: whoever is late and claims a number anew finds what it goes on from gone.
     for (const old of lower.toReversed()) fs.rmSync(this.#path(name, old), { force: true });
     return true;
+  }
+
+  /** Removes what was written for claims to a name by processes that were killed before they made them. */
+  #sweep(name: string, beside: string): void {
+    const since = fs.statSync(beside).mtimeMs - DEAD_AFTER_MS;
+    for (const file of fs.readdirSync(this.#folder)) {
+      if (!file.startsWith(`${name}.`) || !file.endsWith('.tmp')) continue;
+      const path = join(this.#folder, file);
+      if ((fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? since) < since) fs.rmSync(path, { force: true });
+    }
   }
 
   #path(name: string, number: number): string {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { badInput } from '../core/errors.ts';
@@ -6,6 +5,7 @@ import { type FolderRules, resolveAllowed } from './allowed-folder.ts';
 import { leadsElsewhere, Unfit, whyNot } from './destination.ts';
 import { reason, syncFolder } from './files.ts';
 import { gitStanding, notIgnored } from './git.ts';
+import { inTurn } from './turns.ts';
 
 export interface FileRules extends FolderRules {
   /** The environment git is asked in. */
@@ -105,28 +105,34 @@ export function warningOf(target: string, { mode }: Stats, others: readonly stri
 }
 
 /** Sees that a file can be replaced by one with its owner and mode, and leaves nothing behind. Throws what the system throws. */
-export async function probe(target: string, before: Found): Promise<void> {
-  const beside = `${target}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    await write(beside, '', before);
-  } finally {
-    await rm(beside, { force: true }).catch(() => undefined);
-  }
+export const probe = (target: string, before: Found): Promise<void> =>
+  inTurn(target, () => beside(target, '', before, async () => undefined));
+
+/** Replaces a file whole or not at all, with the owner and mode it had, in its turn; `check` is the last look before. */
+export async function replace(target: string, text: string, before: Found, check: () => Promise<void>): Promise<void> {
+  await beside(target, text, before, async (path) => {
+    await check();
+    await rename(path, target);
+  });
+  await syncFolder(target);
 }
 
-/** Replaces a file whole or not at all, with the owner and mode it had; `check` is the last look before. */
-export async function replace(target: string, text: string, before: Found, check: () => Promise<void>): Promise<void> {
+/** Writes a text beside a file, does something with it, and removes it. */
+async function beside(
+  target: string,
+  text: string,
+  before: Found,
+  use: (path: string) => Promise<void>,
+): Promise<void> {
   // Always the same name, so that the next writer removes what a killed one left.
-  const beside = `${target}.telnyx-credentials.tmp`;
-  await rm(beside, { force: true });
+  const path = `${target}.telnyx-credentials.tmp`;
+  await rm(path, { force: true });
   try {
-    await write(beside, text, before);
-    await check();
-    await rename(beside, target);
+    await write(path, text, before);
+    await use(path);
   } finally {
-    await rm(beside, { force: true }).catch(() => undefined);
+    await rm(path, { force: true }).catch(() => undefined);
   }
-  await syncFolder(target);
 }
 
 async function write(path: string, text: string, { stat }: Found): Promise<void> {
