@@ -20,6 +20,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startSandbox } from '../src/sandbox/server.ts';
 import type { Keychain } from '../src/secrets/keychain.ts';
+import { replace } from '../src/secrets/target.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, yes } from './app.ts';
 import { startProcess } from './process.ts';
 
@@ -371,6 +372,27 @@ test.each([
   for (const path of ['.config/app.json', '.env']) {
     expect(errorOf(await create(t, `file:${path}`)).message).toMatch(/No folder is allowed/);
   }
+});
+
+const turnLost = (): never => {
+  throw new Error('its turn was over');
+};
+test.each([
+  ['somebody has saved meanwhile', 'A=1\n', () => undefined, /someone else was writing/],
+  ['a writer was about to replace when it lost its turn', 'A=2\n', turnLost, /its turn was over/],
+] as const)('a file that %s stays as it is', async (_, before, check, says) => {
+  writeFileSync(at('.env'), 'A=2\n');
+  await expect(replace(at('.env'), 'A=3\n', { text: before }, check)).rejects.toThrow(says);
+  expect([readFileSync(at('.env'), 'utf8'), readdirSync(folder)]).toEqual(['A=2\n', ['.env']]);
+});
+
+test('a file that has the secret already is not written again', async () => {
+  await using t = await start();
+  const handOff = () => t.call('hand_off_secret', { id: living(t), kind: 'telephony', deliver_to: fileOf('.env') });
+  await handOff();
+  const { ino, mtimeMs } = statSync(at('.env'));
+  expect(dataOf<Created>(await handOff()).secret.place).toBe(at('.env'));
+  expect(statSync(at('.env'))).toMatchObject({ ino, mtimeMs });
 });
 
 test('what a writer left that was killed is removed by the next', async () => {

@@ -29,6 +29,7 @@ function sourced(text: string, names: readonly string[]): Record<string, string>
   const folder = mkdtempSync(join(tmpdir(), 'telnyx-mcp-bash-'));
   try {
     writeFileSync(join(folder, 'env'), text);
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of bash.
     const script = 'set -e; source "$0"; for name; do printf "%s\\0" "${!name-}"; done';
     const { status, stdout, stderr } = bash(script, join(folder, 'env'), ...names);
     if (status !== 0 || stderr !== '') return undefined;
@@ -119,6 +120,7 @@ const piece = fc.oneof(
     '\r\n',
     '\n\n',
     '$',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of bash.
     '${A}',
     '$(',
     ')',

@@ -39,23 +39,19 @@ export function projectFile(path: string, prefix: string, rules: FileRules): Des
 
   async function put(values: Record<string, string>, over: string | undefined, lease: Lease) {
     const names = Object.keys(values);
+    refuseMoved(path, target, rules);
     // Read now: someone may have saved the file since.
     const before = await findText(target);
     const present = within(before.text, names);
     if (present.some(([name, value]) => value !== values[name]) && digest(present) !== over)
       throw new Unfit(`another value was put under ${present.map(([name]) => name).join(' and ')} meanwhile`);
     const merged = format.merge(before.text, values);
-    const check = async (): Promise<void> => {
-      // A link may have taken the place of a folder, and someone who takes no turns may have saved the file.
+    if (merged === before.text && before.stat) return before.stat;
+    return replace(target, merged, before, () => {
+      // A link may have taken the place of a folder.
       refuseMoved(path, target, rules);
-      if ((await findText(target)).text !== before.text) throw new Unfit('someone else was writing to it');
       lease.check();
-    };
-    if (merged !== before.text) await replace(target, merged, before, check);
-    const after = await findText(target);
-    if (within(after.text, names).some(([name, value]) => value !== values[name]) || !after.stat)
-      throw new Unfit('what was read back is something else');
-    return after.stat;
+    });
   }
 
   return {
@@ -76,11 +72,9 @@ export function projectFile(path: string, prefix: string, rules: FileRules): Des
     },
     async reserve(over) {
       const warnings = await standingOf(path, target, rules);
-      // Provoked now, while nothing is created yet: a text that cannot be merged into, a folder that cannot be written.
       try {
-        const before = await findText(target);
-        format.merge(before.text, samplesOf(prefix, ['sip_username', 'sip_password', 'login_token']));
-        await probe(target, before);
+        // Provoked now, while nothing is created yet: a folder that cannot be written.
+        await probe(target, await findText(target));
       } catch (error) {
         throw useless(path, error);
       }

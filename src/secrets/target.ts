@@ -108,13 +108,21 @@ export function warningOf(target: string, { mode }: Stats, others: readonly stri
 export const probe = (target: string, before: Found): Promise<void> =>
   inTurn(target, () => beside(target, '', before, async () => undefined));
 
-/** Replaces a file whole or not at all, with the owner and mode it had, in its turn; `check` is the last look before. */
-export async function replace(target: string, text: string, before: Found, check: () => Promise<void>): Promise<void> {
+/**
+ * Replaces a file whole or not at all, with the owner and mode it had, in its turn, and reads it back; `check` is the last
+ * look before. Throws `Unfit` when it is not as it was read before, or not as it was written.
+ */
+export async function replace(target: string, text: string, before: Found, check: () => void): Promise<Stats> {
   await beside(target, text, before, async (path) => {
-    await check();
+    // Someone who takes no turns may have saved it.
+    if ((await findText(target)).text !== before.text) throw new Unfit('someone else was writing to it');
+    check();
     await rename(path, target);
   });
   await syncFolder(target);
+  const after = await findText(target);
+  if (after.text !== text || !after.stat) throw new Unfit('what was read back is something else');
+  return after.stat;
 }
 
 /** Writes a text beside a file, does something with it, and removes it. */

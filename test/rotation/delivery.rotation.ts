@@ -155,6 +155,30 @@ test.each(
   },
 );
 
+test.each([
+  ['.env', '.env', 'vault'],
+  ['l.jsonl', 'l.jsonl', 'vault'],
+  ['vault', 'json', undefined],
+])(
+  'a delivery to %s that the disk has lost by the time it is read back is not called one',
+  async (place, LOST, destination) => {
+    await using sandbox = await startSandbox();
+    const connection_id = [...sandbox.world.connections.values()].find(({ kind }) => kind === 'credential')?.id;
+    const to = project(place);
+    const env = { TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl, ...to.env, LOST };
+    await using server = await startProcess({ imports: [DIE_AT], env });
+    const args = { connection_id, name: 'lost', deliver_to: to.deliver_to };
+    const result = await server.call('create_telephony_credential', args);
+    expect((result as Created).structuredContent?.secret?.destination).toBe(destination);
+    expect(JSON.stringify(result)).toMatch(
+      destination ? /what was read back is something else/ : /could not be written to/,
+    );
+    const [row] = [...sandbox.world.telephony.values()].filter(({ name }) => name === 'lost');
+    expect(to.everything().includes(`${row?.sip_password}`)).toBe(destination !== undefined);
+    to.intact();
+  },
+);
+
 test.each(['.env', 's.json', 'l.jsonl'])(
   'of 200 deliveries from four processes into one %s, all that are reported are there',
   async (place) => {

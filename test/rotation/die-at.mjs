@@ -52,4 +52,15 @@ for (const name of ['link', 'mkdir', 'writeFile']) around(fs.promises, name, tru
 around(fs.promises, 'rename', false);
 for (const name of ['linkSync', 'mkdirSync', 'writeFileSync']) around(fs, name, true);
 around(fs, 'renameSync', false);
+
+// A disk that says yes and keeps nothing, for files whose path ends so.
+const lost = process.env.LOST;
+if (lost) {
+  const { rename } = fs.promises;
+  fs.promises.rename = async (from, to) => (to.endsWith(lost) ? undefined : rename(from, to));
+  const { appendFile } = prototype;
+  prototype.appendFile = async function (data) {
+    return lost === 'l.jsonl' ? appendFile.call(this, Buffer.alloc(data.length, '\n')) : appendFile.call(this, data);
+  };
+}
 syncBuiltinESMExports();
