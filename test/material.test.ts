@@ -311,7 +311,8 @@ test('a private key is known to the second net in every form as soon as it was r
   const text = pem(privateKey);
   await checkApple(pair(certificate, text), now);
   for (const form of [text, pem(privateKey, 'pkcs1')]) {
-    for (const line of form.split('\n').filter((line) => line.length > 20)) expect(redact(line)).not.toContain(line);
+    for (const line of form.split('\n').filter((line) => line.length > 20 && !line.startsWith('-')))
+      expect(redact(line)).not.toContain(line);
   }
 });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PageApprovals, Waiting } from '../approval/local-pages.ts';
+import { holdsSecret } from '../secrets/secret.ts';
 import { readOnly } from '../telnyx/http.ts';
 import { isRecord } from './basics.ts';
 import {
@@ -12,7 +13,8 @@ import {
   type ShownPage,
   saysYes,
 } from './consent.ts';
-import { badInput, WorldChanged } from './errors.ts';
+import { badInput, conflict, WorldChanged } from './errors.ts';
+import { project } from './projection.ts';
 import type { ChangeTool, Deps, Proposal, Step, Tool } from './tool.ts';
 
 export type Outcome =
@@ -101,6 +103,7 @@ function ask(round: Round, proposal: Proposal, { text, ...rest }: Question, boun
   const changed = before ? differences(before, proposal.binding) : [];
   const since = changed.length > 0 ? `Changed since the last question: ${changed.join('; ')}. ` : '';
   const question = { ...rest, text: preamble + since + text };
+  if ([question.text, rest.phrase ?? ''].some(holdsSecret)) throw holed();
   const state = consent.seal({ call: name, bound, question });
   return {
     kind: 'ask',
@@ -122,6 +125,13 @@ function ask(round: Round, proposal: Proposal, { text, ...rest }: Question, boun
   };
 }
 
+/** A person would not see what they agree to; and whoever can make a secret of a word would choose what they do not see. */
+const holed = () =>
+  conflict(
+    'The question to the person would show what is a secret here, so it is not asked. Nothing was changed.',
+    'Tell the person: a name of what this is about holds a password, key or token, or is the same as one. Have them change one of the two in the Telnyx portal, then call again.',
+  );
+
 const propose = (tool: ChangeTool, args: Record<string, unknown>, deps: Deps) =>
   tool.propose(args, { ...deps, http: readOnly(deps.http) });
 
@@ -133,7 +143,7 @@ async function run({ tool, name, ways }: Round, proposal: Proposal, deps: Deps):
 
 const resultOf = (tool: Tool, result: Record<string, unknown>): Outcome & { kind: 'result' } => ({
   kind: 'result',
-  result: tool.output.parse(result),
+  result: project(tool.output, result),
 });
 
 async function pageAnswer(approvalId: string, { pages }: Ways): Promise<Answer | Waiting> {

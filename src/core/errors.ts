@@ -1,4 +1,5 @@
-import { quoted } from './text.ts';
+import { redactDeep } from '../secrets/secret.ts';
+import { quoted, visible } from './text.ts';
 
 /** Every way a call can fail, as an agent sees it. */
 export type ErrorCode =
@@ -57,16 +58,18 @@ export class ToolError extends Error {
     return detail ? `${this.message} Telnyx says: ${quoted(detail, 300)}.` : this.message;
   }
 
-  /** The error as the agent reads it. */
+  /** The error as the agent reads it: no secret and nothing unseen in its sentences, which may hold a name or a path. */
   toJSON(): Record<string, unknown> {
     const { httpStatus, telnyx, requestId, retryAfterSeconds } = this.details;
     return {
       code: this.code,
-      message: this.message,
-      next: this.next,
+      ...redactDeep({
+        message: visible(this.message),
+        next: visible(this.next),
+        ...(telnyx && Object.keys(telnyx).length > 0 && { telnyx }),
+        ...(requestId !== undefined && { request_id: requestId }),
+      }),
       ...(httpStatus !== undefined && { http_status: httpStatus }),
-      ...(telnyx && Object.keys(telnyx).length > 0 && { telnyx }),
-      ...(requestId !== undefined && { request_id: requestId }),
       ...(retryAfterSeconds !== undefined && { retry_after_seconds: retryAfterSeconds }),
     };
   }

@@ -1,4 +1,4 @@
-import { redact } from '../secrets/secret.ts';
+import { redactDeep } from '../secrets/secret.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -9,6 +9,6 @@ export type Log = (level: LogLevel, event: string, facts?: Record<string, string
 export function createLog(threshold: LogLevel, now: () => Date, write: (line: string) => void): Log {
   return (level, event, facts = {}) => {
     if (LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(threshold)) return;
-    write(`${redact(JSON.stringify({ time: now().toISOString(), level, event, ...facts }))}\n`);
+    write(`${JSON.stringify({ time: now().toISOString(), level, event, ...redactDeep(facts) })}\n`);
   };
 }

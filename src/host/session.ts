@@ -5,6 +5,7 @@ import { type Answer, createConsent, createSealed, type ShownPage } from '../cor
 import { createCursors } from '../core/cursor.ts';
 import { ToolError } from '../core/errors.ts';
 import { createLog, type Log } from '../core/log.ts';
+import { shownText } from '../core/projection.ts';
 import { createRecent, type Recent } from '../core/recent.ts';
 import type { Deps, Tool } from '../core/tool.ts';
 import { type Account, accountOf, Jobs, keptKey, localActor } from '../jobs/jobs.ts';
@@ -173,7 +174,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     async call(tool, args, context) {
       let shown: ShownPage | undefined;
       const show: Show = (page) => {
-        shown = page;
+        shown = { ...page, message: shownText(page.message) };
       };
       const finish = (outcome: Outcome): Outcome => {
         if (outcome.kind === 'ask')

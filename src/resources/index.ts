@@ -1,3 +1,4 @@
+import { project } from '../core/projection.ts';
 import type { Resource } from '../core/resource.ts';
 import { reportHealth } from '../tools/health.ts';
 import { type RotationView, rotationShape, viewJob } from '../tools/job-view.ts';
@@ -40,7 +41,7 @@ export const rotationResources: readonly Resource[] = [
 ];
 
 /** What is not declared is dropped, as in a tool's result. */
-const shown = (view: RotationView) => rotationShape.parse(view);
+const shown = (view: RotationView) => project(rotationShape, view);
 
 /** The health report of the whole account, as report_credential_health gives it without arguments. */
 export const healthResource: Resource = {
@@ -53,6 +54,6 @@ export const healthResource: Resource = {
   read: async (_, deps) => {
     const { input, output, run } = reportHealth;
     // What is not declared is dropped, as in the tool's result.
-    return JSON.stringify(output.parse(await run(input.parse({}), deps)));
+    return JSON.stringify(project(output, await run(input.parse({}), deps)));
   },
 };

@@ -1,17 +1,19 @@
 import { inspect } from 'node:util';
+import { type Folded, squeezed, unescaped } from './fold.ts';
 
 const UNPRINTED = '[secret]';
 
 /**
  * A value that will not print itself: not by interpolation, `JSON.stringify`, `console`, `inspect` or
- * `structuredClone`. Wrapping also makes the value known to `redact`, the second net under every output.
+ * `structuredClone`. Wrapping also makes the value known to `redact`, the second net under every output, but for a `local`
+ * one: it goes nowhere and so cannot come back, and whoever can have a file wrapped could blank out words with it.
  */
 export class Secret {
   readonly #value: string;
 
-  constructor(value: string) {
+  constructor(value: string, use: 'sent' | 'local' = 'sent') {
     this.#value = value;
-    remember(value);
+    if (use === 'sent') remember(value);
   }
 
   /** The value itself. Call it only where it leaves for Telnyx, for a hash, or for the place a person chose. */
@@ -36,47 +38,137 @@ const HIDDEN = '[redacted]';
 
 // Shorter values are common words and numbers: replacing them would wreck honest text.
 const SHORTEST = 8;
+// What is this long is random, and hidden where only a part of it comes back. Of a shorter one a part may be a word.
+const LONG = 32;
+const PART = 16;
+const STEP = 4;
+// The longest key that is taken has half of that. What an API that lies calls a secret must not fill the memory.
+const MOST_OF_A_SECRET = 16_384;
 
-// Known pieces by their first eight characters, so that one pass over a text finds any of tens of thousands of them.
-const pieces = new Map<string, string[]>();
+/** Values of fewer than `LONG` characters, and parts of longer ones. */
+const pieces = new Set<string>();
+/** The first eight characters of pieces, and which lengths (a bit each) pieces have that begin so. */
+const lengths = new Map<string, number>();
 
-/** Secrets recognised by their look, should one arrive that was never wrapped: PEM keys, JWTs, bearer headers. */
-const SHAPES = [
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g,
-  /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g,
-  /\bBearer\s+[\w.~+/=-]{8,}/g,
-];
-
-/** Makes a secret known to `redact`, line by line, since a PEM key can come back re-wrapped, escaped or squeezed. */
+/**
+ * Makes a secret known to `redact`, without its blanks and the frame of a PEM key, which can come back re-wrapped,
+ * escaped or squeezed. Each step is bounded: no set of secrets makes a search longer than its text.
+ */
 export function remember(value: string): void {
-  for (const piece of value.split(/\s+|\\n/)) {
-    if (piece.length < SHORTEST || /^(-+|\*+|-----.*)$/.test(piece)) continue;
-    const start = piece.slice(0, SHORTEST);
-    const known = pieces.get(start);
-    if (!known) pieces.set(start, [piece]);
-    else if (!known.includes(piece)) known.push(piece);
-    // The longest first: a piece must not stop a longer one from being hidden whole.
-    known?.sort((a, b) => b.length - a.length);
+  const bare = value.slice(0, MOST_OF_A_SECRET).replace(/-----[A-Z ]*-----|(?<=[\w+/=-])\\[nr]/g, ' ');
+  const text = squeezed(bare)?.text ?? bare;
+  if (text.length < SHORTEST || /^[-*]*$/.test(text)) return;
+  if (text.length < LONG) {
+    learn(text);
+    return;
   }
+  for (let at = 0; at + PART <= text.length; at += STEP) learn(text.slice(at, at + PART));
+  learn(text.slice(-PART));
 }
 
-/** The text without any secret ever wrapped in this process, and without anything shaped like one. */
+function learn(piece: string): void {
+  const start = piece.slice(0, SHORTEST);
+  pieces.add(piece);
+  lengths.set(start, (lengths.get(start) ?? 0) | (1 << (piece.length - SHORTEST)));
+}
+
+type Span = readonly [from: number, to: number];
+
+/** The text without any secret ever wrapped in this process, and without anything shaped like one, however escaped. */
 export function redact(text: string): string {
-  let shaped = text;
-  for (const shape of SHAPES) shaped = shaped.replace(shape, HIDDEN);
   let out = '';
   let from = 0;
-  for (let at = 0; at + SHORTEST <= shaped.length; ) {
-    const piece = pieces.get(shaped.slice(at, at + SHORTEST))?.find((known) => shaped.startsWith(known, at));
-    if (piece === undefined) {
-      at += 1;
-      continue;
-    }
-    out += shaped.slice(from, at) + HIDDEN;
-    at += piece.length;
-    from = at;
+  for (const [start, end] of merged(secretsIn(text))) {
+    out += text.slice(from, start) + HIDDEN;
+    from = end;
   }
-  return from === 0 ? shaped : out + shaped.slice(from);
+  return from === 0 ? text : out + text.slice(from);
+}
+
+/** Whether `redact` would take something out of the text. */
+export const holdsSecret = (text: string): boolean => secretsIn(text).length > 0;
+
+function secretsIn(text: string): Span[] {
+  const found = shapesIn(text);
+  // Also as it is: an escape that was put before a secret swallows its first characters.
+  for (const folded of [squeezed(text), ...unescaped(text)]) {
+    const searched = folded?.text ?? text;
+    found.push(...within(folded, piecesIn(searched)), ...within(folded, encodedIn(searched)));
+  }
+  return found;
+}
+
+const within = (folded: Folded | undefined, spans: Span[]): Span[] =>
+  folded ? spans.map(([from, to]) => [folded.from[from] ?? 0, folded.to[to - 1] ?? 0]) : spans;
+
+/** Where pieces stand; each place of the text is looked at once for each length that there is. */
+function piecesIn(text: string): Span[] {
+  const found: Span[] = [];
+  for (let at = 0; at + SHORTEST <= text.length; at += 1) {
+    const known = lengths.get(text.slice(at, at + SHORTEST)) ?? 0;
+    for (let length = LONG - 1; known !== 0 && length >= SHORTEST; length -= 1) {
+      if ((known & (1 << (length - SHORTEST))) === 0 || !pieces.has(text.slice(at, at + length))) continue;
+      found.push([at, at + length]);
+      break;
+    }
+  }
+  return found;
+}
+
+/** Where pieces stand in base64, wherever in a group of four it begins. */
+function encodedIn(text: string): Span[] {
+  const found: Span[] = [];
+  for (const { 0: all, 1: run = '', index } of text.matchAll(/([\w+/-]{11,})={0,2}/g)) {
+    for (const skipped of [0, 1, 2, 3]) {
+      const bytes = Buffer.from(run.slice(skipped), 'base64').toString('latin1');
+      const bare = squeezed(bytes);
+      for (const [from, to] of within(bare, piecesIn(bare?.text ?? bytes))) {
+        const end = skipped + Math.ceil((to * 4) / 3);
+        found.push([index + skipped + Math.floor((from * 4) / 3), index + (end < run.length ? end : all.length)]);
+      }
+    }
+  }
+  return found;
+}
+
+/** What looks like a secret, should one arrive that was never wrapped. A repetition in them never follows its like. */
+const KEY = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g;
+const BEARER = /\bBearer\s{1,8}[\w.~+/=-]{8,}/g;
+const DOTTED = /[\w.-]{20,}/g;
+
+function shapesIn(text: string): Span[] {
+  const found: Span[] = [];
+  for (const shape of [KEY, BEARER])
+    for (const { 0: match, index } of text.matchAll(shape)) found.push([index, index + match.length]);
+  for (const { 0: run, index } of text.matchAll(DOTTED)) {
+    const token = tokenIn(run);
+    if (token) found.push([index + token[0], index + token[1]]);
+  }
+  return found;
+}
+
+/** Where a JWT stands in a run of its characters: from the first part that begins like one to the end of the run. */
+function tokenIn(run: string): Span | undefined {
+  let [start, end] = [0, run.length];
+  while (run[end - 1] === '.') end -= 1;
+  const parts = run.split('.');
+  for (const [n, part] of parts.entries()) {
+    const head = part.search(/\beyJ[\w-]{8}/);
+    if (head >= 0 && (parts[n + 1]?.length ?? 0) >= 8 && n + 2 < parts.length) return [start + head, end];
+    start += part.length + 1;
+  }
+  return undefined;
+}
+
+/** The spans in order, those that overlap or touch as one. */
+function merged(spans: Span[]): Span[] {
+  const all: Span[] = [];
+  for (const [from, to] of spans.toSorted((a, b) => a[0] - b[0])) {
+    const last = all.at(-1);
+    if (last && from <= last[1]) all[all.length - 1] = [last[0], Math.max(last[1], to)];
+    else all.push([from, to]);
+  }
+  return all;
 }
 
 /** A JSON value with `redact` applied to every string in it: a secret can hide from a line behind JSON's escapes. */

@@ -95,14 +95,13 @@ async function fromFiles(args: MaterialArgs, { workingFolder }: Deps): Promise<G
   const readIf = (what: string, file: string | undefined) =>
     file === undefined ? undefined : readMaterial(what, file, workingFolder);
   const passphrase = (await readIf('p12_passphrase_file', p12_passphrase_file))?.toString('utf8').replace(/\r?\n$/, '');
-  // Only what can be a passphrase is taken for one: it becomes a secret, and every output is searched for it.
   if (passphrase?.includes('\n')) throw badInput('p12_passphrase_file must hold one line, the passphrase.');
   return {
     certificate: await readIf('certificate_file', certificate_file),
     key: await readIf('private_key_file', private_key_file),
     p12: await readIf('p12_file', p12_file),
     serviceAccount: await readIf('service_account_file', service_account_file),
-    ...(passphrase !== undefined && { passphrase: new Secret(passphrase) }),
+    ...(passphrase !== undefined && { passphrase: new Secret(passphrase, 'local') }),
   };
 }
 

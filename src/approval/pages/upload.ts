@@ -67,7 +67,7 @@ export function uploadPage(
       if (action === 'check') return { status: 200, json: { found, usable } };
       if (!usable) return { status: 422, json: { found, usable, error: 'These files cannot be used as they are.' } };
       if (!claim('answered')) return 'gone';
-      onFiles(files, passphrase ? new Secret(passphrase) : undefined);
+      onFiles(files, passphrase ? new Secret(passphrase, 'local') : undefined);
       return { status: 200, json: { said: said(HANDED_OVER) } };
     },
   };

@@ -1,3 +1,4 @@
+import { isRecord } from '../../core/basics.ts';
 import type { CallContext } from '../../host/session.ts';
 import { version } from '../../host/version.ts';
 import { redactDeep } from '../../secrets/secret.ts';
@@ -50,14 +51,34 @@ export interface Engine {
 
 const A_LITTLE = 0.001;
 
+function searched<M>(message: M): M {
+  if (!isRecord(message)) return message;
+  return {
+    ...message,
+    ...inOf(message.result, 'result', ['messages', 'completion']),
+    ...inOf(message.error, 'error', ['message']),
+  };
+}
+
+/** A part of a message under its name, with secrets taken out of the fields that are named; nothing where there is none. */
+function inOf(part: unknown, name: string, fields: readonly string[]): Record<string, unknown> {
+  if (!isRecord(part)) return {};
+  const found = fields.filter((field) => field in part).map((field) => [field, redactDeep(part[field])]);
+  return { [name]: { ...part, ...Object.fromEntries(found) } };
+}
+
 interface Sender<M, O> {
   send(message: M, options?: O): Promise<void>;
 }
 
-/** The transport with the second net under everything that leaves: results, errors, questions, notifications. */
+/**
+ * The transport with the net under what no schema describes: scripts, completions and the protocol's own errors. Results,
+ * errors of tools and resources were searched before they were written down (`project`, `ToolError`), and a question
+ * with a secret in it is not asked. All else is the protocol's and ours, and no secret may take a word out of that.
+ */
 export function redacted<M, O, T extends Sender<M, O>>(transport: T & Sender<M, O>): T {
   const send = transport.send.bind(transport);
-  transport.send = (message: M, options?: O) => send(redactDeep(message), options);
+  transport.send = (message: M, options?: O) => send(searched(message), options);
   return transport;
 }
 
