@@ -73,7 +73,12 @@ const connectionsOf = (kind: connections.ConnectionKind): Record<string, Reader>
 const SEARCHES: [string, string, Reader][] = [
   ['findMade', '/telephony_credentials/x', async (http) => (await telephony.findMade(http, made, now)).rows],
   ['findPushCredential', '/mobile_push_credentials/x', (http) => push.findPushCredential(http, 'made')],
-  ['connectionsUsing', '/ip_connections/x', (http) => connections.connectionsUsing(http, 'made', () => undefined)],
+  // It reads all four kinds, and of these the credential connection declares most.
+  [
+    'connectionsUsing',
+    '/credential_connections/x',
+    (http) => connections.connectionsUsing(http, 'made', () => undefined),
+  ],
 ];
 /** These take no row from an answer, or take how to read it. */
 const ROWLESS = [

@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelError, got, HTTPError, RequestError, TimeoutError } from 'got';
-import { parseJson } from '../core/basics.ts';
+import { isRecord, parseJson } from '../core/basics.ts';
 import { ToolError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { Secret } from '../secrets/secret.ts';
@@ -126,7 +126,7 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
             return { text: '', at: now().getTime(), requestId: outcome.requestId };
           }
           const delay = retryDelay(method, tries, outcome, Math.random(), background);
-          if (delay === undefined || delay >= time.patience()) throw explain(method, outcome);
+          if (delay === undefined || delay >= time.patience()) throw explain(method, outcome, fieldsSent(sending.body));
           underWay = false;
           await sleep(delay, undefined, { signal: time.signal });
         }
@@ -213,6 +213,20 @@ export function createClient(options: ClientOptions): (scope: Scope) => Http {
   }
 
   return (scope) => open(scope, limits.callMs);
+}
+
+/** The names of the fields of a body that holds a secret, at any depth; undefined of one that holds none. */
+function fieldsSent(body: object | undefined): string[] | undefined {
+  const fields = [...walk(body)];
+  return fields.some(([, value]) => value instanceof Secret) ? fields.map(([key]) => key) : undefined;
+}
+
+function* walk(value: unknown): Generator<[string, unknown]> {
+  if (!isRecord(value) || value instanceof Secret) return;
+  for (const field of Object.entries(value)) {
+    yield field;
+    yield* walk(field[1]);
+  }
 }
 
 /** A body as Telnyx is to get it. */

@@ -2,7 +2,7 @@ import { ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { change, changed, type Http } from './http.ts';
 import { getAll, getWindow, type Paged, sawAll } from './list.ts';
-import { type Row, readOne, wireText } from './wire.ts';
+import { type Row, readOne, wireSecret, wireText } from './wire.ts';
 
 /** The four kinds of connection that can use a push credential (api.md §2). */
 export const CONNECTION_KINDS = ['credential', 'fqdn', 'ip', 'uac'] as const;
@@ -23,14 +23,19 @@ export interface Connection {
 
 const row =
   (kind: ConnectionKind): Row<Connection> =>
-  ({ id, connection_name, active, ios_push_credential_id, android_push_credential_id }) => ({
-    id,
-    kind,
-    name: wireText(connection_name),
-    active: typeof active === 'boolean' ? active : null,
-    ios_push_credential_id: wireText(ios_push_credential_id),
-    android_push_credential_id: wireText(android_push_credential_id),
-  });
+  (fields) => {
+    const { id, connection_name, active, ios_push_credential_id, android_push_credential_id } = fields;
+    // Nobody needs it; but wherever else it comes back, it is hidden. An IP connection has none.
+    if (kind !== 'ip') wireSecret(fields.password);
+    return {
+      id,
+      kind,
+      name: wireText(connection_name),
+      active: typeof active === 'boolean' ? active : null,
+      ios_push_credential_id: wireText(ios_push_credential_id),
+      android_push_credential_id: wireText(android_push_credential_id),
+    };
+  };
 
 const path = (kind: ConnectionKind): string => `${kind}_connections`;
 const at = (kind: ConnectionKind, id: string): string => `${path(kind)}/${encodeURIComponent(id)}`;

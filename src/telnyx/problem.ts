@@ -5,16 +5,28 @@ import { redact } from '../secrets/secret.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** How a request ended without a usable answer. `wait` is what the answer's headers ask to wait, in milliseconds. */
+interface Answered {
+  kind: 'answered';
+  status: number;
+  body: string;
+  /** What its headers ask to wait, in milliseconds. */
+  wait: number | undefined;
+  requestId?: string | undefined;
+}
+
+/** How a request ended without a usable answer. */
 export type Failure =
-  | { kind: 'answered'; status: number; body: string; wait: number | undefined; requestId?: string | undefined }
+  | Answered
   | { kind: 'unreachable'; code: string } // no connection was made
   | { kind: 'cut'; code: string } // the connection was lost, or no answer came in time
   | { kind: 'stopped'; sent: boolean; cancelled: boolean } // by the caller, or by the end of the call's time
   | { kind: 'unreadable' }; // an answer came, without end
 
-/** The failure as an agent should read it. A POST that may have run is `OUTCOME_UNKNOWN`, whatever went wrong. */
-export function explain(method: Method, failure: Failure): ToolError {
+/**
+ * The failure as an agent should read it. A POST that may have run is `OUTCOME_UNKNOWN`, whatever went wrong. `sent` is
+ * there when the request held a secret: the names of the fields it had.
+ */
+export function explain(method: Method, failure: Failure, sent?: readonly string[]): ToolError {
   if (method === 'POST' && mayHaveRun(failure)) {
     return new ToolError(
       'OUTCOME_UNKNOWN',
@@ -25,7 +37,7 @@ export function explain(method: Method, failure: Failure): ToolError {
   }
   switch (failure.kind) {
     case 'answered':
-      return problemOf(failure.status, failure.body, failure.wait && Math.ceil(failure.wait / 1000), failure.requestId);
+      return problemOf(failure, sent);
     case 'unreachable':
       return unreached(failure.code);
     case 'cut':
@@ -63,6 +75,7 @@ const CHECK = 'Have the person check the network of this machine and TELNYX_BASE
 const unreached = (code: string) => new ToolError('NETWORK', `The connection to Telnyx failed (${code}).`, CHECK);
 
 const QUOTE_AT_MOST = 300;
+const READ_AT_MOST = 8000;
 
 /** Telnyx codes that mean more than their HTTP status (api.md §1, "Error codes that matter"). */
 const BY_TELNYX_CODE: Record<string, ErrorCode> = {
@@ -105,10 +118,12 @@ const SAYS: Partial<Record<ErrorCode, [message: string, next: string]>> = {
 
 /**
  * The error of a Telnyx answer that is not 2xx. `body` may be anything: `errors` as an array, an object or a text, HTML,
- * or nothing (api.md §1); only code, title, detail and pointer are ever quoted.
+ * or nothing (api.md §1); only code, title, detail and pointer are ever quoted. Of the answer to a secret no words are:
+ * whoever got it can give it back in a disguise that no search sees through.
  */
-export function problemOf(status: number, body: string, retryAfterSeconds?: number, requestId?: string): ToolError {
-  const telnyx = readProblem(body);
+export function problemOf({ status, body, wait, requestId }: Answered, sent?: readonly string[]): ToolError {
+  const telnyx = sent ? readPlace(body, sent) : readProblem(body);
+  const retryAfterSeconds = wait && Math.ceil(wait / 1000);
   const code = (telnyx?.code && BY_TELNYX_CODE[telnyx.code]) || BY_STATUS[status] || (status >= 500 && 'UNAVAILABLE');
   const details = { httpStatus: status, telnyx, retryAfterSeconds, requestId };
   if (!code) {
@@ -116,8 +131,11 @@ export function problemOf(status: number, body: string, retryAfterSeconds?: numb
     return unexpected(message, 'Tell the person; a proxy may stand in between.', details);
   }
   const [message, next] = SAYS[code] ?? ['Telnyx refused the request.', 'Read what Telnyx says before calling again.'];
-  return new ToolError(code, message, next, details);
+  return new ToolError(code, message, sent ? `${next} ${UNQUOTED}` : next, details);
 }
+
+const UNQUOTED =
+  'What Telnyx says in words is not shown, since it could repeat the secret that was sent; where there is a request_id, Telnyx support can tell.';
 
 function readProblem(body: string): TelnyxProblem | undefined {
   const { errors } = asRecord(parseJson(body));
@@ -129,14 +147,27 @@ function readProblem(body: string): TelnyxProblem | undefined {
   const problem = { code, title, detail, pointer: pointer ?? parameter };
   const known = Object.entries(problem).flatMap(([key, value]) => (isText(value) ? [[key, quote(`${value}`)]] : []));
   if (known.length > 0) return Object.fromEntries(known);
-  // The object shape: { "status": "can't update credentials in expired status" }.
-  const facts = Object.entries(first).flatMap(([key, value]) => (isText(value) ? [`${key}: ${value}`] : []));
-  return facts.length > 0 ? { detail: quote(facts.join('; ')) } : undefined;
+  // The object shape: { "status": "can't update credentials in expired status" }. No other key of it is documented.
+  const { status } = asRecord(first);
+  return isText(status) ? { detail: quote(`status: ${status}`) } : undefined;
+}
+
+/** Of a problem only what is no text: a code of digits, and which of the fields that were sent it is about. */
+function readPlace(body: string, sent: readonly string[]): TelnyxProblem {
+  const { code = '', pointer = '' } = readProblem(body) ?? {};
+  const isField =
+    /^(\/\w+)+$/.test(pointer) &&
+    pointer
+      .slice(1)
+      .split('/')
+      .every((part) => sent.includes(part));
+  return { ...(/^\d{5}$/.test(code) && { code }), ...(isField && { pointer }) };
 }
 
 const isText = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number';
 
-/** Redacted before it is cut, so that no half of a secret survives at the edge. */
-const quote = (text: string): string => oneLine(redact(text), QUOTE_AT_MOST);
+/** Redacted before it is cut, so that no half of a secret survives at the edge; and cut before, far behind that edge. */
+const quote = (text: string): string =>
+  oneLine(redact(oneLine(text.slice(0, READ_AT_MOST), READ_AT_MOST)), QUOTE_AT_MOST);
 
 const asRecord = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});

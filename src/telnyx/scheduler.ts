@@ -60,7 +60,7 @@ export class Scheduler {
   /** Runs one try of it at its turn. Rejects on abort, and with `RATE_LIMITED` at once if its time would be over before. */
   async send<T>(background: boolean, time: Pick<Time, 'patience' | 'signal'>, attempt: (ticket: Ticket) => Promise<T>) {
     for (let wait = this.#wait(background); wait > 0; wait = this.#wait(background)) {
-      if (wait > time.patience()) throw problemOf(429, '', Math.ceil(wait / SECOND_MS));
+      if (wait > time.patience()) throw problemOf({ kind: 'answered', status: 429, body: '', wait });
       await this.#clock.sleep(wait, time.signal);
     }
     const at = this.#clock.now();
