@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { ToolError } from '../src/core/errors.ts';
 import { ConfigError, loadConfig } from '../src/host/config.ts';
 import { Secret } from '../src/secrets/secret.ts';
+import { errorOf, startApp } from './app.ts';
 
 const KEY = 'KEY0123456789abcdef';
 const folder = mkdtempSync(join(tmpdir(), 'telnyx-mcp-config-'));
@@ -38,9 +39,46 @@ const keys: [title: string, env: Record<string, string>, expected: string | RegE
   ['a placeholder', { TELNYX_API_KEY: '${' + 'TELNYX_API_KEY}' }, /placeholder/],
   ['a default placeholder', { TELNYX_API_KEY: '${' + 'input:key}' }, /placeholder/],
   ['a second header', { TELNYX_API_KEY: `${KEY}\r\nX-Evil: 1` }, /does not look like an API key/],
+  ...(
+    [
+      [`"${KEY}"`, 'stands between quotation marks'],
+      [`'${KEY}'`, 'stands between quotation marks'],
+      [`\u201c${KEY}\u201d`, 'stands between quotation marks'],
+      ['$TELNYX_API_KEY', 'is the name of a variable that nobody put its value in place of'],
+      ['%TELNYX_API_KEY%', 'is the name of a variable that nobody put its value in place of'],
+      ['{env:TELNYX_API_KEY}', 'is the name of a variable that nobody put its value in place of'],
+      ['{{ telnyx_key }}', 'is the name of a variable that nobody put its value in place of'],
+      ['$(pass show telnyx)', 'is the name of a variable that nobody put its value in place of'],
+      ['op://private/telnyx/key', 'is an address in a password manager, not what is kept there'],
+      ['<YOUR_TELNYX_KEY>', 'is the example of some instructions'],
+      ['YOUR_API_KEY_HERE', 'is the example of some instructions'],
+      ['your-telnyx-api-key', 'is the example of some instructions'],
+      ['KEYxxxxxxxxxxxxxxxx', 'is the example of some instructions'],
+      ['KEY_xxxxxxxxxxxxx', 'is the example of some instructions'],
+      [`Bearer ${KEY}`, 'begins with the word Bearer'],
+      [`TELNYX_API_KEY=${KEY}`, 'begins with the name of the variable'],
+    ] as const
+  ).flatMap(([value, says], n): typeof keys => [
+    [`the variable as ${value}`, { TELNYX_API_KEY: value }, new RegExp(`TELNYX_API_KEY ${says}`)],
+    [
+      `a file with ${value}`,
+      { TELNYX_API_KEY_FILE: file(`mistake${n}`, `${value}\n`) },
+      new RegExp(`What TELNYX_API_KEY_FILE holds ${says}`),
+    ],
+  ]),
+  ['a key of letters and digits alone', { TELNYX_API_KEY: 'KEY018A2B3C4D5E6F_x9Yz' }, 'KEY018A2B3C4D5E6F_x9Yz'],
+  ['a key of another shape', { TELNYX_API_KEY: 'tx_live.018~a2+b/c=' }, 'tx_live.018~a2+b/c='],
   ['an empty file', { TELNYX_API_KEY_FILE: file('empty', '\n') }, /does not hold an API key/],
   ['a missing file', { TELNYX_API_KEY_FILE: join(folder, 'nowhere') }, /cannot be read/],
 ];
+
+test('what is no key is never sent, and is not shown', async () => {
+  await using t = await startApp({ config: loadConfig([], { TELNYX_API_KEY: `"${KEY}"` }).config });
+  const error = errorOf(await t.call('list_connections'));
+  expect(error).toMatchObject({ code: 'CONFIGURATION', message: expect.stringContaining('quotation marks') });
+  expect(JSON.stringify(error)).not.toContain(KEY);
+  expect(t.sandbox.requests).toEqual([]);
+});
 
 test.each(keys)('the key comes from %s, or the call says why there is none', (_, env, expected) => {
   const { apiKey } = loadConfig([], env).config;

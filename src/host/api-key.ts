@@ -18,8 +18,10 @@ export interface KeySetting {
 export function keyOfSettings(variable: string | undefined, file: string | undefined): KeySetting {
   const key = variable?.trim();
   if (key && !isPlaceholder(key)) {
-    const apiKey = checkKey(key) ?? problem('TELNYX_API_KEY does not look like an API key.');
-    return { apiKey, keyFrom: 'TELNYX_API_KEY' };
+    return {
+      apiKey: checked(key, 'TELNYX_API_KEY', 'TELNYX_API_KEY does not look like an API key'),
+      keyFrom: 'TELNYX_API_KEY',
+    };
   }
   if (file !== undefined) return { apiKey: keyInFile(file), keyFrom: 'TELNYX_API_KEY_FILE' };
   const none = key ? 'TELNYX_API_KEY is a placeholder that the client did not fill in.' : 'No Telnyx API key is set.';
@@ -28,7 +30,8 @@ export function keyOfSettings(variable: string | undefined, file: string | undef
 
 function keyInFile(file: string): Secret | ToolError {
   try {
-    return checkKey(readFileSync(file, 'utf8').trim()) ?? problem('TELNYX_API_KEY_FILE does not hold an API key.');
+    const text = readFileSync(file, 'utf8').trim();
+    return checked(text, 'What TELNYX_API_KEY_FILE holds', 'TELNYX_API_KEY_FILE does not hold an API key');
   } catch {
     return problem('The file that TELNYX_API_KEY_FILE names cannot be read.');
   }
@@ -37,9 +40,30 @@ function keyInFile(file: string): Secret | ToolError {
 /** Whether a client has left a variable of its settings as it was written there. */
 export const isPlaceholder = (value: string | undefined): boolean => value?.includes('${') ?? false;
 
+// What people leave around a key, or in its place. Any other shape may be a key: Telnyx says of them only that they are secret.
+const MISTAKES: [what: RegExp, says: string][] = [
+  [/^\p{Quotation_Mark}|\p{Quotation_Mark}$/u, 'stands between quotation marks'],
+  [/^(\$\w+|\$\(.*\)|%\w+%|\{.*\})$/, 'is the name of a variable that nobody put its value in place of'],
+  [/^\w+:\/\//, 'is an address in a password manager, not what is kept there'],
+  [/^<.*>$|your[\w -]{0,40}key|x{8}|\*{4}/i, 'is the example of some instructions'],
+  [/^Bearer\b/i, 'begins with the word Bearer'],
+  [/^(export )?\w*KEY\w* ?= ?[^\s=]/i, 'begins with the name of the variable'],
+];
+
 /** Takes a text; gives it as a key when it can be one: anything but visible ASCII could be a second header. */
 export const checkKey = (text: string): Secret | undefined =>
-  /^[\x21-\x7e]{8,512}$/.test(text) ? new Secret(text) : undefined;
+  /^[\x21-\x7e]{8,512}$/.test(text) && !mistakeIn(text) ? new Secret(text) : undefined;
+
+const mistakeIn = (text: string): string | undefined => MISTAKES.find(([what]) => what.test(text.slice(0, 600)))?.[1];
+
+/** The key, or what is wrong with it; never sent in the hope that it is one. */
+const checked = (text: string, where: string, otherwise: string): Secret | ToolError =>
+  checkKey(text) ?? problem(`${nameMistake(text, where) ?? otherwise}.`);
+
+function nameMistake(text: string, where: string): string | undefined {
+  const mistake = mistakeIn(text);
+  return mistake && `${where} ${mistake}`;
+}
 
 interface Found {
   apiKey: Secret;
