@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -185,6 +185,49 @@ test('a secret in a log line is hidden, behind escapes too', () => {
   expect(lines[0]).toContain('"c":"fine"');
   for (const part of [VALUE, ...pemLines(material.key)]) expect(lines[0]).not.toContain(part);
 });
+
+test('no program that the server starts finds the key in its environment', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'telnyx-opener-'));
+  const seen = join(folder, 'seen');
+  // What `open` runs to show a page on Linux, from beside itself or from the path.
+  for (const name of ['xdg-open', 'sensible-browser']) {
+    writeFileSync(join(folder, name), `#!/bin/sh\nenv > ${seen}.new\nmv ${seen}.new ${seen}\n`, { mode: 0o755 });
+  }
+  await using sandbox = await startSandbox({ apiKey: API_KEY });
+  const env = {
+    TELNYX_API_KEY: API_KEY,
+    TELNYX_BASE_URL: sandbox.baseUrl,
+    DISPLAY: ':99',
+    CI: '',
+    PATH: `${folder}:${process.env.PATH}`,
+  };
+  await using server = await startProcess({ env });
+  const result = await server.call('delete_telephony_credential', { id: living(sandbox) });
+  expect(result.structuredContent).toMatchObject({ status: 'needs_approval' });
+  await expect.poll(() => existsSync(seen)).toBe(true);
+  expect(readFileSync(seen, 'utf8')).toContain('DISPLAY=:99');
+  expect(readFileSync(seen, 'utf8')).not.toContain(API_KEY);
+  rmSync(folder, { recursive: true });
+});
+
+test.each(['http', 'HTTP', 'net', 'http,net,tls,undici', '*', 'h*'])(
+  'with NODE_DEBUG=%s, by which Node prints what it sends, nothing starts',
+  async (words) => {
+    await using sandbox = await startSandbox({ apiKey: API_KEY });
+    const env = { TELNYX_API_KEY: API_KEY, TELNYX_BASE_URL: sandbox.baseUrl, NODE_DEBUG: words };
+    await using server = await startProcess({ env, initialize: false });
+    server.child.stdin.end();
+    expect(await server.exited).toBe(2);
+    expect(server.stdout()).toBe('');
+    const said = server
+      .stderr()
+      .split('\n')
+      .filter((line) => line.startsWith('telnyx-credentials-mcp: '));
+    expect(said).toEqual([expect.stringContaining('NODE_DEBUG')]);
+    expect(server.stderr()).not.toContain(API_KEY);
+    expect(sandbox.requests).toEqual([]);
+  },
+);
 
 const VALUE = 'hunter2-hunter2';
 const secret = new Secret(VALUE);

@@ -1,6 +1,6 @@
 import { once } from '../core/basics.ts';
 import { whereOf } from '../core/errors.ts';
-import { type Command, type Config, ConfigError, loadConfig } from '../host/config.ts';
+import { type Command, type Config, ConfigError, forgetKey, loadConfig } from '../host/config.ts';
 import { FAILED, MISUSED, UNMADE } from '../host/exit-status.ts';
 import { version } from '../host/version.ts';
 
@@ -11,6 +11,7 @@ const SIGNAL_GRACE_MS = 1500;
 export async function run(args: readonly string[]): Promise<void> {
   try {
     const { command, config } = loadConfig(args);
+    forgetKey();
     if (command === 'serve') await serve(config);
     else process.exitCode = await answer(command, config);
   } catch (error) {

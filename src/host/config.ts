@@ -93,6 +93,8 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
       throw new ConfigError(`unknown setting ${name}`);
     }
   }
+  // Which of its words print headers, and so the key, is another matter in each version of Node.
+  if (env.NODE_DEBUG) throw new ConfigError('NODE_DEBUG has Node print what is sent, the API key too: unset it');
   const setting = (flag: keyof typeof FLAGS): string | undefined => {
     const variable = FLAGS[flag].env;
     const value = variable && env[variable]?.trim();
@@ -143,6 +145,11 @@ export function loadConfig(args: readonly string[], env: Env = process.env): { c
   };
   const asked = words.length > 0 ? words : 'serve';
   return { command: flags.help ? 'help' : flags.version ? 'version' : asked, config: Object.freeze(config) };
+}
+
+/** Takes the key out of the environment of this process, which every program that it starts inherits. */
+export function forgetKey(): void {
+  delete process.env.TELNYX_API_KEY;
 }
 
 function parseFlags(args: readonly string[]) {
