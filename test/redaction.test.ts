@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { project } from '../src/core/projection.ts';
 import { startSandbox } from '../src/sandbox/server.ts';
 import { redact, Secret } from '../src/secrets/secret.ts';
 import { dataOf, errorOf, startApp, textOf, yes } from './app.ts';
@@ -256,3 +258,51 @@ test('an error text without end is cut before it is searched', async () => {
   t.sandbox.fault({ method: 'GET', respond: { status: 422, body: { errors: [{ code: '10015', detail }] } } });
   expect(errorOf(await t.call(LIST)).telnyx?.detail).toBe(`${detail.slice(0, 299)}…`);
 });
+
+// Default_Ignorable_Code_Point of the Unicode Character Database, a filler that looks like nothing, and tags.
+const UNSEEN = [
+  '\u3164',
+  '\u115f',
+  '\uffa0',
+  '\u034f',
+  '\ufe0f',
+  '\u{e0100}',
+  '\u2800',
+  '\u{e0041}',
+  '\u202e',
+  '\u0000',
+];
+
+test.each(UNSEEN)('no result, error or question shows what nobody sees: %j', async (char) => {
+  await using t = await startApp({ person: yes });
+  const hidden = `a${char}b`;
+  for (const row of t.sandbox.world.telephony.values()) Object.assign(row, { name: hidden, user_id: hidden });
+  for (const row of t.sandbox.world.connections.values()) Object.assign(row, { connection_name: hidden });
+  for (const row of t.sandbox.world.push.values()) Object.assign(row, { alias: hidden, type: hidden });
+  const [id, other, odd] = [...t.sandbox.world.telephony.values()].map((row) => row.id);
+  Object.assign(t.sandbox.world.telephony.get(odd ?? '') ?? {}, { expires_at: hidden });
+  const results = [
+    await t.call(LIST),
+    await t.call('list_connections'),
+    await t.call('list_mobile_push_credentials'),
+    await t.call('report_credential_health'),
+    await t.call('hand_off_secret', { id: other, kind: 'telephony', deliver_to: `file:${join(t.stateDir, hidden)}` }),
+    await t.call('rotate_telephony_credential', { id: other }),
+    await t.call('check_push_material', { type: 'ios', p12_file: `${hidden}.p12` }),
+    await t.call(DELETE, { id }),
+    await t.call('get_telephony_credential', { id: hidden }),
+  ];
+  expect(t.asked).toHaveLength(2);
+  expect(results.filter(({ isError }) => isError)).toHaveLength(3);
+  const texts = [...results.flatMap((result) => [textOf(result), leaves(result)]), ...t.asked.map(leaves)];
+  expect(texts.flat().filter((text) => text.includes(char))).toEqual([]);
+});
+
+test.each(UNSEEN)('a text that a tool gives as it came leaves without what nobody sees: %j', (char) => {
+  const declared = z.object({ name: z.string().nullable(), rows: z.array(z.object({ name: z.string() })) });
+  const given = { name: `a${char}b`, rows: [{ name: `c${char}`, more: 'x' }] };
+  expect(project(declared, given)).toEqual({ name: 'a b', rows: [{ name: 'c ' }] });
+});
+
+const leaves = (value: unknown): string[] =>
+  typeof value === 'string' ? [value] : Object.values(value ?? {}).flatMap(leaves);
