@@ -34,7 +34,8 @@ export class Secret {
   }
 }
 
-const HIDDEN = '[redacted]';
+/** What stands in place of a secret. */
+export const HIDDEN = '[redacted]';
 
 // Shorter values are common words and numbers: replacing them would wreck honest text.
 const SHORTEST = 8;

@@ -1,7 +1,7 @@
 import { isRecord, parseJson } from '../core/basics.ts';
 import { type ErrorCode, type TelnyxProblem, ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
-import { redact } from '../secrets/secret.ts';
+import { HIDDEN, holdsSecret, redact } from '../secrets/secret.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -167,7 +167,10 @@ function readPlace(body: string, sent: readonly string[]): TelnyxProblem {
 const isText = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number';
 
 /** Redacted before it is cut, so that no half of a secret survives at the edge; and cut before, far behind that edge. */
-const quote = (text: string): string =>
-  oneLine(redact(oneLine(text.slice(0, READ_AT_MOST), READ_AT_MOST)), QUOTE_AT_MOST);
+function quote(text: string): string {
+  const read = oneLine(text.slice(0, READ_AT_MOST), READ_AT_MOST);
+  // A model reads it backwards, too.
+  return holdsSecret([...read].reverse().join('')) ? HIDDEN : oneLine(redact(read), QUOTE_AT_MOST);
+}
 
 const asRecord = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});
