@@ -19,12 +19,11 @@ const works = async (server: ByHand): Promise<void> => {
   expect((await server.request('tools/list')).result?.tools).toHaveLength(catalogue.length);
 };
 
-/** The error the server wrote without being asked by an id. */
-async function refusal(server: ByHand): Promise<number | undefined> {
+/** The first that the server wrote: the code of an error, and the id it has. */
+async function refusal(server: ByHand): Promise<[number | undefined, id?: unknown]> {
   while (!server.stdout().includes('\n')) await sleep(5);
   const message = JSON.parse(server.stdout().split('\n')[0] ?? '') as { id?: unknown; error?: { code: number } };
-  expect(message).not.toHaveProperty('id');
-  return message.error?.code;
+  return 'id' in message ? [message.error?.code, message.id] : [message.error?.code];
 }
 
 test.concurrent.each([
@@ -32,16 +31,16 @@ test.concurrent.each([
   ['is a batch', JSON.stringify([{ jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize }]), -32600],
   ['is a number', '42', -32600],
   ['is null', 'null', -32600],
-  ['has no version', '{"id":1,"method":"ping"}', -32600],
+  ['has no version', '{"id":1,"method":"ping"}', -32600, 1],
   ['has an id that is none', '{"jsonrpc":"2.0","id":{},"method":"ping"}', -32600],
-  ['has params that are none', '{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}', -32600],
+  ['has params that are none', '{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}', -32600, 1],
   ['says nothing', '{"jsonrpc":"2.0","id":1}', -32600],
   ['is over 10 MB', `{"jsonrpc":"2.0","id":1,"method":"${'x'.repeat(10 * 1024 * 1024)}"}`, -32600],
   ['is over 10 MB of garbage', 'x'.repeat(11 * 1024 * 1024), -32600],
-])('a first line that %s is refused, and the next one served', async (_, line, code) => {
+])('a first line that %s is refused, and the next one served', async (_, line, ...answer) => {
   await using server = await startByHand();
   server.send(line);
-  expect(await refusal(server)).toBe(code);
+  expect(await refusal(server)).toEqual(answer);
   await works(server);
 });
 
@@ -91,7 +90,7 @@ test.concurrent('a message may come in pieces, cut inside a character, and two a
   ).toEqual(['b', 'ä']);
 });
 
-test('an end of input before the first line ends the server with 0', () => {
+test('an end of input before the first line ends the server with 0, and one in it is told', () => {
   expect(spawnSync(process.execPath, [MAIN, '--sandbox'], { input: '', encoding: 'utf8' })).toMatchObject({
     status: 0,
     stdout: '',
@@ -102,7 +101,7 @@ test('an end of input before the first line ends the server with 0', () => {
       input: '{"jsonrpc":"2.0","id":1,"method":"ini',
       encoding: 'utf8',
     }),
-  ).toMatchObject({ status: 0, stdout: '' });
+  ).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\{"jsonrpc":"2.0","error":\{"code":-32700,.*\}\n$/) });
 });
 
 const asked: [method: string, params: object][] = [

@@ -7,6 +7,7 @@ import { render } from '../../core/text.ts';
 import type { Tool } from '../../core/tool.ts';
 import type { CallContext, Session } from '../../host/session.ts';
 import { listingOf } from './listing.ts';
+import { INVALID_PARAMS } from './message.ts';
 
 /** An error of the protocol itself; both SDKs send its code and message. */
 class ProtocolRefusal extends Error {
@@ -20,9 +21,9 @@ class ProtocolRefusal extends Error {
   }
 }
 
-export const INVALID_PARAMS = -32602;
 const INTERNAL_ERROR = -32603;
 const MOST_COMPLETIONS = 100;
+const NO_ARGUMENT = 'There is no argument of that name.';
 
 type Completes = () => Promise<string[]>;
 
@@ -102,6 +103,8 @@ export function createDesk(load: () => Promise<Session>) {
 
     async getPrompt(name: string, args: Record<string, string> = {}) {
       const prompt = findPrompt(await load(), name);
+      const declared = prompt.arguments.map((argument) => argument.name);
+      if (!Object.keys(args).every((given) => declared.includes(given))) refuse(NO_ARGUMENT);
       const missing = prompt.arguments.find((argument) => argument.required && args[argument.name] === undefined);
       if (missing) refuse(`The argument ${missing.name} is missing.`);
       return {
@@ -118,13 +121,15 @@ export function createDesk(load: () => Promise<Session>) {
       const session = await load();
       const { name, value } = argument;
       const ofPrompt = (): Completes | undefined => {
-        const { complete } = findPrompt(session, ref.name).arguments.find((blank) => blank.name === name) ?? {};
+        const { complete } =
+          findPrompt(session, ref.name).arguments.find((blank) => blank.name === name) ?? refuse(NO_ARGUMENT);
         return complete && (async () => complete(value, session.recent));
       };
       const ofResource = (): Completes | undefined => {
-        const complete = (session.resources.find(({ uri }) => uri === ref.uri) ?? refuse('Unknown resource.'))
-          .complete?.[name];
-        return complete && (async () => complete(value, await session.deps(context)));
+        const resource = session.resources.find(({ uri }) => uri === ref.uri) ?? refuse('Unknown resource.');
+        const { complete = {} } = resource;
+        const typed = Object.hasOwn(complete, name) ? complete[name] : refuse(NO_ARGUMENT);
+        return typed && (async () => typed(value, await session.deps(context)));
       };
       const completes = ref.type === 'ref/prompt' ? ofPrompt() : ofResource();
       const all = completes ? await saying(session, completes) : [];

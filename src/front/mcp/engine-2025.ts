@@ -122,6 +122,7 @@ export async function serveHandshake(
   await server.connect(redacted(transport));
   return {
     takes: mcp.isJSONRPCRequest,
+    fits: (message) => mcp.ClientRequestSchema.safeParse(message).success,
     drain: () => {
       leaving.abort();
       return desk.idle();

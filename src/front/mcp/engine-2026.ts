@@ -3,6 +3,7 @@ import {
   type InputRequiredResult,
   inputRequired,
   isJSONRPCRequest,
+  isSpecType,
   Server,
   type ServerContext,
   type Transport,
@@ -11,7 +12,7 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 import { type Answer, formFor } from '../../core/consent.ts';
 import type { CallContext, Session } from '../../host/session.ts';
-import { createDesk, INVALID_PARAMS, resultOf } from './desk.ts';
+import { createDesk, resultOf } from './desk.ts';
 import {
   answersAreCheckedByUs,
   CAPABILITIES,
@@ -21,6 +22,7 @@ import {
   redacted,
   serverInfo,
 } from './engine.ts';
+import { INVALID_PARAMS } from './message.ts';
 
 type Desk = ReturnType<typeof createDesk>;
 
@@ -51,7 +53,12 @@ export function serveStateless(session: Session, transport: Transport): Engine {
     transport: redacted(transport),
     onerror: () => session.log('debug', 'a message was refused'),
   });
-  return { takes: isJSONRPCRequest, drain: () => desk.idle(), close: () => handle.close() };
+  return {
+    takes: isJSONRPCRequest,
+    fits: isSpecType.ClientRequest,
+    drain: () => desk.idle(),
+    close: () => handle.close(),
+  };
 }
 
 /** A server of this engine, not yet connected; its desk may outlive it. */

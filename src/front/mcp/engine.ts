@@ -44,6 +44,8 @@ export const answersAreCheckedByUs = {
 export interface Engine {
   /** Whether its SDK takes a message for a request; it drops any other without an answer. */
   takes(message: unknown): boolean;
+  /** Whether it is a request that its SDK knows, with params that are those of its method. */
+  fits(message: unknown): boolean;
   /** Resolves when no call is running; questions to a person are given up, since nobody can answer them any more. */
   drain(): Promise<void>;
   close(): Promise<void>;

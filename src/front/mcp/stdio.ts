@@ -1,7 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
-import { isRecord, parseJson } from '../../core/basics.ts';
+import { isRecord } from '../../core/basics.ts';
 import type { Session } from '../../host/session.ts';
 import { type About, CAPABILITIES, type Engine, instructionsFor, serverInfo } from './engine.ts';
+import { INVALID_PARAMS, INVALID_REQUEST, type Message, readLine, refusalOf } from './message.ts';
 
 /** The versions that open with `initialize`, as the engine for them knows them. */
 export const HANDSHAKE_VERSIONS: readonly unknown[] = [
@@ -72,10 +73,9 @@ export function serveStdio(server: Server, input: Readable, output: Writable): P
     }
     served ??= claimsVersion(message) ? await openStateless() : await openHandshake(message);
     if (served.era === 'probing' && message.method !== 'server/discover') served.era = 'stateless';
-    const { id, method } = message;
-    if (id === undefined || method === undefined || served.engine.takes(message)) served.channel.deliver(message);
-    else
-      await wire.send({ jsonrpc: '2.0', id, error: { code: INVALID_REQUEST, message: 'This is no request of MCP.' } });
+    const refusal = refusalBy(served.engine, message);
+    if (refusal) await wire.write(refusal);
+    else served.channel.deliver(message);
   }
 
   async function openHandshake(message: Message): Promise<Served> {
@@ -112,20 +112,26 @@ export function serveStdio(server: Server, input: Readable, output: Writable): P
   };
 }
 
-const claimsVersion = ({ params }: Message): boolean => params?._meta?.[VERSION_KEY] !== undefined;
+/** What both engines answer, and an SDK refuses for its params under the code of a fault of its own. */
+const METHODS: readonly string[] = [
+  'initialize',
+  ...['tools/list', 'tools/call', 'prompts/list', 'prompts/get', 'completion/complete'],
+  ...['resources/list', 'resources/templates/list', 'resources/read'],
+];
 
-/** A JSON-RPC message as far as the opener needs to know it. */
-export interface Message {
-  jsonrpc: '2.0';
-  id?: string | number;
-  method?: string;
-  params?: { [key: string]: unknown; _meta?: Record<string, unknown> };
+/** The line that refuses a request which an engine would drop, or explain in the words of its schemas. */
+function refusalBy({ takes, fits }: Engine, message: Message): string | undefined {
+  const { id, method } = message;
+  if (id === undefined || method === undefined) return undefined;
+  if (!takes(message)) return refusalOf(INVALID_REQUEST, 'This is no request of MCP.', JSON.stringify(id));
+  if (!METHODS.includes(method) || fits(message)) return undefined;
+  return refusalOf(INVALID_PARAMS, `The params are not those of ${method}.`, JSON.stringify(id));
 }
+
+const claimsVersion = ({ params }: Message): boolean => params?._meta?.[VERSION_KEY] !== undefined;
 
 const MOST_BYTES = 10 * 1024 * 1024;
 const NEWLINE = 0x0a;
-const PARSE_ERROR = -32700;
-const INVALID_REQUEST = -32600;
 
 /**
  * JSON-RPC over a pair of streams, a message a line. Lines that are no message are answered with an error and forgotten:
@@ -141,12 +147,19 @@ class Wire {
     this.#output = output;
     this.#onMessage = onMessage;
     input.on('data', (chunk: Buffer) => this.#take(chunk));
+    // The last line may come without its newline.
+    input.on('end', () => this.#endLine());
   }
 
   /** Resolves when the message is written, or cannot be. */
   send(message: object): Promise<void> {
+    return this.write(JSON.stringify(message));
+  }
+
+  /** The same for a message that is a line already. */
+  write(line: string): Promise<void> {
     return new Promise((resolve) => {
-      this.#output.write(`${JSON.stringify(message)}\n`, () => resolve());
+      this.#output.write(`${line}\n`, () => resolve());
     });
   }
 
@@ -170,28 +183,15 @@ class Wire {
     const [size, line] = [this.#size, Buffer.concat(this.#held).toString('utf8').trim()];
     this.#held = [];
     this.#size = 0;
-    if (size > MOST_BYTES) this.#refuse(INVALID_REQUEST, 'The message is too large.');
+    if (size > MOST_BYTES) void this.write(refusalOf(INVALID_REQUEST, 'The message is too large.'));
     else if (line !== '') this.#read(line);
   }
 
   #read(line: string): void {
-    const message = parseJson(line);
-    if (message === undefined) this.#refuse(PARSE_ERROR, 'The line is not JSON.');
-    else if (isMessage(message)) this.#onMessage(message);
-    else this.#refuse(INVALID_REQUEST, 'The line is not one JSON-RPC 2.0 message.');
+    const { message, refusal } = readLine(line);
+    if (refusal) void this.write(refusal);
+    if (message) this.#onMessage(message);
   }
-
-  #refuse(code: number, message: string): void {
-    void this.send({ jsonrpc: '2.0', error: { code, message } });
-  }
-}
-
-function isMessage(value: unknown): value is Message {
-  if (!isRecord(value) || value.jsonrpc !== '2.0') return false;
-  const { method, params, id, ...rest } = value;
-  if (id !== undefined && typeof id !== 'string' && typeof id !== 'number') return false;
-  if (params !== undefined && !isRecord(params)) return false;
-  return typeof method === 'string' || (id !== undefined && ('result' in rest || 'error' in rest));
 }
 
 /**
@@ -203,7 +203,8 @@ class Channel {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   readonly #wire: Wire;
-  readonly #unanswered = new Set<string | number>();
+  /** The ids of requests; a client may use one again. */
+  readonly #unanswered: unknown[] = [];
   #answered: () => void = () => undefined;
   #closed = false;
   #greeted: string | number | undefined;
@@ -224,7 +225,8 @@ class Channel {
   }
 
   #settle(id: unknown): void {
-    this.#unanswered.delete(id as string | number);
+    const at = this.#unanswered.indexOf(id);
+    if (at >= 0) this.#unanswered.splice(at, 1);
     this.#answered();
   }
 
@@ -234,7 +236,7 @@ class Channel {
   }
 
   deliver(message: Message): void {
-    if (message.method !== undefined && message.id !== undefined) this.#unanswered.add(message.id);
+    if (message.method !== undefined && message.id !== undefined) this.#unanswered.push(message.id);
     this.onmessage?.(message);
     // A request that was cancelled gets no answer.
     if (message.method === 'notifications/cancelled') this.#settle(message.params?.requestId);
@@ -242,7 +244,7 @@ class Channel {
 
   /** Resolves when every request handed on has its answer written, or was cancelled. */
   async settled(): Promise<void> {
-    while (this.#unanswered.size > 0) {
+    while (this.#unanswered.length > 0) {
       await new Promise<void>((resolve) => {
         this.#answered = resolve;
       });
