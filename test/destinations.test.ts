@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -41,12 +40,6 @@ const connectionOf = (t: Started): string =>
 const create = (t: Started, deliver_to: string, more: object = {}) =>
   t.call('create_telephony_credential', { connection_id: connectionOf(t), name: 'new one', deliver_to, ...more });
 const made = (t: Started) => [...t.sandbox.world.telephony.values()].find(({ name }) => name === 'new one');
-const git = (...args: string[]) =>
-  execFileSync('git', ['-C', folder, ...args], {
-    stdio: 'ignore',
-    env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null' },
-  });
-
 interface Created {
   credential: { id: string };
   secret: { destination: string; place: string; fingerprint: string; warning?: string };
@@ -157,12 +150,6 @@ const refusals: [title: string, prepare: () => string, code: string, says: RegEx
     'BAD_INPUT',
     /does not hold a JSON object/,
   ],
-  [
-    'a file that git tracks',
-    () => (git('init'), writeFileSync(at('.env'), ''), git('add', '.env'), `file:${at('.env')}`),
-    'BAD_INPUT',
-    /tracked by git/,
-  ],
   ['a command without a commands file', () => 'command:vault', 'CONFIGURATION', /TELNYX_MCP_COMMANDS_FILE is not set/],
   ['an unknown destination', () => 'email:me', 'BAD_INPUT', /must be one of/],
   ['a keychain entry with a strange name', () => 'keychain:a/b', 'BAD_INPUT', /must be one of/],
@@ -174,25 +161,6 @@ test.each(refusals)('%s is refused before anything is created', async (_, prepar
   const error = errorOf(await create(t, prepare()));
   expect(error).toMatchObject({ code, message: expect.stringMatching(says) });
   expect(t.sandbox.requests.some(({ method }) => method === 'POST')).toBe(false);
-});
-
-test.each([
-  ['is not ignored gets a warning', '', 'Git does not ignore'],
-  ['is ignored gets none', '.env*\n', undefined],
-])('a file of a repository that %s', async (_, ignore, warning) => {
-  await using t = await start();
-  git('init');
-  writeFileSync(at('.gitignore'), ignore);
-  const { secret } = dataOf<Created>(await create(t, `file:${at('.env')}`));
-  expect(secret.warning?.slice(0, 19)).toBe(warning);
-});
-
-test('a repository cannot make us run its programs', async () => {
-  await using t = await start();
-  git('init');
-  git('config', 'core.fsmonitor', `touch ${at('ran')} #`);
-  await create(t, `file:${at('.env')}`);
-  expect(existsSync(at('ran'))).toBe(false);
 });
 
 test('without a setting the working folder is allowed, but not a home folder', async () => {
