@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import { count } from '../core/text.ts';
 import { verifyJournal } from '../jobs/journal-verify.ts';
 import { reason } from '../secrets/files.ts';
+import { openings } from '../secrets/state-folder.ts';
 import { type Check, error, type Found, ok, warning } from './check.ts';
 
 const OTHERS = 0o077;
-const OTHERS_WRITE = 0o022;
 const CHOOSE = 'make it writable for you, or set TELNYX_MCP_STATE_DIR to a folder that is';
-const ALONE = 'chmod 700 that folder';
+const ALONE = 'chmod 700 it, or 600 the file key';
 
 /** Whether the state folder is there, or can be made, and is this user's alone. */
 export const stateFolder: Check = ({ config: { stateDir } }) => {
@@ -21,14 +21,14 @@ export const stateFolder: Check = ({ config: { stateDir } }) => {
   } catch (failed) {
     return [error(`${says}: ${found ? 'it cannot be written' : 'it cannot be made'} (${reason(failed)})`, CHOOSE)];
   }
-  return [found ? standing(stateDir, stats) : ok(says)];
+  return found ? standing(stateDir) : [ok(says)];
 };
 
-function standing(path: string, { mode, uid }: Stats): Found {
-  if (process.platform === 'win32') return ok(path);
-  if (uid !== process.getuid?.()) return error(`${path} belongs to another user`, CHOOSE);
-  if (mode & OTHERS_WRITE) return error(`other users can write ${path}`, ALONE);
-  return mode & OTHERS ? warning(`other users can look into ${path}`, ALONE) : ok(path);
+function standing(stateDir: string): Found[] {
+  const found = openings(stateDir).map(({ kind, says }) =>
+    kind === 'readable' ? warning(says, ALONE) : error(says, kind === 'foreign' ? CHOOSE : ALONE),
+  );
+  return found.length > 0 ? found : [ok(stateDir)];
 }
 
 function nearestAbove(path: string): { path: string; stats: Stats } {

@@ -14,6 +14,7 @@ import { createFleets } from '../jobs/runner.ts';
 import { createDestinations } from '../secrets/destinations.ts';
 import { type Keychain, systemKeychain } from '../secrets/keychain.ts';
 import { Secret } from '../secrets/secret.ts';
+import { claimStateFolder } from '../secrets/state-folder.ts';
 import { fingerprint, openStateKey, type StateKey } from '../secrets/state-key.ts';
 import { openVault } from '../secrets/vault.ts';
 import type { Http, HttpLimits, Scope } from '../telnyx/http.ts';
@@ -126,6 +127,8 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
 
   async function deps({ signal, progress, showsPages }: Omit<CallContext, 'answer'>, show?: Show): Promise<Deps> {
     const started = performance.now();
+    // Whatever is kept or looked for there comes after this.
+    claimStateFolder(config.stateDir);
     const { open } = await telnyx();
     const http = open({ signal });
     const places = { ...config, mac: (text: string) => key().mac('place', text).toString('base64url') };

@@ -4,6 +4,7 @@ import { misconfigured } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { readFrom, reason } from '../secrets/files.ts';
 import { strayLeases } from '../secrets/lease-files.ts';
+import { trustStateFolder } from '../secrets/state-folder.ts';
 import { openStateKey } from '../secrets/state-key.ts';
 import { JobFile } from './job-file.ts';
 import { type Entry, jobOf } from './journal.ts';
@@ -26,8 +27,12 @@ export interface JournalReport {
   findings: Finding[];
 }
 
-/** Takes the state folder and reads its whole journal; gives what is wrong with it. Throws `CONFIGURATION` when it cannot be read. */
+/**
+ * Takes the state folder and reads its whole journal; gives what is wrong with it. Throws `CONFIGURATION` when it cannot be
+ * read, or is not ours alone.
+ */
 export function verifyJournal(stateDir: string): JournalReport {
+  trustStateFolder(stateDir);
   const folders = foldersOf(stateDir);
   try {
     const findings: Finding[] = [...ledger(stateDir)];
