@@ -4,7 +4,7 @@ import type { Lease } from '../src/core/lease.ts';
 import type { RotationEvent } from '../src/jobs/events.ts';
 import { type Journal, newJob } from '../src/jobs/journal.ts';
 import { openJournal } from '../src/jobs/journal-files.ts';
-import { openStateKey } from '../src/secrets/state-key.ts';
+import { openStateKey } from '../src/secrets/state-folder.ts';
 import { compare, interleave, ms, type Row } from './figures.ts';
 
 const FINISHED = 10_000;

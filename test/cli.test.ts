@@ -15,7 +15,7 @@ import { loadConfig } from '../src/host/config.ts';
 import { openJournal } from '../src/jobs/journal-files.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { Secret } from '../src/secrets/secret.ts';
-import { openStateKey } from '../src/secrets/state-key.ts';
+import { openStateKey } from '../src/secrets/state-folder.ts';
 import { dataOf, startApp, yes } from './app.ts';
 import { MAIN, NOBODY, startProcess } from './process.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { openJournal } from '../src/jobs/journal-files.ts';
 import type { Sandbox } from '../src/sandbox/server.ts';
-import { openStateKey } from '../src/secrets/state-key.ts';
+import { openStateKey } from '../src/secrets/state-folder.ts';
 import { digestOf } from '../src/tools/fleet-select.ts';
 import { dataOf, errorOf, type Options, type Person, type Started, startApp, textOf, yes } from './app.ts';
 import { addMembers, CONNECTION, isMember, latest, ROTATE, rest, successorsIn, type View } from './fleet-account.ts';

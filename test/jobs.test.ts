@@ -8,7 +8,7 @@ import { macOf, openJournal } from '../src/jobs/journal-files.ts';
 import { encodeLine } from '../src/jobs/journal-line.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { Secret } from '../src/secrets/secret.ts';
-import { openStateKey } from '../src/secrets/state-key.ts';
+import { openStateKey } from '../src/secrets/state-folder.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, textOf, yes } from './app.ts';
 
 interface View {

@@ -9,7 +9,7 @@ import { type Journal, JournalAway, jobOf } from '../src/jobs/journal.ts';
 import { macOf, openJournal } from '../src/jobs/journal-files.ts';
 import { encodeLine } from '../src/jobs/journal-line.ts';
 import { verifyJournal } from '../src/jobs/journal-verify.ts';
-import { openStateKey } from '../src/secrets/state-key.ts';
+import { openStateKey } from '../src/secrets/state-folder.ts';
 import { type Child, startChild } from './child.ts';
 import { journalContract } from './journal-contract.ts';
 import { Memory, MemoryJournal } from './memory-journal.ts';

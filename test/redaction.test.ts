@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { project } from '../src/core/projection.ts';
+import { project } from '../src/core/tool.ts';
 import { startSandbox } from '../src/sandbox/server.ts';
 import { redact, Secret } from '../src/secrets/secret.ts';
 import { dataOf, errorOf, startApp, textOf, yes } from './app.ts';

@@ -14,8 +14,7 @@ import {
   saysYes,
 } from './consent.ts';
 import { badInput, conflict, WorldChanged } from './errors.ts';
-import { project } from './projection.ts';
-import type { ChangeTool, Deps, Proposal, Step, Tool } from './tool.ts';
+import { type ChangeTool, type Deps, type Proposal, project, type Step, type Tool } from './tool.ts';
 
 export type Outcome =
   /** `shown` is a page the client should bring the person to before it passes the result on. */

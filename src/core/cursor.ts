@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { StateKey } from '../secrets/state-key.ts';
+import type { StateKey } from '../secrets/state-folder.ts';
 import { badInput } from './errors.ts';
 
 const MAC_BYTES = 12;

@@ -4,7 +4,7 @@ import { conflict, misconfigured, type ToolError } from '../core/errors.ts';
 import type { Held, Lease } from '../core/lease.ts';
 import { oneLine } from '../core/text.ts';
 import type { Secret } from '../secrets/secret.ts';
-import type { StateKey } from '../secrets/state-key.ts';
+import type { StateKey } from '../secrets/state-folder.ts';
 import type { Http } from '../telnyx/http.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
 import { getTelephonyCredential, listTelephonyCredentials } from '../telnyx/telephony-credentials.ts';

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { conflict, ToolError } from '../core/errors.ts';
 import { readFrom, reason, syncFolder } from '../secrets/files.ts';
 import { LeaseFiles } from '../secrets/lease-files.ts';
-import type { StateKey } from '../secrets/state-key.ts';
+import type { StateKey } from '../secrets/state-folder.ts';
 import { JobFile } from './job-file.ts';
 import { beginsJob, type Journal, JournalAway, jobOf, type Part, partsOf, type Recorded } from './journal.ts';
 import { encodeLine, type Mac, pickLines } from './journal-line.ts';

@@ -1,5 +1,5 @@
-import { project } from '../core/projection.ts';
 import type { Resource } from '../core/resource.ts';
+import { project } from '../core/tool.ts';
 import { reportHealth } from '../tools/health.ts';
 import { type RotationView, rotationShape, viewJob } from '../tools/job-view.ts';
 import { listJobs } from '../tools/rotations.ts';

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
-import { linkedSignal } from '../core/linked-signal.ts';
+import { linkedSignal } from '../core/basics.ts';
 import type { HttpLimits } from './http.ts';
 import { type Method, problemOf } from './problem.ts';
 

@@ -3,9 +3,9 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import * as mcp from '@modelcontextprotocol/sdk/types.js';
+import { linkedSignal } from '../../core/basics.ts';
 import type { Asking } from '../../core/call.ts';
 import { type Answer, formFor } from '../../core/consent.ts';
-import { linkedSignal } from '../../core/linked-signal.ts';
 import type { CallContext, Session } from '../../host/session.ts';
 import { createDesk, resultOf } from './desk.ts';
 import {
