@@ -107,6 +107,13 @@ test('what the verify of a command finds where the command put it is proven, and
   expect(inVault(t)).toEqual([]);
 });
 
+test('a command that leaves something running in the background is not waited for', async () => {
+  const lingers = `import { spawn } from 'node:child_process';
+spawn('sleep', ['60'], { stdio: ['ignore', 'inherit', 'ignore'], detached: true }).unref();`;
+  await using t = await start(commands(`${PUT}\n${lingers}`, `${lingers}\n${VERIFY}`));
+  expect(dataOf<Created>(await create(t, 'command:store')).secret.destination).toBe('command');
+});
+
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
 test.each([
   ['that finds nothing', 'process.exitCode = 1;'],
@@ -122,7 +129,10 @@ test.each([
   await using t = await start(commands(PUT, verify));
   const result = await create(t, 'command:store');
   const { secret } = dataOf<Created>(result);
-  expect(secret).toMatchObject({ destination: 'vault', warning: expect.stringContaining('so it is in the vault') });
+  expect(secret).toMatchObject({
+    destination: 'vault',
+    warning: expect.stringMatching(/\(its verify (failed: it ended with|does not find).*\), so it is in the vault/),
+  });
   const [password = '-'] = passwordsOf(t);
   expect(readFileSync(secret.place, 'utf8')).toContain(password);
   expect(JSON.stringify([result, t.log])).not.toContain(password);

@@ -5,7 +5,7 @@ import { access, readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { misconfigured, ToolError } from '../core/errors.ts';
-import { type Destination, entryOf, Unfit } from './destination.ts';
+import { type Destination, entryOf, Unfit, whyNot } from './destination.ts';
 import type { Secret } from './secret.ts';
 
 const WITHIN_MS = 10_000;
@@ -50,7 +50,9 @@ export function commandSink(name: string, rules: CommandRules): Destination {
           const run = (line: string[], input: string) => feed(line, input, rules.childEnv, signal);
           await run(command.put, JSON.stringify(entryOf(handover)));
           if (!command.verify) return { destination: 'command', place: name, unproven: true };
-          const said = await run(command.verify, `${handover.facts.id}`);
+          const said = await run(command.verify, `${handover.facts.id}`).catch((error: unknown) => {
+            throw new Unfit(`its verify failed: ${whyNot(error)}`);
+          });
           const stored = new Set(said.toLowerCase().match(/\b[0-9a-f]{64}\b/g));
           const expected = Object.values(handover.secrets).map((secret) => digestOf(secret));
           if (stored.size !== 1 || !expected.every((digest) => stored.has(digest)))
@@ -95,6 +97,7 @@ async function findProgram(program: string, { PATH = '' }: Record<string, string
 }
 
 const MOST_SAID = 4096;
+const LINGERS_MS = 1000;
 
 /** Runs a command line to its end; gives the first of what it prints, which is shown to nobody: it may well be the secret. */
 async function feed(line: string[], input: string, env: Record<string, string>, signal: AbortSignal): Promise<string> {
@@ -107,11 +110,13 @@ async function feed(line: string[], input: string, env: Record<string, string>, 
       if (said.length < MOST_SAID) said += chunk.toString('latin1');
     });
     child.once('error', () => reject(new Unfit(signal.aborted ? 'it did not end in time' : 'it could not be run')));
-    // Not on `close`: what it left running in the background may hold its output open.
-    child.once('exit', (status, by) => {
-      if (status === 0) setImmediate(() => resolve(said));
+    const ended = (status: number | null, by: string | null): void => {
+      if (status === 0) resolve(said);
       else reject(new Unfit(by ? `it was ended by ${by}` : `it ended with status ${status}`));
-    });
+    };
+    child.once('close', ended);
+    // What it left running in the background may hold its output open.
+    child.once('exit', (status, by) => setTimeout(ended, LINGERS_MS, status, by).unref());
     // A command that does not read its input is judged by its status alone.
     child.stdin.on('error', () => undefined);
     child.stdin.end(input);
