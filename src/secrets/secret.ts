@@ -116,13 +116,16 @@ function piecesIn(text: string): Span[] {
   return found;
 }
 
+const IS_TEXT = /^[\t\n\r\x20-\x7e]*$/;
+
 /** Where pieces stand in base64, wherever in a group of four it begins. */
 function encodedIn(text: string): Span[] {
   const found: Span[] = [];
   for (const { 0: all, 1: run = '', index } of text.matchAll(/([\w+/-]{11,})={0,2}/g)) {
     for (const skipped of [0, 1, 2, 3]) {
       const bytes = Buffer.from(run.slice(skipped), 'base64').toString('latin1');
-      const bare = squeezed(bytes);
+      // At the wrong beginning it is no text, whose blanks would be looked for one by one.
+      const bare = IS_TEXT.test(bytes) ? squeezed(bytes) : undefined;
       for (const [from, to] of within(bare, piecesIn(bare?.text ?? bytes))) {
         const end = skipped + Math.ceil((to * 4) / 3);
         found.push([index + skipped + Math.floor((from * 4) / 3), index + (end < run.length ? end : all.length)]);

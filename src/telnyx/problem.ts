@@ -75,7 +75,8 @@ const CHECK = 'Have the person check the network of this machine and TELNYX_BASE
 const unreached = (code: string) => new ToolError('NETWORK', `The connection to Telnyx failed (${code}).`, CHECK);
 
 const QUOTE_AT_MOST = 300;
-const READ_AT_MOST = 8000;
+// What is hidden in it is found by its first part, and takes less room then.
+const READ_AT_MOST = 1000;
 
 /** Telnyx codes that mean more than their HTTP status (api.md §1, "Error codes that matter"). */
 const BY_TELNYX_CODE: Record<string, ErrorCode> = {
