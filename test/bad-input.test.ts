@@ -168,14 +168,9 @@ const files: [title: string, type: string, files: Files, says: RegExp][] = [
     'swapped files',
     'ios',
     ios('key.pem', 'cert.pem'),
-    /certificate_file must hold a PEM certificate; it is a PEM private key/,
+    /certificate_file must hold a PEM certificate; it is a private key/,
   ],
-  [
-    'a certificate as key',
-    'ios',
-    ios('cert.pem', 'cert.pem'),
-    /private_key_file must hold .*; it is a PEM certificate/,
-  ],
+  ['a certificate as key', 'ios', ios('cert.pem', 'cert.pem'), /private_key_file must hold .*; it is a certificate/],
   ['a key of another certificate', 'ios', ios('cert.pem', 'other.pem'), /does not belong to the certificate/],
   ['an encrypted key', 'ios', ios('cert.pem', 'locked.pem'), /encrypted private key/],
   ['an APNs token key', 'ios', ios('cert.pem', 'apns.p8'), /not an RSA key/],
@@ -190,7 +185,7 @@ const files: [title: string, type: string, files: Files, says: RegExp][] = [
   ['broken JSON', 'android', { service_account_file: 'broken.json' }, /a broken JSON file/],
   ['a JSON array', 'android', { service_account_file: 'array.json' }, /text file of another kind/],
   ['a service account without its key', 'android', { service_account_file: 'no-key.json' }, /with fields missing/],
-  ['a PEM key as service account', 'android', { service_account_file: 'key.pem' }, /it is a PEM private key/],
+  ['a PEM key as service account', 'android', { service_account_file: 'key.pem' }, /it is a private key/],
 ];
 
 test.each(files)('%s is refused, named, and not quoted', async (_, type, files, says) => {

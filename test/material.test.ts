@@ -18,6 +18,7 @@ import {
   serviceAccount,
 } from './material.ts';
 import { type ArchiveOptions, archive } from './material-p12.ts';
+import * as witness from './material-witness.ts';
 
 const now = new Date();
 const rsa = await keyPair('material');
@@ -91,7 +92,28 @@ const apple: [title: string, input: AppleInput, code: string][] = [
   ['PEM of another kind', pair(armour('X509 CRL', Buffer.alloc(64, 'c')), key), 'FILE_IS_OTHER_PEM'],
   ['a .p12 as certificate', pair(p12().p12, key), 'FILE_IS_P12'],
   ['PEM as .p12', { p12: Buffer.from(certificate + key) }, 'FILE_IS_CERTIFICATE'],
-  ['binary DER of another kind', pair(rsa.publicKey.export({ type: 'spki', format: 'der' }), key), 'FILE_IS_DER'],
+  ['a binary public key', pair(rsa.publicKey.export({ type: 'spki', format: 'der' }), key), 'FILE_IS_PUBLIC_KEY'],
+  [
+    'a binary public key as PKCS#1',
+    pair(rsa.publicKey.export({ type: 'pkcs1', format: 'der' }), key),
+    'FILE_IS_PUBLIC_KEY',
+  ],
+  ['a binary key as certificate', pair(bare(key), key), 'FILE_IS_PRIVATE_KEY'],
+  ['a binary key as PKCS#1 as certificate', pair(bare(pkcs1), key), 'FILE_IS_PRIVATE_KEY'],
+  ['a binary EC key as SEC 1 as certificate', pair(bare(pem(p384.privateKey, 'sec1')), key), 'FILE_IS_EC_KEY'],
+  ['binary swapped files', pair(bare(key), bare(certificate)), 'FILES_SWAPPED'],
+  ['a binary encrypted key', pair(certificate, bare(locked)), 'KEY_ENCRYPTED'],
+  ['a binary certificate as key', pair(certificate, bare(certificate)), 'FILE_IS_CERTIFICATE'],
+  ['a binary certificate as .p12', { p12: bare(certificate) }, 'FILE_IS_CERTIFICATE'],
+  ['a binary signing request', pair(bare(witness.csr), key), 'FILE_IS_CSR'],
+  ['a binary PKCS#7 bundle', pair(bare(witness.pkcs7), key), 'FILE_IS_PKCS7'],
+  ['a binary revocation list', pair(bare(witness.crl), key), 'FILE_IS_DER'],
+  ['an APNs token key as certificate', pair(pem(ec.privateKey), key), 'APNS_TOKEN_KEY'],
+  ['an APNs token key alone', pair(undefined, pem(ec.privateKey)), 'APNS_TOKEN_KEY'],
+  ['an APNs token key alone as certificate', pair(pem(ec.privateKey), undefined), 'APNS_TOKEN_KEY'],
+  ['an APNs token key in place of the certificate', pair(pem(ec.privateKey), certificate), 'APNS_TOKEN_KEY'],
+  ['an APNs token key as .p12', { p12: Buffer.from(pem(ec.privateKey)) }, 'APNS_TOKEN_KEY'],
+  ['a binary APNs token key as .p12', { p12: bare(pem(ec.privateKey)) }, 'APNS_TOKEN_KEY'],
   ['a Java keystore', pair(Buffer.from('feedfeed00000002', 'hex'), key), 'FILE_IS_KEYSTORE'],
   ['a ZIP archive', pair(Buffer.from('PK\u0003\u0004canary'), key), 'FILE_IS_ZIP'],
   ['a saved login page', pair('<!DOCTYPE html><p>canary', key), 'FILE_IS_HTML'],
@@ -234,6 +256,35 @@ test('facts of the certificate are told also when it is refused', async () => {
   expect((await checkApple(pair(certificate, pem(other.privateKey)), now)).certificate?.bundle_id).toBe(BUNDLE_ID);
 });
 
+const authority = appleCertificate({ key: other, ca: true, bundleId: 'com.apple.wwdr' });
+const lapsed = made({ notBefore: days(-9), notAfter: days(-1) });
+const ordinary = made({ marks: [1, 2], topics: [BUNDLE_ID] });
+
+test.each<[title: string, input: AppleInput, codes: string[]]>([
+  ['alone', pair(lapsed, undefined), ['EXPIRED', 'KEY_MISSING']],
+  ['for ordinary pushes, alone', pair(ordinary, undefined), ['NOT_VOIP', 'KEY_MISSING']],
+  ['with the key of another', pair(lapsed, pem(other.privateKey)), ['EXPIRED', 'KEY_MISMATCH']],
+  ['with a broken key', pair(lapsed, key.replace(/MII/, 'ABC')), ['EXPIRED', 'KEY_UNREADABLE']],
+  ['with an APNs token key', pair(lapsed, pem(ec.privateKey)), ['EXPIRED', 'APNS_TOKEN_KEY']],
+  [
+    'of an app that is not meant',
+    { ...pair(certificate, undefined), bundleId: 'x' },
+    ['BUNDLE_MISMATCH', 'KEY_MISSING'],
+  ],
+  ['behind that of an authority', pair(authority + lapsed, undefined), ['EXPIRED', 'KEY_MISSING']],
+  ['beside a sound one', pair(lapsed + certificate, undefined), ['KEY_MISSING']],
+  ['in a .p12 without a key', p12({ certificates: [bare(lapsed)], keys: [] }), ['EXPIRED', 'P12_NO_KEY']],
+  [
+    'with a small key of its own',
+    pair(appleCertificate({ key: small, notBefore: days(-9), notAfter: days(-1) }), pem(small.privateKey)),
+    ['EXPIRED', 'RSA_TOO_SMALL'],
+  ],
+])('the faults of a certificate %s are told before those of its key', async (_, input, expected) => {
+  const { findings, certificate: facts } = await checkApple(input, now);
+  expect(codes(findings)).toEqual(expected);
+  expect(facts?.bundle_id).toBe(BUNDLE_ID);
+});
+
 test('a bundle id may be given as the VoIP topic', async () => {
   const report = await checkApple({ ...pair(certificate, key), bundleId: `${BUNDLE_ID}.voip` }, now);
   expect(report.findings).toEqual([]);
@@ -241,7 +292,6 @@ test('a bundle id may be given as the VoIP topic', async () => {
 
 const squeezed = (text: string) => text.replaceAll('\n', '');
 const escaped = (text: string) => text.replaceAll('\n', '\\n');
-const authority = appleCertificate({ key: other, ca: true, bundleId: 'com.apple.wwdr' });
 const certificateDer = bare(certificate);
 const forged = (algorithm: '3des' | 'aes256') => {
   const parsed = forge.pki.certificateFromPem(certificate);
@@ -343,6 +393,7 @@ const google: [title: string, file: Buffer | string, code: string][] = [
   ['a number', '42', 'FILE_IS_TEXT'],
   ['null', 'null', 'FILE_IS_TEXT'],
   ['a PEM key', account.private_key, 'FILE_IS_PRIVATE_KEY'],
+  ['an APNs token key', pem(ec.privateKey), 'APNS_TOKEN_KEY'],
   ['a .p12', p12().p12 ?? '', 'FILE_IS_P12'],
   ['a web page', '<html><body>canary', 'FILE_IS_HTML'],
   ['a key without its type', json({ type: undefined }), 'TYPE_MISSING'],
@@ -530,5 +581,5 @@ test('an encrypted key that asks for endless key derivation is refused before it
   expect(rounds).toBeGreaterThan(0);
   der.writeUInt16BE(0x7fff, rounds + 2);
   const { findings } = await checkApple(pair(certificate, der), now);
-  expect(codes(findings)).toEqual(['FILE_IS_DER']);
+  expect(codes(findings)).toEqual(['KEY_ENCRYPTED']);
 });

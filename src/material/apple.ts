@@ -31,8 +31,13 @@ export async function checkApple(input: AppleInput, now: Date): Promise<AppleRep
   const { pairs, findings: faults } = isRefused(findings) ? { pairs: [], findings: [] } : pairUp(certificates, keys);
   const [best, ...others] = pairs.map(check).sort((a, b) => rank(b.checked) - rank(a.checked));
   if (!best) {
-    const facts = certificates[0] && checkVoip(certificates[0], now, input.bundleId).facts;
-    return { findings: errorsFirst([...findings, ...faults]), ...(facts && { certificate: facts }) };
+    const leaves = certificates.filter(({ ca }) => !ca);
+    const [meant] = (leaves.length > 0 ? leaves : certificates)
+      .map((certificate) => checkVoip(certificate, now, input.bundleId))
+      .sort((a, b) => rank(b) - rank(a));
+    // First what is wrong with the certificate: who reads that it lapsed need not look for its key.
+    const all = errorsFirst([...(meant?.findings ?? []), ...findings, ...faults]);
+    return { findings: all, ...(meant?.facts && { certificate: meant.facts }) };
   }
   const rivals = others.filter(({ checked }) => !isRefused(checked.findings)).length;
   if (rivals > 0) findings.push(several(rivals + 1));

@@ -28,19 +28,23 @@ export function pairUp(certificates: X509Certificate[], keys: KeyObject[]): { pa
 }
 
 function whyNone(keys: KeyObject[]): Finding {
-  const isTokenKey = keys.every((key) => key.asymmetricKeyDetails?.namedCurve === 'prime256v1');
-  if (isTokenKey) {
-    return refusal(
-      'APNS_TOKEN_KEY',
-      'The private key is not an RSA key but one on the curve P-256, as an APNs .p8 token key is.',
-      'Telnyx takes no token keys: have the person give a VoIP Services certificate and its RSA key.',
-    );
-  }
+  if (keys.every(isTokenKey)) return tokenKey();
   if (keys.every((key) => key.asymmetricKeyType !== 'rsa')) {
     return refusal('KEY_NOT_RSA', 'The private key is not an RSA key.', NEW_KEY);
   }
   return refusal('KEY_MISMATCH', 'The private key does not belong to the certificate.', SAME_ENTRY);
 }
+
+/** Whether it is on the curve of the token keys of APNs: nothing else tells a .p8 from another key. */
+export const isTokenKey = (key: KeyObject): boolean => key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
+
+/** The finding for a token key in place of the key of a certificate. */
+export const tokenKey = (): Finding =>
+  refusal(
+    'APNS_TOKEN_KEY',
+    'The private key is not an RSA key but one on the curve P-256, as an APNs token key (.p8) is.',
+    'Telnyx takes no token keys: have the person give a VoIP Services certificate and its RSA key.',
+  );
 
 const FORMS = ['pkcs8', 'pkcs1', 'sec1'] as const;
 const FEWEST_BITS = 2048;

@@ -1,9 +1,11 @@
 import { isRecord, parseJson } from '../core/basics.ts';
+import { kindOfDer } from './der.ts';
 import { type Finding, refusal, type Slot, textOf, WANTED } from './file.ts';
-import { readPem } from './pem.ts';
+import { type PemBlock, readPem, readUnarmoured } from './pem.ts';
 
 // Where the right way on depends on what was given, not only on what was asked for.
 const BETTER: Partial<Record<Kind, string>> = {
+  TOKEN_KEY: 'Have the person give a VoIP Services certificate and its RSA key.',
   P12: 'Give it as p12_file, with its passphrase.',
   CSR: 'Have the person upload the request in the Apple developer portal and give the certificate that comes of it.',
   PKCS7: 'Have the person give the certificate alone, and the private key beside it.',
@@ -19,18 +21,19 @@ export function wrongFile(slot: Slot, file: Buffer): Finding {
   const [what, from] = WANTED[slot];
   const isAppleSlot = slot !== 'service_account_file';
   return refusal(
-    `FILE_IS_${kind}`,
-    `${slot} must hold ${what}; it is ${kindOf(file)}.`,
+    kind === 'TOKEN_KEY' ? 'APNS_TOKEN_KEY' : `FILE_IS_${kind}`,
+    `${slot} must hold ${what}; it is ${KINDS[kind]}.`,
     ((isAppleSlot || kind === 'BROKEN_JSON' || kind === 'HTML' || kind === 'ZIP') && BETTER[kind]) || from,
   );
 }
 
 // What people have given instead of what was asked for. The words name a kind and quote nothing.
 const KINDS = {
-  CERTIFICATE: 'a PEM certificate',
-  PRIVATE_KEY: 'a PEM private key',
+  CERTIFICATE: 'a certificate',
+  PRIVATE_KEY: 'a private key',
   ENCRYPTED_KEY: 'an encrypted private key; it must be decrypted first',
-  EC_KEY: 'an EC private key, such as an APNs .p8 key, which Telnyx does not take',
+  EC_KEY: 'an EC private key, which Telnyx does not take',
+  TOKEN_KEY: 'an EC private key on the curve P-256, as an APNs token key (.p8) is; Telnyx takes no token keys',
   CSR: 'a certificate signing request',
   PUBLIC_KEY: 'a public key',
   OPENSSH_KEY: 'an OpenSSH key',
@@ -38,7 +41,7 @@ const KINDS = {
   OTHER_PEM: 'a PEM file of another kind',
   CUT_PEM: 'a PEM file that is cut off',
   P12: 'a PKCS#12 archive (.p12)',
-  DER: 'a binary DER file, such as a .cer certificate',
+  DER: 'a binary DER file of another kind',
   KEYSTORE: 'a Java keystore',
   ZIP: 'a ZIP archive',
   SERVICE_ACCOUNT: 'a service account key',
@@ -99,13 +102,18 @@ export function identify(file: Buffer): Kind {
   if (text.startsWith('[')) return 'JSON_ARRAY';
   const { blocks, cut } = readPem(text);
   const [block] = blocks;
-  if (block) return block.encrypted ? 'ENCRYPTED_KEY' : ofLabel(block.label);
+  if (block) return ofBlock(block);
   if (cut) return 'CUT_PEM';
   return ofText(text) ?? ofBytes(file, text);
 }
 
-function ofLabel(label: string): Kind {
-  return (Object.hasOwn(LABELS, label) && LABELS[label]) || 'OTHER_PEM';
+function ofBlock({ label, body, der, encrypted }: PemBlock): Kind {
+  if (encrypted) return 'ENCRYPTED_KEY';
+  const told = (Object.hasOwn(LABELS, label) && LABELS[label]) || 'OTHER_PEM';
+  // The label of a key says nothing of what it is for.
+  if ((told !== 'PRIVATE_KEY' && told !== 'EC_KEY') || !der) return told;
+  const kind = kindOfDer(der, body);
+  return kind === 'DER' ? told : kind;
 }
 
 function ofText(text: string): Kind | undefined {
@@ -117,8 +125,9 @@ function ofText(text: string): Kind | undefined {
 }
 
 function ofBytes(file: Buffer, text: string): Kind {
-  // DER: PKCS#12 begins with version 3, a certificate with a nested SEQUENCE.
-  if (file[0] === 0x30) return file.subarray(2, 8).includes(Buffer.from([0x02, 0x01, 0x03])) ? 'P12' : 'DER';
+  const unarmoured = readUnarmoured(text);
+  if (unarmoured) return kindOfDer(unarmoured, text);
+  if (file[0] === 0x30) return kindOfDer(file);
   if (file.subarray(0, 4).equals(Buffer.from([0xfe, 0xed, 0xfe, 0xed]))) return 'KEYSTORE';
   if (text.startsWith('PK\u0003\u0004')) return 'ZIP';
   return /[^\t\n\r\x20-\x7e\u0080-\uffff]/.test(text) ? 'BINARY' : 'TEXT';

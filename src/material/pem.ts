@@ -1,5 +1,5 @@
-import { type KeyObject, X509Certificate } from 'node:crypto';
-import { attempt } from '../core/basics.ts';
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import { kindOfDer, readCertificate } from './der.ts';
 import { textOf } from './file.ts';
 import { readKey } from './key.ts';
 
@@ -23,7 +23,7 @@ function derOf(text: string): Buffer | null {
   return block ? block.der : fromBase64(text.replaceAll(/\\[rn]/g, ''));
 }
 
-interface PemBlock {
+export interface PemBlock {
   /** `CERTIFICATE`, `RSA PRIVATE KEY`, … */
   label: string;
   /** What stands between the two marks, as it came. */
@@ -134,9 +134,12 @@ function readInto({ certificates, keys }: Contents, block: PemBlock): Note | tru
   return true;
 }
 
+/** The base64 of DER without its marks, decoded: it is known by how every sequence of this size begins. */
+export const readUnarmoured = (text: string): Buffer | null =>
+  text.trimStart().startsWith('MI') ? fromBase64(text) : null;
+
 function readBare(file: Buffer, text: string): Contents {
-  // Without its two marks, a PEM body is known by how every DER sequence of this size begins.
-  const unarmoured = text.trimStart().startsWith('MI') ? fromBase64(text) : null;
+  const unarmoured = readUnarmoured(text);
   const der = unarmoured ?? file;
   const notes = new Set<Note>([unarmoured ? 'repaired' : 'converted']);
   if (der[0] === 0x30) {
@@ -144,10 +147,7 @@ function readBare(file: Buffer, text: string): Contents {
     if (certificate) return { certificates: [certificate], keys: [], notes };
     const key = readKey(der, unarmoured ? text : undefined);
     if (key) return { certificates: [], keys: [key], notes };
+    if (kindOfDer(der) === 'ENCRYPTED_KEY') return { certificates: [], keys: [], notes: new Set(['encrypted key']) };
   }
   return { certificates: [], keys: [], notes: new Set() };
 }
-
-/** A certificate out of PEM or DER, or undefined. */
-export const readCertificate = (bytes: string | Buffer | null): X509Certificate | undefined =>
-  bytes === null ? undefined : attempt(() => new X509Certificate(bytes));

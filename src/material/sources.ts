@@ -1,9 +1,10 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Secret } from '../secrets/secret.ts';
+import { readCertificate } from './der.ts';
 import { caution, type Finding, refusal, type Slot, tooLarge } from './file.ts';
-import { readKey } from './key.ts';
+import { isTokenKey, readKey, tokenKey } from './key.ts';
 import { wrongFile } from './kind.ts';
-import { type Contents, readCertificate, readContents } from './pem.ts';
+import { type Contents, readContents } from './pem.ts';
 
 /** What the files of a person hold between them, and what kept the rest from being read. */
 export interface Found {
@@ -34,13 +35,17 @@ export function fromFiles(certificateFile: Buffer | undefined, keyFile: Buffer |
   }
   const certificates = given.flatMap(({ contents }) => contents.certificates);
   const keys = given.flatMap(({ contents }) => contents.keys);
-  const findings = given.flatMap(notesOf);
-  if (areSwapped(given)) findings.push(swapped());
-  else {
-    if (certificates.length === 0) findings.push(noCertificate(given));
-    if (keys.length === 0) findings.push(noKey(given));
-  }
-  return { certificates, keys, findings };
+  const faults = whyUseless(given, certificates, keys);
+  // What was mended is of no interest while the files are of no use.
+  return { certificates, keys, findings: faults.length > 0 ? faults : given.flatMap(notesOf) };
+}
+
+function whyUseless(given: Given[], certificates: X509Certificate[], keys: KeyObject[]): Finding[] {
+  // No other file beside it would make it usable.
+  const isToken = keys.length > 0 && keys.every(isTokenKey);
+  if (isToken && certificates.length === 0) return [tokenKey()];
+  if (!isToken && areSwapped(given)) return [swapped()];
+  return [...(certificates.length === 0 ? [noCertificate(given)] : []), ...(keys.length === 0 ? [noKey(given)] : [])];
 }
 
 /** Certificates and keys out of a PKCS#12 archive. */
@@ -90,7 +95,7 @@ function areSwapped([first, second]: Given[]): boolean {
 function swapped(): Finding {
   return refusal(
     'FILES_SWAPPED',
-    'certificate_file must hold a PEM certificate; it is a PEM private key, and private_key_file holds the certificate.',
+    'certificate_file must hold a PEM certificate; it is a private key, and private_key_file holds the certificate.',
     'Call again with the two paths exchanged.',
   );
 }
@@ -98,7 +103,7 @@ function swapped(): Finding {
 function noCertificate(given: Given[]): Finding {
   const own = given.find(({ slot }) => slot === 'certificate_file');
   if (!own) return refusal('CERTIFICATE_MISSING', 'There is no certificate.', BOTH);
-  const broken = 'certificate_file holds a PEM certificate that cannot be read.';
+  const broken = 'certificate_file holds a certificate that cannot be read.';
   return spoilt(own) ?? wrong(own, 'broken certificate', refusal('CERTIFICATE_DAMAGED', broken, AGAIN));
 }
 
@@ -113,7 +118,7 @@ function noKey(given: Given[]): Finding {
   }
   const own = given.find(({ slot }) => slot === 'private_key_file');
   if (!own) return refusal('KEY_MISSING', 'There is no private key.', BOTH);
-  const broken = 'private_key_file holds a PEM private key that cannot be read.';
+  const broken = 'private_key_file holds a private key that cannot be read.';
   return spoilt(own) ?? wrong(own, 'broken key', refusal('KEY_UNREADABLE', broken, AGAIN));
 }
 

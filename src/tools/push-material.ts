@@ -139,10 +139,8 @@ async function fromPage(uploadId: string, { type }: MaterialArgs, deps: Deps): P
 
 const SLOTS: Partial<Record<Kind, 'certificate' | 'key' | 'p12' | 'serviceAccount'>> = {
   CERTIFICATE: 'certificate',
-  DER: 'certificate',
   PRIVATE_KEY: 'key',
   ENCRYPTED_KEY: 'key',
-  EC_KEY: 'key',
   P12: 'p12',
   SERVICE_ACCOUNT: 'serviceAccount',
 };

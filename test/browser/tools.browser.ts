@@ -106,7 +106,7 @@ test('push material comes in by a page, and the credential is made of it', async
 
   const page = opened();
   await page.setInputFiles('#files', files);
-  await page.getByText('a PEM private key').waitFor();
+  await page.getByText('a private key').waitFor();
   await page.getByRole('button', { name: 'Use these' }).click();
   await page.getByRole('heading', { name: 'Handed over' }).waitFor();
 
