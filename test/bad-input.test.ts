@@ -279,3 +279,18 @@ test.each([
     message: expect.stringContaining('P12_PASSPHRASE_WRONG'),
   });
 });
+
+test.each<[string, string | Buffer]>([
+  ['a mark in front', '\uFEFFopen sesame'],
+  ['UTF-16', Buffer.from('\uFEFFopen sesame\r\n', 'utf16le')],
+  ['a blank line at the end', 'open sesame\n\n'],
+  ['blank lines of Windows at the end', 'open sesame\r\n\r\n  \r\n'],
+  ['a line end of an old Mac', 'open sesame\r'],
+])('a passphrase is read from a file with %s', async (title, text) => {
+  const { certificate, key } = await appleMaterial();
+  const [p12_file, p12_passphrase_file] = [at(`${title}.p12`), at(`${title}.txt`)];
+  writeFileSync(p12_file, archive({ certificates: [bare(certificate)], keys: [bare(key)], passphrase: 'open sesame' }));
+  writeFileSync(p12_passphrase_file, text);
+  const checked = await t.call('check_push_material', { type: 'ios', p12_file, p12_passphrase_file });
+  expect(checked.structuredContent).toMatchObject({ status: 'usable' });
+});

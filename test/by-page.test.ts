@@ -1,10 +1,12 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { openLocalPages } from '../src/approval/local-pages.ts';
 import { openVault } from '../src/secrets/vault.ts';
 import { dataOf, errorOf, type Options, type Started, startApp } from './app.ts';
 import { press, sendFiles, visit } from './browser/visitor.ts';
-import { serviceAccount } from './material.ts';
+import { appleCertificate, appleMaterial, BUNDLE_ID, bare, serviceAccount } from './material.ts';
+import { archive } from './material-p12.ts';
 
 const DELETE = 'delete_telephony_credential';
 const idOf = (t: Started): string => [...t.sandbox.world.telephony.keys()][0] ?? '';
@@ -251,6 +253,53 @@ test.each([
   const files = [{ name: 'a.json', data: Buffer.from(JSON.stringify(serviceAccount())).toString('base64') }];
   const seen = await sendFiles(await visit(launched[0] ?? ''), { action: 'check', files });
   expect(JSON.parse(seen.body)).toMatchObject({ usable, found: [{ what: 'a service account key' }] });
+});
+
+const { certificate, key } = await appleMaterial();
+const another = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const authority = appleCertificate({ key: another, ca: true });
+const anotherKey = another.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+test.each<[string, (string | Buffer)[]]>([
+  ['a certificate, an intermediate and the key', [certificate, authority, key]],
+  ['an intermediate, the key and a certificate', [authority, key, certificate]],
+  ['binary files', [bare(certificate), bare(authority), bare(key)]],
+  ['two keys', [certificate, key, anotherKey]],
+  ['one file with both and an intermediate', [certificate + key, authority]],
+])('of all that was dropped at once nothing is left out: %s', async (_, dropped) => {
+  const { t, launched } = await start();
+  await using _t = t;
+  const { upload_id } = dataOf<{ upload_id: string }>(
+    await t.call('check_push_material', { type: 'ios', upload: true }),
+  );
+  const files = dropped.map((file, at) => ({ name: `${at}`, data: Buffer.from(file).toString('base64') }));
+  await sendFiles(await visit(launched[0] ?? ''), { action: 'use', files });
+  const checked = dataOf(await t.call('check_push_material', { type: 'ios', upload_id }));
+  expect(checked).toMatchObject({ status: 'usable', certificate: { bundle_id: BUNDLE_ID } });
+});
+
+test.each<[string, string, string | Buffer]>([
+  ['a second .p12', 'ios', archive({ certificates: [bare(certificate)], keys: [bare(key)] })],
+  ['a second service account', 'android', JSON.stringify(serviceAccount())],
+])('%s is not taken for the first: the page says that one is enough', async (_, type, file) => {
+  const { t, launched } = await start();
+  await using _t = t;
+  await t.call('check_push_material', { type, upload: true });
+  const files = ['a', 'b'].map((name) => ({ name, data: Buffer.from(file).toString('base64') }));
+  const seen = await sendFiles(await visit(launched[0] ?? ''), { action: 'check', files });
+  const second = { ok: false, what: expect.stringMatching(/^a second one: .*; leave only the one that is meant$/) };
+  expect(JSON.parse(seen.body)).toMatchObject({ usable: false, found: [{ ok: true }, second] });
+});
+
+test('an APNs token key that is dropped is named and not taken', async () => {
+  const { t, launched } = await start();
+  await using _t = t;
+  await t.call('check_push_material', { type: 'ios', upload: true });
+  const { ecKey } = await appleMaterial();
+  const files = [{ name: 'AuthKey_A1B2C3D4E5.p8', data: Buffer.from(ecKey).toString('base64') }];
+  const seen = await sendFiles(await visit(launched[0] ?? ''), { action: 'check', files });
+  const found = [{ ok: false, what: expect.stringMatching(/token key \(\.p8\).*Telnyx takes no token keys/) }];
+  expect(JSON.parse(seen.body)).toMatchObject({ usable: false, found });
 });
 
 test('without a browser nobody can be asked', async () => {

@@ -189,7 +189,7 @@ test.each(apple)('for APNs, %s is refused by its own name', async (_, input, cod
   const report = await checkApple(input, now);
   expect(codes(report.findings.filter(({ severity }) => severity === 'error'))).toEqual([code]);
   expect(report.material).toBeUndefined();
-  expectNothingQuoted(report.findings, input.certificate, input.key, input.p12);
+  expectNothingQuoted(report.findings, ...[input.certificate, input.key, input.p12].flat());
 });
 
 const odd: [title: string, input: AppleInput, code: string][] = [
@@ -229,7 +229,7 @@ test.each(odd)('for APNs, %s is a warning', async (_, input, code) => {
   const { findings, material } = await checkApple(input, now);
   expect(findings).toMatchObject([{ code, severity: 'warning' }]);
   expect(material).toBeDefined();
-  expectNothingQuoted(findings, input.certificate, input.key);
+  expectNothingQuoted(findings, ...[input.certificate, input.key].flat());
 });
 
 test('a good VoIP certificate passes without a word and is described', () => {

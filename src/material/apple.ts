@@ -5,10 +5,10 @@ import { type Pair, pairUp, toPkcs1 } from './key.ts';
 import { type Found, fromFiles, fromPkcs12 } from './sources.ts';
 import type { Checked } from './voip.ts';
 
-/** What a person gave: two PEM files, one that holds both, or a .p12. `bundleId` is that of the app, to compare with. */
+/** What a person gave: PEM files in any number, or a .p12. `bundleId` is that of the app, to compare with. */
 export interface AppleInput {
-  certificate?: Buffer | undefined;
-  key?: Buffer | undefined;
+  certificate?: Buffer | Buffer[] | undefined;
+  key?: Buffer | Buffer[] | undefined;
   p12?: Buffer | undefined;
   passphrase?: Secret | undefined;
   bundleId?: string | undefined;
@@ -49,10 +49,12 @@ export async function checkApple(input: AppleInput, now: Date): Promise<AppleRep
   };
 }
 
-async function gather({ certificate, key, p12, passphrase }: AppleInput): Promise<Found> {
-  if (!p12 && !certificate && !key) return none('MATERIAL_MISSING', 'No certificate and no private key was given.');
-  if (!p12) return fromFiles(certificate, key);
-  if (certificate || key) return none('MATERIAL_TWICE', 'A .p12 was given and a PEM file beside it.');
+async function gather({ certificate = [], key = [], p12, passphrase }: AppleInput): Promise<Found> {
+  const [certificates, keys] = [[certificate].flat(), [key].flat()];
+  const isBare = certificates.length + keys.length === 0;
+  if (!p12 && isBare) return none('MATERIAL_MISSING', 'No certificate and no private key was given.');
+  if (!p12) return fromFiles(certificates, keys);
+  if (!isBare) return none('MATERIAL_TWICE', 'A .p12 was given and a PEM file beside it.');
   return fromPkcs12(p12, passphrase);
 }
 

@@ -22,13 +22,13 @@ interface Given {
 const AGAIN = 'Have the person copy or export the whole file again.';
 const BOTH = 'Have the person give the certificate and its private key, or one .p12 that holds both.';
 
-/** Certificates and keys out of one or two PEM files; either file may hold both. */
-export function fromFiles(certificateFile: Buffer | undefined, keyFile: Buffer | undefined): Found {
-  const files = { certificate_file: certificateFile, private_key_file: keyFile };
+/** Certificates and keys out of PEM or DER files; each may hold any of both. */
+export function fromFiles(certificateFiles: Buffer[], keyFiles: Buffer[]): Found {
   const given: Given[] = [];
-  for (const slot of ['certificate_file', 'private_key_file'] as const) {
-    const file = files[slot];
-    if (!file) continue;
+  for (const [slot, file] of [
+    ...certificateFiles.map((file) => ['certificate_file', file] as const),
+    ...keyFiles.map((file) => ['private_key_file', file] as const),
+  ]) {
     const large = tooLarge(slot, file);
     if (large.length > 0) return { certificates: [], keys: [], findings: large };
     given.push({ slot, file, contents: readContents(file) });
@@ -86,8 +86,10 @@ function notesOf({ slot, contents: { notes } }: Given): Finding[] {
   return findings;
 }
 
-function areSwapped([first, second]: Given[]): boolean {
-  if (!first || !second || first.contents.certificates.length > 0 || second.contents.keys.length > 0) return false;
+function areSwapped([first, second, third]: Given[]): boolean {
+  // What is dropped at a page is sorted by what it holds.
+  if (!first || !second || third || first.contents.certificates.length > 0 || second.contents.keys.length > 0)
+    return false;
   const holdsKey = first.contents.keys.length > 0 || first.contents.notes.has('encrypted key');
   return holdsKey && second.contents.certificates.length > 0;
 }

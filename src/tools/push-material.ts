@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { Waiting } from '../approval/local-pages.ts';
+import type { UploadedFile } from '../approval/pages/upload.ts';
 import { badInput, conflict, misconfigured, ToolError } from '../core/errors.ts';
 import { type Deps, defineChange, defineRead, type Instead } from '../core/tool.ts';
 import type { Rotation } from '../jobs/item.ts';
 import { fingerprintOfMaterial } from '../jobs/push.ts';
 import { checkApple } from '../material/apple.ts';
 import type { CertificateFacts } from '../material/certificate.ts';
-import { type Finding, readMaterial } from '../material/file.ts';
+import { type Finding, readMaterial, textOf } from '../material/file.ts';
 import { checkGoogle } from '../material/google.ts';
 import { identify, type Kind, kindOf } from '../material/kind.ts';
 import { Secret } from '../secrets/secret.ts';
@@ -46,8 +47,8 @@ export interface Report {
 }
 
 interface Given {
-  certificate?: Buffer | undefined;
-  key?: Buffer | undefined;
+  certificate?: Buffer | Buffer[] | undefined;
+  key?: Buffer | Buffer[] | undefined;
   p12?: Buffer | undefined;
   passphrase?: Secret | undefined;
   serviceAccount?: Buffer | undefined;
@@ -94,8 +95,10 @@ async function fromFiles(args: MaterialArgs, { workingFolder }: Deps): Promise<G
   }
   const readIf = (what: string, file: string | undefined) =>
     file === undefined ? undefined : readMaterial(what, file, workingFolder);
-  const passphrase = (await readIf('p12_passphrase_file', p12_passphrase_file))?.toString('utf8').replace(/\r?\n$/, '');
-  if (passphrase?.includes('\n')) throw badInput('p12_passphrase_file must hold one line, the passphrase.');
+  const file = await readIf('p12_passphrase_file', p12_passphrase_file);
+  const [passphrase, ...more] = file ? textOf(file).split(/\r\n?|\n/) : [];
+  if (more.some((line) => line.trim() !== ''))
+    throw badInput('p12_passphrase_file must hold one line, the passphrase.');
   return {
     certificate: await readIf('certificate_file', certificate_file),
     key: await readIf('private_key_file', private_key_file),
@@ -113,8 +116,16 @@ export const untilDropped = ({ wait }: Waits): Instead => ({
 
 async function openPage({ type }: MaterialArgs, deps: Deps): Promise<Waiting> {
   const title = type === 'ios' ? 'VoIP certificate and key for iOS' : 'Firebase service account for Android';
-  const recognise = async (files: { name: string; bytes: Buffer }[]) =>
-    files.map(({ name, bytes }) => ({ name, what: kindOf(bytes), ok: slotOf(type, bytes) !== undefined }));
+  const recognise = async (files: UploadedFile[]) => {
+    const slots = files.map(({ bytes }) => slotOf(type, bytes));
+    return files.map(({ name, bytes }, at) => {
+      const [slot, what] = [slots[at], kindOf(bytes)];
+      const isSecond = isAlone(slot) && slots.indexOf(slot) < at;
+      return isSecond
+        ? { name, what: `a second one: ${what}; leave only the one that is meant`, ok: false }
+        : { name, what, ok: slot !== undefined };
+    });
+  };
   return (await deps.uploads()).open(title, recognise).catch((error: unknown) => {
     if (error instanceof ToolError) throw error;
     throw misconfigured('No page can be opened on this machine.', 'Ask the person for the paths of the files instead.');
@@ -129,15 +140,18 @@ async function fromPage(uploadId: string, { type }: MaterialArgs, deps: Deps): P
       'Call again with upload: true; the person drops the files anew.',
     );
   if ('secondsLeft' in taken) return taken;
-  const given: Given = { passphrase: taken.passphrase };
-  for (const { bytes } of taken.files) {
-    const slot = slotOf(type, bytes);
-    if (slot) given[slot] = bytes;
-  }
-  return given;
+  const { passphrase, files } = taken;
+  const of = (slot: Slot) => files.map(({ bytes }) => bytes).filter((bytes) => slotOf(type, bytes) === slot);
+  const [[p12], [serviceAccount]] = [of('p12'), of('serviceAccount')];
+  return { certificate: of('certificate'), key: of('key'), p12, serviceAccount, passphrase };
 }
 
-const SLOTS: Partial<Record<Kind, 'certificate' | 'key' | 'p12' | 'serviceAccount'>> = {
+type Slot = 'certificate' | 'key' | 'p12' | 'serviceAccount';
+
+/** Whether there can be one of it only; certificates and keys may come in any number. */
+const isAlone = (slot: Slot | undefined): boolean => slot === 'p12' || slot === 'serviceAccount';
+
+const SLOTS: Partial<Record<Kind, Slot>> = {
   CERTIFICATE: 'certificate',
   PRIVATE_KEY: 'key',
   ENCRYPTED_KEY: 'key',
