@@ -11,7 +11,9 @@ const [START, END] = ['<!-- tools: written by `npm run docs` -->', '<!-- /tools 
 function toolTable(): string {
   const does = { read: 'reads', create: 'creates', update: 'changes', destroy: 'destroys' };
   const asks = (tool: (typeof catalogue)[number]): string =>
-    tool.effect === 'read' ? '' : { never: '', maybe: 'when it takes something away', always: 'always' }[tool.asks];
+    tool.effect === 'read'
+      ? ''
+      : { never: '', maybe: 'when something may be lost or leave', always: 'always' }[tool.asks];
   const rows = catalogue.map(
     (tool) =>
       `| \`${tool.name}\` | ${Object.keys(tool.input.shape).join(', ')} | ${does[tool.effect]} | ${asks(tool)} |`,

@@ -143,7 +143,7 @@ export class Process {
       vault,
       destinations: async () => vault,
       uploads: () => universe.uploads(),
-      workingFolder: '/',
+      folders: { workingFolder: '/', allowDirs: ['/'], stateDir: '/nowhere' },
       cursors: { seal: (_, offset) => String(offset), open: () => 0 },
       jobs: new Jobs(journalOf(this), account, () => 'someone', http),
       fingerprint: (secret) => secret && createHash('sha256').update(secret.reveal()).digest('hex').slice(0, 8),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { PageUploads } from '../approval/local-pages.ts';
 import type { Fleets } from '../jobs/runner.ts';
 import type { Work } from '../jobs/work.ts';
+import type { FolderRules } from '../secrets/allowed-folder.ts';
 import { redact } from '../secrets/secret.ts';
 import type { Change } from '../telnyx/http.ts';
 import { isRecord } from './basics.ts';
@@ -19,8 +20,8 @@ export type Effect = 'read' | 'create' | 'update' | 'destroy';
 export interface Deps extends Work {
   uploads(): Promise<PageUploads>;
   cursors: Cursors;
-  /** What relative paths are relative to. */
-  workingFolder: string;
+  /** What relative paths are relative to, and which folders are this server's to use. */
+  folders: FolderRules;
   fleets: Fleets;
   progress(done: number, total?: number): void;
 }
@@ -56,7 +57,7 @@ export const nothing = (why: string, instead: Instead['instead']): Instead => ({
 
 type Result = Record<string, unknown>;
 
-/** Whether a tool asks a person: for everything it changes, or only for what takes something away. */
+/** Whether a tool asks a person: for everything it changes, or only for what takes something away or lets something leave. */
 type Asks = 'never' | 'maybe' | 'always';
 
 interface Definition<I extends z.ZodObject, O extends z.ZodObject> {

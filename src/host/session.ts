@@ -138,7 +138,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
       uploads: async () => (await pages()).uploads,
       cursors,
       jobs: new Jobs(journal, account, actor, http),
-      workingFolder: config.workingFolder,
+      folders: config,
       fleets,
       fingerprint: (secret) => fingerprint(key(), secret),
       now,

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { badInput } from '../core/errors.ts';
@@ -15,17 +15,25 @@ const REASONS: Record<string, string> = {
   ENAMETOOLONG: 'has a name that is too long',
 };
 
+/** A file as it was read, and where it really lies: every link resolved. */
+export interface MaterialFile {
+  bytes: Buffer;
+  realPath: string;
+}
+
 /**
- * The bytes of a small regular file a person keeps somewhere on this machine; `what` names the argument, and `folder`
- * is what a relative path is relative to. Throws `BAD_INPUT`. What the file holds is never quoted, here or by those who read it.
+ * A small regular file a person keeps somewhere on this machine; `what` names the argument, and `folder` is what a
+ * relative path is relative to. Throws `BAD_INPUT`. What the file holds is never quoted, here or by those who read it.
  */
-export async function readMaterial(what: string, path: string, folder: string): Promise<Buffer> {
-  const expanded = resolve(folder, path.replace(/^~(?=\/)/, homedir()));
-  // Without O_NONBLOCK the open of a named pipe would wait for a writer.
-  const file = await open(expanded, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+export async function readMaterial(what: string, path: string, folder: string): Promise<MaterialFile> {
+  const refuse = (error: unknown): never => {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     throw badInput(`${what}: ${path} ${REASONS[code] ?? 'cannot be opened'}.`);
-  });
+  };
+  const realPath = await realpath(resolve(folder, path.replace(/^~(?=\/)/, homedir()))).catch(refuse);
+  // Without O_NONBLOCK the open of a named pipe would wait for a writer; a link that came since leads elsewhere.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+  const file = await open(realPath, flags).catch(refuse);
   try {
     const stat = await file.stat();
     if (stat.isDirectory()) throw badInput(`${what}: ${path} is a folder, not a file.`);
@@ -33,7 +41,7 @@ export async function readMaterial(what: string, path: string, folder: string): 
     if (stat.size > MOST_BYTES)
       throw badInput(`${what}: ${path} has ${stat.size} bytes; such a file is never over ${MOST_BYTES}.`);
     if (stat.size === 0) throw badInput(`${what}: ${path} is empty.`);
-    return await file.readFile();
+    return { bytes: await file.readFile(), realPath };
   } finally {
     await file.close();
   }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Waiting } from '../approval/local-pages.ts';
 import type { UploadedFile } from '../approval/pages/upload.ts';
 import { badInput, conflict, misconfigured, ToolError } from '../core/errors.ts';
+import { plainly, quoted } from '../core/text.ts';
 import { type Deps, defineChange, defineRead, type Instead } from '../core/tool.ts';
 import type { Rotation } from '../jobs/item.ts';
 import { fingerprintOfMaterial } from '../jobs/push.ts';
@@ -11,6 +12,7 @@ import { type Finding, readMaterial, textOf } from '../material/file.ts';
 import { checkGoogle } from '../material/google.ts';
 import { identify, type Kind, kindOf } from '../material/kind.ts';
 import { Secret } from '../secrets/secret.ts';
+import { forPerson } from '../telnyx/dates.ts';
 import {
   createPushCredential,
   creationOfPush,
@@ -19,6 +21,7 @@ import {
   type ServiceAccount,
 } from '../telnyx/push-credentials.ts';
 import { text, uniqueName } from './fields.ts';
+import { outsideInWords, outsideOf } from './outside.ts';
 import { certificate, platform, pushCredential, serviceAccount, viewPush } from './push-credentials.ts';
 
 const path = z.string().optional();
@@ -44,6 +47,8 @@ export interface Report {
   certificate?: CertificateFacts;
   service_account?: ServiceAccount;
   material?: PushMaterial;
+  /** The real paths of what was read from outside the allowed folders: a person is asked before that is uploaded. */
+  outside: string[];
 }
 
 interface Given {
@@ -52,6 +57,7 @@ interface Given {
   p12?: Buffer | undefined;
   passphrase?: Secret | undefined;
   serviceAccount?: Buffer | undefined;
+  outside: string[];
 }
 
 /** The files are still to be dropped: opens the page for them, or tells of the one that is open. */
@@ -64,17 +70,24 @@ export async function inspectMaterial(args: MaterialArgs, deps: Deps): Promise<R
   if (args.upload && args.upload_id === undefined) return { wait: async () => needsUpload(await openPage(args, deps)) };
   const given = args.upload_id === undefined ? await fromFiles(args, deps) : await fromPage(args.upload_id, args, deps);
   if ('secondsLeft' in given) return { wait: async () => needsUpload(given) };
+  const { outside } = given;
   if (args.type === 'android') {
     if (!given.serviceAccount) throw badInput('An android credential takes service_account_file, or upload.');
     const { findings, account, material } = checkGoogle(given.serviceAccount, args.project_id);
     return {
       findings,
+      outside,
       ...(account && { service_account: account }),
       ...(material && { material: { type: 'android', ...material } }),
     };
   }
   const { findings, certificate, material } = await checkApple({ ...given, bundleId: args.bundle_id }, deps.now());
-  return { findings, ...(certificate && { certificate }), ...(material && { material: { type: 'ios', ...material } }) };
+  return {
+    findings,
+    outside,
+    ...(certificate && { certificate }),
+    ...(material && { material: { type: 'ios', ...material } }),
+  };
 }
 
 /** The material of a rotation once more, from the files it was given in; undefined when they are of no use by now. */
@@ -84,7 +97,7 @@ export async function reread({ old, wish }: Rotation, deps: Deps): Promise<PushM
   return inspected && 'material' in inspected ? inspected.material : undefined;
 }
 
-async function fromFiles(args: MaterialArgs, { workingFolder }: Deps): Promise<Given> {
+async function fromFiles(args: MaterialArgs, { folders }: Deps): Promise<Given> {
   const { certificate_file, private_key_file, p12_file, p12_passphrase_file, service_account_file, type } = args;
   const apple = certificate_file ?? private_key_file ?? p12_file ?? p12_passphrase_file;
   if (type === 'ios' && (service_account_file || !apple)) {
@@ -94,18 +107,39 @@ async function fromFiles(args: MaterialArgs, { workingFolder }: Deps): Promise<G
     throw badInput('An android credential takes service_account_file, or upload.');
   }
   const readIf = (what: string, file: string | undefined) =>
-    file === undefined ? undefined : readMaterial(what, file, workingFolder);
+    file === undefined ? undefined : readMaterial(what, file, folders.workingFolder);
   const file = await readIf('p12_passphrase_file', p12_passphrase_file);
-  const [passphrase, ...more] = file ? textOf(file).split(/\r\n?|\n/) : [];
+  const [passphrase, ...more] = file ? textOf(file.bytes).split(/\r\n?|\n/) : [];
   if (more.some((line) => line.trim() !== ''))
     throw badInput('p12_passphrase_file must hold one line, the passphrase.');
+  const certificate = await readIf('certificate_file', certificate_file);
+  const key = await readIf('private_key_file', private_key_file);
+  const p12 = await readIf('p12_file', p12_file);
+  const serviceAccount = await readIf('service_account_file', service_account_file);
   return {
-    certificate: await readIf('certificate_file', certificate_file),
-    key: await readIf('private_key_file', private_key_file),
-    p12: await readIf('p12_file', p12_file),
-    serviceAccount: await readIf('service_account_file', service_account_file),
+    certificate: certificate?.bytes,
+    key: key?.bytes,
+    p12: p12?.bytes,
+    serviceAccount: serviceAccount?.bytes,
+    outside: outsideOf([certificate, key, p12, serviceAccount], folders),
     ...(passphrase !== undefined && { passphrase: new Secret(passphrase, 'local') }),
   };
+}
+
+/** Material by what tells it from another: what a person can compare with what they hold. */
+export function materialInWords({
+  certificate,
+  service_account,
+}: Pick<Report, 'certificate' | 'service_account'>): string {
+  if (certificate) {
+    const { bundle_id, not_after, fingerprint } = certificate;
+    const app = bundle_id === null ? 'an app that it does not name' : quoted(bundle_id);
+    return `the certificate for ${app} that ends ${forPerson(not_after)} (fingerprint ${fingerprint})`;
+  }
+  const { project_id, client_email, private_key_id } = service_account ?? {};
+  const told = { project: project_id, account: client_email, 'key id': private_key_id };
+  const facts = Object.entries(told).flatMap(([name, value]) => (value ? [`${name} ${plainly(value)}`] : []));
+  return `the service account with ${facts.join(', ') || 'nothing that names it'}`;
 }
 
 /** What is proposed while the files are still to be dropped. */
@@ -143,7 +177,7 @@ async function fromPage(uploadId: string, { type }: MaterialArgs, deps: Deps): P
   const { passphrase, files } = taken;
   const of = (slot: Slot) => files.map(({ bytes }) => bytes).filter((bytes) => slotOf(type, bytes) === slot);
   const [[p12], [serviceAccount]] = [of('p12'), of('serviceAccount')];
-  return { certificate: of('certificate'), key: of('key'), p12, serviceAccount, passphrase };
+  return { certificate: of('certificate'), key: of('key'), p12, serviceAccount, passphrase, outside: [] };
 }
 
 type Slot = 'certificate' | 'key' | 'p12' | 'serviceAccount';
@@ -188,18 +222,18 @@ export const createPush = defineChange({
   name: 'create_mobile_push_credential',
   title: 'Create a mobile push credential',
   description:
-    'Check push material and upload it. iOS: certificate_file (VoIP certificate) and private_key_file in PEM, or p12_file. Android: service_account_file (Firebase JSON). Give paths, or upload: true; never read the files.',
+    'Check push material and upload it; files outside the allowed folders only after asking the person. iOS: certificate_file (VoIP certificate) and private_key_file in PEM, or p12_file. Android: service_account_file (Firebase JSON). Give paths, or upload: true; never read the files.',
   toolset: 'push',
   effect: 'create',
   uploads: true,
   input: z.object({ alias: uniqueName.describe('Unique name'), ...materialArgs }),
   output: z.object({ credential: pushCredential, warnings: z.array(z.string()) }),
-  asks: 'never',
+  asks: 'maybe',
   propose: async (args, deps) => {
     const inspected = await inspectMaterial(args, deps);
     if ('wait' in inspected) return untilDropped(inspected);
     const { alias } = args;
-    const { material, findings } = inspected;
+    const { material, findings, outside } = inspected;
     if (!material) throw refuseMaterial(findings);
     if (await findPushCredential(deps.http, alias)) {
       throw conflict(
@@ -207,14 +241,22 @@ export const createPush = defineChange({
         'Choose another alias, such as this one with a date.',
       );
     }
-    const binding = { alias, fingerprint: fingerprintOfMaterial(material), warnings: cautions(findings) };
-    return { binding, steps: [creationOfPush(alias, material)], material };
+    const binding = { alias, fingerprint: fingerprintOfMaterial(material), warnings: cautions(findings), outside };
+    const steps = [creationOfPush(alias, material)];
+    const question = () => ({ text: uploadQuestion(alias, inspected) });
+    return { binding, steps, material, ...(outside.length > 0 && { question }) };
   },
   run: async ({ binding: { alias, warnings }, material }, deps) => {
     const created = await createPushCredential(deps.http, alias, material);
     return { credential: await viewPush(created, deps), warnings };
   },
 });
+
+function uploadQuestion(alias: string, { outside, ...made }: Report): string {
+  const { subject } = made.certificate ?? {};
+  const whose = subject ? ` Its subject is ${quoted(subject)}.` : '';
+  return `Upload ${materialInWords(made)} to Telnyx, as push credential ${quoted(alias)}?${whose}${outsideInWords(outside)}`;
+}
 
 export const checkPush = defineRead({
   name: 'check_push_material',
@@ -236,7 +278,7 @@ export const checkPush = defineRead({
   run: async (args, deps) => {
     const inspected = await inspectMaterial(args, deps);
     if ('wait' in inspected) return inspected.wait();
-    const { material, ...report } = inspected;
+    const { material, outside: _, ...report } = inspected;
     return { status: material ? ('usable' as const) : ('unusable' as const), ...report };
   },
 });

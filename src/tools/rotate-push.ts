@@ -1,19 +1,26 @@
 import { z } from 'zod';
 import type { Question } from '../core/consent.ts';
 import { badInput, conflict } from '../core/errors.ts';
-import { plainly, quoted } from '../core/text.ts';
+import { quoted } from '../core/text.ts';
 import { type Deps, defineChange } from '../core/tool.ts';
 import { begin, stepsOf } from '../jobs/begin.ts';
 import type { OldPush, PushUser } from '../jobs/events.ts';
 import { fingerprintOfMaterial, isMadeOf, usersOf } from '../jobs/push.ts';
 import { run } from '../jobs/run.ts';
 import { connectionsUsing } from '../telnyx/connections.ts';
-import { forPerson } from '../telnyx/dates.ts';
 import { findPushCredential, getPushCredential } from '../telnyx/push-credentials.ts';
 import { id, text, uniqueName } from './fields.ts';
 import { rotationShape } from './job-view.ts';
+import { outsideInWords } from './outside.ts';
 import { connectionsNamed, countOf, describePush, handleOf, viewPush } from './push-credentials.ts';
-import { inspectMaterial, materialArgs, type Report, refuseMaterial, untilDropped } from './push-material.ts';
+import {
+  inspectMaterial,
+  materialArgs,
+  materialInWords,
+  type Report,
+  refuseMaterial,
+  untilDropped,
+} from './push-material.ts';
 import { begunBefore, rotateAlone } from './rotations.ts';
 
 const { type: _, ...files } = materialArgs;
@@ -71,7 +78,7 @@ export const rotatePush = defineChange({
       ...(args.reason !== undefined && { reason: args.reason }),
     };
     return {
-      binding: { old, wish },
+      binding: { old, wish, outside: inspected.outside },
       seen: true,
       steps: stepsOf({ type: 'began', kind: 'push', old, wish }),
       question: async () => {
@@ -95,7 +102,7 @@ function questionOf(old: OldPush, alias: string, made: Report, other: string, so
       ? `${some ? 'No connection was named' : 'No connection uses it'}, so none changes.`
       : `${countOf(users)} point to the new one from then on: ${connectionsNamed(users)}. Their apps get calls by push only if the new material is right.`;
   return {
-    text: `Rotate the ${describePush(old)}? A successor ${quoted(alias)} is made of ${materialInWords(made)}.${other} ${effect} The old one is kept.`,
+    text: `Rotate the ${describePush(old)}? A successor ${quoted(alias)} is made of ${materialInWords(made)}.${outsideInWords(made.outside)}${other} ${effect} The old one is kept.`,
     ...(users.length > 0 && { phrase: `rotate ${handleOf(old)} on ${countOf(users)}` }),
   };
 }
@@ -105,19 +112,6 @@ function otherApp(old: Pick<Report, 'certificate' | 'service_account'>, made: Re
   const of = ({ certificate, service_account }: typeof old) => certificate?.bundle_id ?? service_account?.project_id;
   const [was, is] = [of(old), of(made)];
   return was && is && was !== is ? ` BUT THE OLD ONE IS FOR ANOTHER, ${quoted(was)}.` : '';
-}
-
-/** Material by what tells it from another: what a person can compare with what they hold. */
-function materialInWords({ certificate, service_account }: Report): string {
-  if (certificate) {
-    const { bundle_id, not_after, fingerprint } = certificate;
-    const app = bundle_id === null ? 'an app that it does not name' : quoted(bundle_id);
-    return `the certificate for ${app} that ends ${forPerson(not_after)} (fingerprint ${fingerprint})`;
-  }
-  const { project_id, client_email, private_key_id } = service_account ?? {};
-  const told = { project: project_id, account: client_email, 'key id': private_key_id };
-  const facts = Object.entries(told).flatMap(([name, value]) => (value ? [`${name} ${plainly(value)}`] : []));
-  return `the service account with ${facts.join(', ') || 'nothing that names it'}`;
 }
 
 function chosen(users: PushUser[], wanted: string[] | undefined): PushUser[] {
