@@ -92,7 +92,7 @@ function info(bags: Node[], kind: Lock, lock: (kind: Lock, content: Buffer) => E
 }
 
 // What claims more rounds than this is refused before it is opened, so it need not be made right.
-const capped = (rounds: number) => Math.min(rounds, 40_000);
+const capped = (rounds: number) => (rounds > 5_000_000 ? 1 : rounds);
 
 function derive(
   passphrase: string | null,
