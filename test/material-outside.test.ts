@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataOf, errorOf, type Options, type Started, startApp, yes } from './app.ts';
 import { press, visit } from './browser/visitor.ts';
@@ -119,4 +120,31 @@ test('the question of a rotation names the path of material from outside, and of
     expect(dataOf(await t.call('rotate_mobile_push_credential', args))).toMatchObject({ status: 'done' });
     expect(t.asked[0]?.message.split(join(folder, 'account.json'))).toHaveLength(times + 1);
   }
+});
+
+const spaced = "my app's (old) key.json";
+
+test.each<[string, string]>([
+  ['as a file URL', pathToFileURL(join(elsewhere, spaced)).href],
+  ['as a file URL of this host', pathToFileURL(join(elsewhere, spaced)).href.replace('file://', 'file://localhost')],
+  ['in double quotes', `"${join(elsewhere, spaced)}"`],
+  ['in single quotes, with a blank behind', `'${join(elsewhere, 'account.json')}' `],
+  ['with backslashes, as a terminal writes it', join(elsewhere, "my\\ app\\'s\\ \\(old\\)\\ key.json")],
+  ['with what looks like all of these in its name', join(elsewhere, '"a\\ b"')],
+])('a path is read %s', async (_, path) => {
+  writeFileSync(join(elsewhere, spaced), account);
+  writeFileSync(join(elsewhere, '"a\\ b"'), account);
+  await using t = await start();
+  const checked = await t.call('check_push_material', { type: 'android', service_account_file: path });
+  expect(dataOf(checked)).toMatchObject({ status: 'usable' });
+});
+
+test.each([
+  ['of the web', 'https://example.com/a.json', 'is a web address, not a path on this machine'],
+  ['of a file elsewhere', 'file://server/share/a.json', 'is a web address, not a path on this machine'],
+  ['quoted, of no file', "'nowhere at all.json'", 'does not exist'],
+])('an address %s is refused and named', async (_, path, says) => {
+  await using t = await start();
+  const { message } = errorOf(await t.call('check_push_material', { type: 'android', service_account_file: path }));
+  expect(message).toContain(says);
 });

@@ -300,6 +300,15 @@ const forged = (algorithm: '3des' | 'aes256') => {
   return { p12: Buffer.from(forge.asn1.toDer(built).getBytes(), 'latin1'), passphrase: new Secret('open') };
 };
 
+/** As the program `base64` writes it. */
+const inBase64 = (file: string | Buffer | undefined) =>
+  Buffer.from(
+    `${Buffer.from(file ?? '')
+      .toString('base64')
+      .replace(/.{76}/g, '$&\n')}\n`,
+  );
+const assigned = (file: Buffer) => Buffer.from(`export APNS_P12="${file.toString().replaceAll('\n', '')}"\n`);
+
 const shapes: [title: string, input: AppleInput, notes: string[]][] = [
   ['a key as PKCS#1', pair(certificate, pkcs1), []],
   ['one file with both, as certificate', pair(certificate + key, undefined), []],
@@ -346,6 +355,10 @@ const shapes: [title: string, input: AppleInput, notes: string[]][] = [
     }),
     [],
   ],
+  ['a .p12 in base64', { ...p12(), p12: inBase64(p12().p12) }, ['UNWRAPPED']],
+  ['PEM in base64', pair(inBase64(certificate), inBase64(key)), ['UNWRAPPED', 'UNWRAPPED']],
+  ['PEM in base64 on one line', pair(Buffer.from(certificate).toString('base64'), key), ['UNWRAPPED']],
+  ['base64 of a .p12 in a shell assignment', { ...p12(), p12: assigned(inBase64(p12().p12)) }, ['UNWRAPPED']],
   ["forge's .p12 with 3DES", forged('3des'), []],
   ["forge's .p12 with AES-256", forged('aes256'), []],
 ];
@@ -391,6 +404,9 @@ const google: [title: string, file: Buffer | string, code: string][] = [
   ['broken JSON', json().subarray(0, 500), 'FILE_IS_BROKEN_JSON'],
   ['a JSON array', `[${json()}]`, 'FILE_IS_JSON_ARRAY'],
   ['a JSON string', '"canary"', 'FILE_IS_JSON_STRING'],
+  ['JSON that holds two service accounts', `{"a":${json()},"b":${json()}}`, 'FILE_IS_OTHER_JSON'],
+  ['base64 of other JSON', inBase64('{"canary":1}'), 'FILE_IS_OTHER_JSON'],
+  ['base64 of a PEM key', inBase64(account.private_key), 'FILE_IS_PRIVATE_KEY'],
   ['a number', '42', 'FILE_IS_TEXT'],
   ['null', 'null', 'FILE_IS_TEXT'],
   ['a PEM key', account.private_key, 'FILE_IS_PRIVATE_KEY'],
@@ -440,7 +456,21 @@ const oddAccounts: [title: string, file: Buffer, code: string][] = [
   ['an address of another kind', json({ client_email: 'x@developer.gserviceaccount.com' }), 'CLIENT_EMAIL_UNUSUAL'],
   ['a key without its id', json({ private_key_id: undefined }), 'PRIVATE_KEY_ID_MISSING'],
   ['a field that is not of Google', json({ note: 'canary' }), 'FIELDS_LEFT_OUT'],
-  ['JSON quoted as a string', Buffer.from(JSON.stringify(json().toString())), 'JSON_UNQUOTED'],
+  ['JSON quoted as a string', Buffer.from(JSON.stringify(json().toString())), 'UNWRAPPED'],
+  ['JSON in base64', inBase64(json()), 'UNWRAPPED'],
+  ['JSON in a shell assignment', Buffer.from(`export FCM='${json()}'\n`), 'UNWRAPPED'],
+  [
+    'JSON with its quotes escaped in one',
+    Buffer.from(`FCM=${JSON.stringify(JSON.stringify({ ...account }))}`),
+    'UNWRAPPED',
+  ],
+  ['JSON in base64 in a shell assignment', assigned(inBase64(json())), 'UNWRAPPED'],
+  [
+    'JSON in a text field of other JSON',
+    Buffer.from(JSON.stringify({ canary: 1, fcm: json().toString() })),
+    'UNWRAPPED',
+  ],
+  ['JSON in an object of other JSON', Buffer.from(`{"canary":1,"fcm":${json()}}`), 'UNWRAPPED'],
   ['a key on one line', json({ private_key: squeezed(account.private_key) }), 'PEM_REPAIRED'],
   ['a key with literal \\n', json({ private_key: escaped(account.private_key) }), 'PEM_REPAIRED'],
 ];

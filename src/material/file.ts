@@ -2,6 +2,8 @@ import { constants } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { attempt } from '../core/basics.ts';
 import { badInput } from '../core/errors.ts';
 
 // Files of certificates, keys and service accounts have a few kilobytes; parsing time is bounded by this.
@@ -30,7 +32,14 @@ export async function readMaterial(what: string, path: string, folder: string): 
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     throw badInput(`${what}: ${path} ${REASONS[code] ?? 'cannot be opened'}.`);
   };
-  const realPath = await realpath(resolve(folder, path.replace(/^~(?=\/)/, homedir()))).catch(refuse);
+  const real = (written: string) => realpath(resolve(folder, written.replace(/^~(?=\/)/, homedir())));
+  // A file that is called so is what is meant, whatever its name looks like.
+  const realPath = await real(path).catch((error) => {
+    const meant = asMeant(path);
+    if (/^[a-z][a-z\d+.-]+:\/\//i.test(meant))
+      throw badInput(`${what}: ${path} is a web address, not a path on this machine.`);
+    return meant === path ? refuse(error) : real(meant).catch(refuse);
+  });
   // Without O_NONBLOCK the open of a named pipe would wait for a writer; a link that came since leads elsewhere.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
   const file = await open(realPath, flags).catch(refuse);
@@ -45,6 +54,14 @@ export async function readMaterial(what: string, path: string, folder: string): 
   } finally {
     await file.close();
   }
+}
+
+/** A path as it was meant by who pasted it: a file URL, or quoted or escaped as a terminal writes it. */
+function asMeant(path: string): string {
+  const trimmed = path.trim();
+  const bare = trimmed.replace(/^(['"])(.*)\1$/s, '$2');
+  if (/^file:\/\//i.test(bare)) return attempt(() => fileURLToPath(bare)) ?? bare;
+  return bare !== trimmed || process.platform === 'win32' ? bare : bare.replace(/\\(.)/gs, '$1');
 }
 
 /** The text of a file; Windows editors save UTF-16, and UTF-8 with a mark in front. */

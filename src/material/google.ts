@@ -5,6 +5,7 @@ import { caution, errorsFirst, type Finding, isRefused, refusal, textOf, tooLarg
 import { checkKey, readKey, toPkcs8 } from './key.ts';
 import { wrongFile } from './kind.ts';
 import { readPem } from './pem.ts';
+import { unwrap, unwrapped } from './unwrap.ts';
 
 const AGAIN =
   'Have the person make a new key in the Firebase console (Project settings, Service accounts) and leave it unedited.';
@@ -70,9 +71,11 @@ const UNREADABLE = '(not readable)';
 export function checkGoogle(file: Buffer, projectId?: string): GoogleReport {
   const large = tooLarge('service_account_file', file);
   if (large.length > 0) return { findings: large };
-  const { json, findings } = parse(file);
-  const account = readFields(json);
-  if (!json || !isServiceAccount(account)) return { findings: [...findings, wrongFile('service_account_file', file)] };
+  const inner = unwrap(file);
+  const json = parseJson(textOf(inner));
+  const account = readFields(isRecord(json) ? json : {});
+  if (!isRecord(json) || !isServiceAccount(account)) return { findings: [wrongFile('service_account_file', file)] };
+  const findings = inner === file ? [] : [unwrapped('service_account_file')];
 
   const key = checkPrivateKey(account.get('private_key'));
   findings.push(...key.findings, ...checkFields(account), ...checkProject(account, projectId));
@@ -86,17 +89,8 @@ export function checkGoogle(file: Buffer, projectId?: string): GoogleReport {
   };
 }
 
-function parse(file: Buffer): { json?: object; findings: Finding[] } {
-  const outer = parseJson(textOf(file));
-  const json = typeof outer === 'string' ? parseJson(outer) : outer;
-  // What it is instead is said by its kind.
-  if (!isRecord(json)) return { findings: [] };
-  const unquoted = caution('JSON_UNQUOTED', 'The JSON was quoted as one string; it was read.', 'Nothing needs doing.');
-  return { json, findings: json === outer ? [] : [unquoted] };
-}
-
 // A map, so that no key of the file can stand for a property of an object.
-function readFields(json: object = {}): Account {
+function readFields(json: object): Account {
   const isText = (field: [string, unknown]): field is [string, string] => typeof field[1] === 'string';
   return new Map(Object.entries(json).filter((field) => isText(field) && field[1].trim() !== ''));
 }

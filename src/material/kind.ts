@@ -2,6 +2,7 @@ import { isRecord, parseJson } from '../core/basics.ts';
 import { kindOfDer } from './der.ts';
 import { type Finding, refusal, type Slot, textOf, WANTED } from './file.ts';
 import { type PemBlock, readPem, readUnarmoured } from './pem.ts';
+import { unwrap } from './unwrap.ts';
 
 // Where the right way on depends on what was given, not only on what was asked for.
 const BETTER: Partial<Record<Kind, string>> = {
@@ -94,7 +95,8 @@ const ACCOUNT_TYPES: Record<string, Kind> = {
 export const kindOf = (file: Buffer): string => KINDS[identify(file)];
 
 /** What a file seems to be. */
-export function identify(file: Buffer): Kind {
+export function identify(given: Buffer): Kind {
+  const file = unwrap(given);
   const text = textOf(file).trim();
   if (text === '') return 'EMPTY';
   // Before PEM, which a service account key has inside.

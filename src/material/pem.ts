@@ -74,7 +74,7 @@ function readBlock(label: string, body: string): PemBlock {
 }
 
 /** The bytes of base64 in any lines, or null when it is something else. */
-function fromBase64(text: string): Buffer | null {
+export function fromBase64(text: string): Buffer | null {
   const compact = text.replaceAll(/\s/g, '');
   return compact !== '' && /^[A-Za-z0-9+/]+={0,2}$/.test(compact) ? Buffer.from(compact, 'base64') : null;
 }

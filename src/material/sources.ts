@@ -5,6 +5,7 @@ import { caution, type Finding, refusal, type Slot, tooLarge } from './file.ts';
 import { isTokenKey, readKey, tokenKey } from './key.ts';
 import { wrongFile } from './kind.ts';
 import { type Contents, readContents } from './pem.ts';
+import { unwrap, unwrapped } from './unwrap.ts';
 
 /** What the files of a person hold between them, and what kept the rest from being read. */
 export interface Found {
@@ -16,6 +17,7 @@ export interface Found {
 interface Given {
   slot: Slot;
   file: Buffer;
+  isWrapped: boolean;
   contents: Contents;
 }
 
@@ -31,7 +33,8 @@ export function fromFiles(certificateFiles: Buffer[], keyFiles: Buffer[]): Found
   ]) {
     const large = tooLarge(slot, file);
     if (large.length > 0) return { certificates: [], keys: [], findings: large };
-    given.push({ slot, file, contents: readContents(file) });
+    const inner = unwrap(file);
+    given.push({ slot, file, isWrapped: inner !== file, contents: readContents(inner) });
   }
   const certificates = given.flatMap(({ contents }) => contents.certificates);
   const keys = given.flatMap(({ contents }) => contents.keys);
@@ -53,11 +56,12 @@ export async function fromPkcs12(file: Buffer, passphrase: Secret | undefined): 
   const large = tooLarge('p12_file', file);
   if (large.length > 0) return { certificates: [], keys: [], findings: large };
   const { readPkcs12 } = await import('./pkcs12.ts');
-  const opened = await readPkcs12(file, passphrase);
+  const inner = unwrap(file);
+  const opened = await readPkcs12(inner, passphrase);
   if ('code' in opened) return { certificates: [], keys: [], findings: [opened] };
   const certificates = opened.certificates.map(readCertificate).filter((each) => each !== undefined);
   const keys = opened.keys.map((der) => readKey(der)).filter((each) => each !== null);
-  const findings: Finding[] = [];
+  const findings = inner === file ? [] : [unwrapped('p12_file')];
   if (certificates.length === 0) {
     findings.push(refusal('P12_NO_CERTIFICATE', 'p12_file opens and holds no certificate that can be read.', BOTH));
   }
@@ -73,8 +77,8 @@ export async function fromPkcs12(file: Buffer, passphrase: Secret | undefined): 
   return { certificates, keys, findings };
 }
 
-function notesOf({ slot, contents: { notes } }: Given): Finding[] {
-  const findings: Finding[] = [];
+function notesOf({ slot, isWrapped, contents: { notes } }: Given): Finding[] {
+  const findings = isWrapped ? [unwrapped(slot)] : [];
   if (notes.has('repaired')) {
     findings.push(
       caution('PEM_REPAIRED', `${slot} had lost its line breaks or marks; they were put back.`, 'Nothing needs doing.'),
