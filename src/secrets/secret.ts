@@ -185,7 +185,7 @@ export function redactDeep(value: unknown): unknown {
 }
 
 /** A text in another form, and which part of the first each of its characters stands for. */
-export interface Folded {
+interface Folded {
   text: string;
   from: readonly number[];
   to: readonly number[];
@@ -207,10 +207,10 @@ const NAMED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', a
 const MOST_CODE_POINT = 0x10ffff;
 
 /** The text without blanks; undefined when it has none. */
-export const squeezed = (text: string): Folded | undefined => fold(text, BLANKS, () => '');
+const squeezed = (text: string): Folded | undefined => fold(text, BLANKS, () => '');
 
 /** The text without blanks, its escapes undone once: those of each language alone, and all of them when it has several. */
-export function unescaped(text: string): Folded[] {
+function unescaped(text: string): Folded[] {
   const used = EACH.filter(([sign]) => text.includes(sign)).map(([, escapes]) => escapes);
   return (used.length > 1 ? [...used, ALL] : used).flatMap((one) => fold(text, one, meaning) ?? []);
 }
