@@ -212,7 +212,7 @@ test.each([
   ['android', 'a character a field', (key: string) => [...key].join('","')],
   ['android', 'as the code', (key: string) => key.split('\n')[3] ?? ''],
 ])('of the answer to a call that sent an %s key nothing is quoted that could be it %s', async (type, _, disguise) => {
-  await using t = await startApp();
+  await using t = await startApp({ person: yes });
   const sent = type === 'ios' ? material.key : account.private_key;
   const text = disguise(sent);
   const body = {

@@ -4,8 +4,7 @@ import { Secret } from '../secrets/secret.ts';
 import { caution, errorsFirst, type Finding, isRefused, refusal, textOf, tooLarge } from './file.ts';
 import { checkKey, readKey, toPkcs8 } from './key.ts';
 import { wrongFile } from './kind.ts';
-import { readPem } from './pem.ts';
-import { unwrap, unwrapped } from './unwrap.ts';
+import { readPem, unwrap, unwrapped } from './pem.ts';
 
 const AGAIN =
   'Have the person make a new key in the Firebase console (Project settings, Service accounts) and leave it unedited.';

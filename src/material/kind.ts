@@ -1,8 +1,7 @@
 import { isRecord, parseJson } from '../core/basics.ts';
-import { kindOfDer } from './der.ts';
 import { type Finding, refusal, type Slot, textOf, WANTED } from './file.ts';
-import { type PemBlock, readPem, readUnarmoured } from './pem.ts';
-import { unwrap } from './unwrap.ts';
+import { kindOfDer } from './key.ts';
+import { type PemBlock, readPem, readUnarmoured, unwrap } from './pem.ts';
 
 // Where the right way on depends on what was given, not only on what was asked for.
 const BETTER: Partial<Record<Kind, string>> = {

@@ -1,11 +1,9 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Secret } from '../secrets/secret.ts';
-import { readCertificate } from './der.ts';
 import { caution, type Finding, refusal, type Slot, tooLarge } from './file.ts';
-import { isTokenKey, readKey, tokenKey } from './key.ts';
+import { isTokenKey, readCertificate, readKey, tokenKey } from './key.ts';
 import { wrongFile } from './kind.ts';
-import { type Contents, readContents } from './pem.ts';
-import { unwrap, unwrapped } from './unwrap.ts';
+import { type Contents, readContents, unwrap, unwrapped } from './pem.ts';
 
 /** What the files of a person hold between them, and what kept the rest from being read. */
 export interface Found {

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
 import { attempt } from '../core/basics.ts';
 import { badInput, misconfigured } from '../core/errors.ts';
-import { visible } from '../core/text.ts';
+import { oneLine, quoted, visible } from '../core/text.ts';
 
 /** Where files with secrets may lie. */
 export interface FolderRules {
@@ -64,3 +64,17 @@ function isInside(root: string, path: string): boolean {
   const way = relative(root, path);
   return way !== '' && !isAbsolute(way) && way !== '..' && !way.startsWith(`..${sep}`);
 }
+
+/** Of these real paths those that lie outside the allowed folders. Throws `BAD_INPUT` for one that a person cannot be shown. */
+export function outsideOf(paths: readonly string[], folders: FolderRules): string[] {
+  const outside = [...new Set(paths)].filter((path) => attempt(() => resolveAllowed(path, folders)) !== path);
+  if (outside.some((path) => path.length > LONGEST_PATH || oneLine(path, LONGEST_PATH) !== path))
+    throw badInput('A file leads to a path that is too long, or has characters that nobody sees.');
+  return outside;
+}
+
+/** Tells a person that files lie outside the allowed folders, and where; '' when none does. */
+export const outsideInWords = (paths: string[]): string =>
+  paths.length === 0
+    ? ''
+    : ` It was read from outside the folders that this server may use: ${paths.map((path) => quoted(path, LONGEST_PATH)).join(', ')}.`;

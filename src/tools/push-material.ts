@@ -11,6 +11,7 @@ import type { CertificateFacts } from '../material/certificate.ts';
 import { type Finding, readMaterial, textOf } from '../material/file.ts';
 import { checkGoogle } from '../material/google.ts';
 import { identify, type Kind, kindOf } from '../material/kind.ts';
+import { outsideInWords, outsideOf } from '../secrets/allowed-folder.ts';
 import { Secret } from '../secrets/secret.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import {
@@ -21,7 +22,6 @@ import {
   type ServiceAccount,
 } from '../telnyx/push-credentials.ts';
 import { text, uniqueName } from './fields.ts';
-import { outsideInWords, outsideOf } from './outside.ts';
 import { certificate, platform, pushCredential, serviceAccount, viewPush } from './push-credentials.ts';
 
 const path = z.string().optional();
@@ -121,7 +121,10 @@ async function fromFiles(args: MaterialArgs, { folders }: Deps): Promise<Given> 
     key: key?.bytes,
     p12: p12?.bytes,
     serviceAccount: serviceAccount?.bytes,
-    outside: outsideOf([certificate, key, p12, serviceAccount], folders),
+    outside: outsideOf(
+      [certificate, key, p12, serviceAccount].flatMap((each) => each?.realPath ?? []),
+      folders,
+    ),
     ...(passphrase !== undefined && { passphrase: new Secret(passphrase, 'local') }),
   };
 }

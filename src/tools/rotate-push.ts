@@ -7,11 +7,11 @@ import { begin, stepsOf } from '../jobs/begin.ts';
 import type { OldPush, PushUser } from '../jobs/events.ts';
 import { fingerprintOfMaterial, isMadeOf, usersOf } from '../jobs/push.ts';
 import { run } from '../jobs/run.ts';
+import { outsideInWords } from '../secrets/allowed-folder.ts';
 import { connectionsUsing } from '../telnyx/connections.ts';
 import { findPushCredential, getPushCredential } from '../telnyx/push-credentials.ts';
 import { id, text, uniqueName } from './fields.ts';
 import { rotationShape } from './job-view.ts';
-import { outsideInWords } from './outside.ts';
 import { connectionsNamed, countOf, describePush, handleOf, viewPush } from './push-credentials.ts';
 import {
   inspectMaterial,
