@@ -196,6 +196,28 @@ test.each(['.env', 's.json', 'l.jsonl'])(
   },
 );
 
+test.each(['.env', 'l.jsonl'])(
+  'on a disk that knows no hard links a secret goes to a %s all the same',
+  async (name) => {
+    await using sandbox = await startSandbox();
+    const noLinks = `import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+const { linkSync } = fs;
+fs.linkSync = (from, to) => {
+  if (to.includes('-turn-')) throw Object.assign(new Error('no links'), { code: 'EPERM' });
+  linkSync(from, to);
+};
+syncBuiltinESMExports();`;
+    const env = { TELNYX_API_KEY: sandbox.apiKey, TELNYX_BASE_URL: sandbox.baseUrl, TELNYX_MCP_ALLOW_DIRS: folder };
+    await using server = await startProcess({ env, imports: [`data:text/javascript,${encodeURIComponent(noLinks)}`] });
+    const args = { connection_id: connectionOf({ sandbox }), name: 'new one', deliver_to: fileOf(name) };
+    const { structuredContent } = await server.call('create_telephony_credential', args);
+    expect(structuredContent).toMatchObject({ secret: { destination: 'file', place: at(name) } });
+    expect(readFileSync(at(name), 'utf8')).toContain(passwordsOf({ sandbox })[0]);
+    expect(readdirSync(folder)).toEqual([name]);
+  },
+);
+
 test('a second login token of one credential gets a line and an entry of its own', async () => {
   await using t = await start();
   const mint = (deliver_to: string) => t.call('create_telephony_token', { id: living(t), deliver_to });

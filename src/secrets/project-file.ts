@@ -1,13 +1,12 @@
 import { basename } from 'node:path';
 import { badInput } from '../core/errors.ts';
-import type { Lease } from '../core/lease.ts';
 import { quoted } from '../core/text.ts';
 import { LONGEST_PATH, resolveAllowed } from './allowed-folder.ts';
 import { type Destination, type Handover, Unfit } from './destination.ts';
 import { mergeDotenv, readDotenv } from './dotenv.ts';
 import { mergeJson, readJson } from './json-text.ts';
 import { type FileRules, findText, probe, refuseMoved, replace, standingOf, useless, warningOf } from './target.ts';
-import { inTurn } from './turns.ts';
+import { inTurn, type Turn } from './turns.ts';
 
 /** How values stand in a text under names. Both throw `Unfit` for a text that is not of this kind. */
 interface Format {
@@ -37,7 +36,7 @@ export function projectFile(path: string, prefix: string, rules: FileRules): Des
   };
   const digest = (values: [string, string][]): string => rules.mac(JSON.stringify(values));
 
-  async function put(values: Record<string, string>, over: string | undefined, lease: Lease) {
+  async function put(values: Record<string, string>, over: string | undefined, turn: Turn) {
     const names = Object.keys(values);
     refuseMoved(path, target, rules);
     // Read now: someone may have saved the file since.
@@ -50,7 +49,7 @@ export function projectFile(path: string, prefix: string, rules: FileRules): Des
     return replace(target, merged, before, () => {
       // A link may have taken the place of a folder.
       refuseMoved(path, target, rules);
-      lease.check();
+      turn.check();
     });
   }
 
@@ -80,7 +79,7 @@ export function projectFile(path: string, prefix: string, rules: FileRules): Des
       }
       return {
         async keep(handover) {
-          const stat = await inTurn(target, (lease) => put(valuesOf(prefix, handover), over, lease));
+          const stat = await inTurn(target, (turn) => put(valuesOf(prefix, handover), over, turn));
           return { destination: 'file', place: target, ...warningOf(target, stat, warnings) };
         },
         async [Symbol.asyncDispose]() {},
