@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -217,6 +218,64 @@ syncBuiltinESMExports();`;
     expect(readdirSync(folder)).toEqual([name]);
   },
 );
+
+test('a copy of one delivery is not taken away by another of the same credential', async () => {
+  await using t = await start(commands(PUT));
+  const id = living(t);
+  const handOff = async (deliver_to: string) =>
+    dataOf<Created>(await t.call('hand_off_secret', { id, kind: 'telephony', deliver_to })).secret;
+  const { warning = '' } = await handOff('command:lost');
+  const [copy = ''] = /\S+\.json/.exec(warning) ?? [];
+  expect((await handOff(fileOf('.env'))).destination).toBe('file');
+  expect(readFileSync(copy, 'utf8')).toContain(t.sandbox.world.telephony.get(id)?.sip_password);
+});
+
+test('a line that lost its secret since is written again', async () => {
+  await using t = await start();
+  const id = living(t);
+  const password = t.sandbox.world.telephony.get(id)?.sip_password ?? '-';
+  const handOff = () => t.call('hand_off_secret', { id, kind: 'telephony', deliver_to: fileOf('l.jsonl') });
+  await handOff();
+  // As long as before.
+  writeFileSync(at('l.jsonl'), readFileSync(at('l.jsonl'), 'utf8').replace(password, 'x'.repeat(password.length)));
+  await handOff();
+  expect(readFileSync(at('l.jsonl'), 'utf8')).toContain(password);
+});
+
+test.each([
+  ['our own while it is written', () => fileOf('.env.telnyx-credentials.tmp'), /neither a .env/],
+  ['one in the folder of a repository', () => (mkdirSync(at('.git')), fileOf('.git/.env')), /repository's own folder/],
+])('a file that is %s gets no secret', async (_, place, says) => {
+  await using t = await start();
+  expect(errorOf(await create(t, place())).message).toMatch(says);
+  expect(posts(t)).toBe(0);
+});
+
+test('a file that git tracks is not replaced for a moment either', async () => {
+  await using t = await start();
+  const git = (...args: string[]) => spawnSync('git', ['-C', folder, ...args]);
+  git('init');
+  writeFileSync(at('.env.telnyx-credentials.tmp'), 'theirs');
+  git('add', '-f', '.env.telnyx-credentials.tmp');
+  expect(errorOf(await create(t, fileOf('.env'))).message).toMatch(/tracked by git/);
+  expect(readFileSync(at('.env.telnyx-credentials.tmp'), 'utf8')).toBe('theirs');
+});
+
+test('what a command that is not done in time has started ends with it', async () => {
+  const hangs = `import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+writeFileSync(process.argv[2] + '/pid', String(spawn('sleep', ['600']).pid));
+setInterval(() => undefined, 1000);`;
+  await using t = await start(commands(hangs));
+  const { secret } = dataOf<Created>(await create(t, 'command:store'));
+  expect(secret).toMatchObject({ destination: 'vault', warning: expect.stringContaining('did not end in time') });
+  const pid = Number(readFileSync(at('store/pid'), 'utf8'));
+  await expect.poll(() => isRunning(pid)).toBe(false);
+});
+
+/** Whether a process runs; one that only waits to be reaped does not. */
+const isRunning = (pid: number): boolean =>
+  /^\d+ \(sleep\) [^ZX]/.test(existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '');
 
 test('a second login token of one credential gets a line and an entry of its own', async () => {
   await using t = await start();

@@ -61,6 +61,8 @@ test.each([
   ['apostrophes that bash takes for quotation marks', "A=O'Brien\nTELNYX_SIP_PASSWORD=old\nB=it's\n"],
   ['a line that bash joins with the next', 'A=x\\\nTELNYX_SIP_PASSWORD=old\n'],
   ['lines that end by a carriage return alone', 'A=1\rB=2\r'],
+  ['a name behind a blank that is one for some', '\u00a0FOO:\n'],
+  ['a name behind a form feed', 'A=1\n\fFOO: \n'],
   ['a separator that some take for the end of a line', 'A=1\u2028TELNYX_SIP_PASSWORD=old\n'],
 ])('where readers would take the lines for different things nothing is written: %s', (_, text) => {
   expect(merged(text)).toEqual({ why: expect.stringMatching(/differently|disagree/) });

@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { isSpecType } from '@modelcontextprotocol/server';
 import { afterAll, expect, test, vi } from 'vitest';
 import { MODERN } from './by-hand.ts';
-import { type ServerProcess, startProcess } from './process.ts';
+import { MAIN, type ServerProcess, startProcess } from './process.ts';
 
 const CLIENT = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'edges', version: '1' } };
 
@@ -238,3 +239,33 @@ test.concurrent.each(['clientCapabilities', 'clientInfo', 'protocolVersion'])(
     expect(await server.request('tools/list', { _meta })).toMatchObject({ error: { code: -32602 } });
   },
 );
+
+const greetings: [string, object][] = [
+  ['capabilities that are none', { capabilities: { roots: { listChanged: 'yes' } } }],
+  ['a client that is none', { clientInfo: { name: 't', version: '1', title: 5 } }],
+  ['a _meta that is none', { _meta: null }],
+  ['a progress token that is none', { _meta: { progressToken: {} } }],
+];
+test.concurrent.each(greetings)('an initialize with %s is answered once, and so is what follows', (_, odd) => {
+  const lines = [
+    { jsonrpc: '2.0', id: 1, method: 'initialize', params: { ...CLIENT, ...odd } },
+    { jsonrpc: '2.0', id: 1, method: 'tools/list' },
+    { jsonrpc: '2.0', id: 2, method: 'ping' },
+  ];
+  const input = lines.map((line) => JSON.stringify(line)).join('\n');
+  const { stdout, status } = spawnSync(process.execPath, [MAIN, '--sandbox'], { input, encoding: 'utf8' });
+  const ids = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).id);
+  expect([ids, status]).toEqual([expect.arrayContaining([1, 1, 2]), 0]);
+  expect(ids).toHaveLength(3);
+});
+
+test('what comes before the first request says nothing of who opens', async () => {
+  await using server = await startProcess({ args: ['--sandbox'], initialize: false });
+  server.send('{"jsonrpc":"2.0","id":9,"result":{}}');
+  server.send('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+  const { result } = await server.request('server/discover', { _meta: MODERN });
+  expect(result).toBeDefined();
+});

@@ -49,7 +49,6 @@ export function vaultOf(process: Process): Vault {
     many: true,
     label: 'the vault',
     find: (name) => (kept.has(name) ? name : undefined),
-    forgetCopy: async () => undefined,
     reserveCopy: () => Promise.reject(new Error('nothing goes anywhere else')),
     async reserve(): Promise<Slot> {
       if ((await process.reach('reserve')) === 'fail') throw failure();

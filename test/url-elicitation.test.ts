@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -49,9 +49,10 @@ test.each(['accept', 'decline', 'cancel'] as const)(
     expect(seen.includes(record?.sip_password ?? '-')).toBe(action === 'accept');
     expect(JSON.stringify([result, t.log])).not.toContain(record?.sip_password);
     expect(JSON.stringify([result, t.log])).not.toMatch(/127\.0\.0\.1:\d+\/[\w-]{20}/);
-    const entry = join(t.stateDir, 'vault', `telephony-${record?.id}.copy.json`);
-    while (action === 'accept' && existsSync(entry)) await sleep(5);
-    expect(existsSync(entry)).toBe(action !== 'accept');
+    const vault = join(t.stateDir, 'vault');
+    const isKept = () => readdirSync(vault).some((name) => name.startsWith(`telephony-${record?.id}.copy-`));
+    while (action === 'accept' && isKept()) await sleep(5);
+    expect(isKept()).toBe(action !== 'accept');
     await client.close();
   },
 );

@@ -3,7 +3,7 @@ import type { Answer, Question, ShownPage } from '../core/consent.ts';
 import { misconfigured } from '../core/errors.ts';
 import type { Handover, Slot } from '../secrets/destination.ts';
 import type { Secret } from '../secrets/secret.ts';
-import type { Vault } from '../secrets/vault.ts';
+import type { Copy, Vault } from '../secrets/vault.ts';
 import { approvalPage } from './pages/approval.ts';
 import { createLauncher, hasBrowser } from './pages/browser.ts';
 import { createPageHost, type PageHost } from './pages/host.ts';
@@ -37,7 +37,7 @@ export function openLocalPages({ env, account, vault, clock, launch }: Around) {
      * this call's client brings a person to a page, if it can.
      */
     async reserve(show: ((page: ShownPage) => void) | undefined): Promise<Slot> {
-      if (show || launch || hasBrowser(machine)) return slotOf(host, vault, show, await vault.reserveCopy());
+      if (show || launch || hasBrowser(machine)) return slotOf(host, show, await vault.reserveCopy());
       throw misconfigured(
         'No page can be opened on this machine: it has no display. Nothing was created.',
         'Deliver to the vault or to a file instead.',
@@ -177,7 +177,7 @@ const NAMES: Record<string, string> = {
   push_private_key: 'Private key',
 };
 
-const slotOf = (host: PageHost, vault: Vault, show: ((page: ShownPage) => void) | undefined, spare: Slot): Slot => ({
+const slotOf = (host: PageHost, show: ((page: ShownPage) => void) | undefined, spare: Copy): Slot => ({
   async keep(handover) {
     const kept = await spare.keep(handover);
     const code = newCode();
@@ -185,7 +185,7 @@ const slotOf = (host: PageHost, vault: Vault, show: ((page: ShownPage) => void) 
     try {
       const page = await (show ? host.offer(reveal) : host.open(reveal));
       show?.({ url: page.url, message: `Open this page to see ${titleOf(handover)}. It must show the code ${code}.` });
-      void page.done.then((ending) => (ending === 'answered' ? vault.forgetCopy(handover.name) : undefined));
+      void page.done.then((ending) => (ending === 'answered' ? spare.forget() : undefined));
       const place = `a page with the code ${code}, for 5 minutes; if it is not opened by then, ${kept.place} keeps it`;
       return { destination: 'browser', place };
     } catch {

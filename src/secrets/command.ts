@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
+import { attempt } from '../core/basics.ts';
 import { misconfigured, ToolError } from '../core/errors.ts';
 import { type Destination, entryOf, Unfit, whyNot } from './destination.ts';
 import type { Secret } from './secret.ts';
@@ -104,13 +105,22 @@ async function feed(line: string[], input: string, env: Record<string, string>, 
   const [program = '', ...args] = line;
   const path = (await findProgram(program, env)) ?? program;
   return new Promise((resolve, reject) => {
-    const child = spawn(path, args, { env, stdio: ['pipe', 'pipe', 'ignore'], signal, killSignal: 'SIGKILL' });
+    // In a group of its own, so that what it started ends with it.
+    const child = spawn(path, args, { env, stdio: ['pipe', 'pipe', 'ignore'], detached: process.platform !== 'win32' });
     let said = '';
     child.stdout.on('data', (chunk: Buffer) => {
       if (said.length < MOST_SAID) said += chunk.toString('latin1');
     });
-    child.once('error', () => reject(new Unfit(signal.aborted ? 'it did not end in time' : 'it could not be run')));
+    child.once('error', () => reject(new Unfit('it could not be run')));
+    const stop = (): void => {
+      attempt(() => (child.pid && process.platform !== 'win32' ? process.kill(-child.pid, 'SIGKILL') : child.kill()));
+      reject(new Unfit('it did not end in time'));
+    };
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
     const ended = (status: number | null, by: string | null): void => {
+      signal.removeEventListener('abort', stop);
+      child.stdout.destroy();
       if (status === 0) resolve(said);
       else reject(new Unfit(by ? `it was ended by ${by}` : `it ended with status ${status}`));
     };

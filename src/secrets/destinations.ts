@@ -89,7 +89,7 @@ function backedBy(vault: Vault, destination: Destination): Destination {
             const warning = `Nobody has read it back from there, so a copy stays in the vault: ${copy.place}.`;
             return { ...delivery, warning };
           }
-          await vault.forgetCopy(handover.name).catch(() => undefined);
+          await spare.forget().catch(() => undefined);
           return delivery;
         },
         async [Symbol.asyncDispose]() {

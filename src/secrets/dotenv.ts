@@ -9,7 +9,7 @@ const ASSIGNMENT =
 
 /** What ends a line for some readers and not for others: odd characters, and for dotenv a line break before a value. */
 const ODD_BREAKS =
-  /\r(?!\n)|[\u2028\u2029\0]|^[ \t]*=|^[ \t]*(?:export\s+)?[\w.-]+:\r?$|[=:][ \t]*\r?\n(?:[ \t]*\r?\n)*[ \t]*['"`]/m;
+  /\r(?!\n)|[\u2028\u2029\0]|^[ \t]*[^\S \t\r\n]|^[ \t]*=|^[ \t]*(?:export\s+)?[\w.-]+:\r?$|[=:][ \t]*\r?\n(?:[ \t]*\r?\n)*[ \t]*['"`]/m;
 
 /**
  * A value that `dotenv`, `docker --env-file` and bash read alike without quotation marks; with them, docker would take the

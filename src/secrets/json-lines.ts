@@ -20,9 +20,9 @@ import {
 } from './target.ts';
 import { inTurn } from './turns.ts';
 
-/** What the lines of a file are about, and how long it was then. */
+/** What the lines of a file are about, and which file it was then, how long and when written. */
 interface Known {
-  size: number;
+  version: string;
   lines: Set<string>;
   /** Whether its last line has no end, since a crash cut it off. */
   cut: boolean;
@@ -44,7 +44,7 @@ export function jsonLines(path: string, rules: FileRules): Destination {
       if (!target.endsWith('.jsonl')) throw badInput(`${path} leads to a file that is not .jsonl.`);
       const warnings = await standingOf(path, target, rules);
       try {
-        const there = await readTarget(target, MOST_BYTES, (file, { size }) => linesOf(target, file, size));
+        const there = await readTarget(target, MOST_BYTES, (file, stat) => linesOf(target, file, stat));
         if (there) await (await openToAppend(target)).close();
         else await probe(target, { text: '' });
       } catch (error) {
@@ -76,7 +76,7 @@ const openToAppend = (target: string): Promise<FileHandle> =>
 /** Ends the file with a line about a secret, unless it has one, and reads it back. */
 async function append(target: string, file: FileHandle, handover: Handover): Promise<Stats> {
   const before = refuseOdd(await file.stat(), MOST_BYTES);
-  const { lines, cut } = await linesOf(target, file, before.size);
+  const { lines, cut } = await linesOf(target, file, before);
   const entry = { ...entryOf(handover), for: `${handover.name} ${Object.keys(handover.secrets)}` };
   const key = keyOf(entry, entry.for);
   if (lines.has(key)) return before;
@@ -88,14 +88,17 @@ async function append(target: string, file: FileHandle, handover: Handover): Pro
   const after = await file.stat();
   const { buffer } = await file.read(Buffer.alloc(line.length), 0, line.length, after.size - line.length);
   if (!buffer.equals(line)) throw new Unfit('what was read back is something else');
-  known.set(target, { size: after.size, lines: lines.add(key), cut: false });
+  known.set(target, { version: versionOf(after), lines: lines.add(key), cut: false });
   return after;
 }
 
-/** What the lines are about, read anew when the file has another length than it had last. Throws `Unfit` for what is no UTF-8. */
-async function linesOf(target: string, file: FileHandle, size: number): Promise<Known> {
+const versionOf = ({ ino, size, mtimeMs, ctimeMs }: Stats): string => `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+
+/** What the lines are about, read anew when the file is not as this process left it. Throws `Unfit` for what is no UTF-8. */
+async function linesOf(target: string, file: FileHandle, stat: Stats): Promise<Known> {
   const before = known.get(target);
-  if (before?.size === size) return before;
+  const version = versionOf(stat);
+  if (before?.version === version) return before;
   const text = decode(await file.readFile());
   const lines = new Set<string>();
   for (const line of text.split('\n')) {
@@ -103,7 +106,7 @@ async function linesOf(target: string, file: FileHandle, size: number): Promise<
     // A line of someone else, or one that was cut off: not ours to mend.
     if (isRecord(value) && typeof value.for === 'string') lines.add(keyOf(value, value.for));
   }
-  return { size, lines, cut: text !== '' && !text.endsWith('\n') };
+  return { version, lines, cut: text !== '' && !text.endsWith('\n') };
 }
 
 /** Two lines are about the same when they are for the same and hold the same: a credential has many tokens. */

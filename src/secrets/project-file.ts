@@ -101,8 +101,8 @@ function valuesOf(prefix: string, { facts, secrets }: Handover): Record<string, 
 const samplesOf = (prefix: string, names: readonly string[]): Record<string, string> =>
   Object.fromEntries(names.map((name) => [keyOf(prefix, name), name.endsWith('_key') ? '-\n-' : 'x']));
 
-/** Kinds of files that are called after `.env`, and have no lines of it. */
-const NO_DOTENV = /\.(ya?ml|toml|[cm]?[jt]sx?|ini|xml|py|rb|php|gpg|age|enc)$/;
+/** Kinds of files that are called after `.env`, and have no lines of it; our own while it is written is one. */
+const NO_DOTENV = /\.(telnyx-credentials\.tmp|ya?ml|toml|[cm]?[jt]sx?|ini|xml|py|rb|php|gpg|age|enc)$/;
 
 function formatOf(path: string): Format {
   const name = basename(path);

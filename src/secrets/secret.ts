@@ -45,6 +45,8 @@ const PART = 16;
 const STEP = 4;
 // The longest key that is taken has half of that. What an API that lies calls a secret must not fill the memory.
 const MOST_OF_A_SECRET = 16_384;
+// Of a hundred thousand credentials there are half as many.
+const MOST_PIECES = 2_000_000;
 
 /** Values of fewer than `LONG` characters, and parts of longer ones. */
 const pieces = new Set<string>();
@@ -68,6 +70,7 @@ export function remember(value: string): void {
 }
 
 function learn(piece: string): void {
+  if (pieces.size >= MOST_PIECES) return;
   const start = piece.slice(0, SHORTEST);
   pieces.add(piece);
   lengths.set(start, (lengths.get(start) ?? 0) | (1 << (piece.length - SHORTEST)));

@@ -79,8 +79,10 @@ export const useless = (path: string, error: unknown) =>
 export async function standingOf(path: string, target: string, { childEnv, ...rules }: FileRules): Promise<string[]> {
   const now = resolveAllowed(path, rules);
   if (now !== target) throw leadsElsewhere(target, now);
+  if (/[\\/]\.git[\\/]/i.test(target)) throw badInput(`${path} is inside of a repository's own folder.`);
   const standing = await gitStanding(target, childEnv);
-  if (standing === 'tracked') {
+  // What is written beside it for a moment may not be a file of the repository either.
+  if (standing === 'tracked' || (await gitStanding(besideOf(target), childEnv)) === 'tracked') {
     throw badInput(
       `${path} is tracked by git, so a secret in it would be committed.`,
       'Choose a file that git ignores, such as .env.local.',
@@ -125,6 +127,8 @@ export async function replace(target: string, text: string, before: Found, check
   return after.stat;
 }
 
+const besideOf = (target: string): string => `${target}.telnyx-credentials.tmp`;
+
 /** Writes a text beside a file, does something with it, and removes it. */
 async function beside(
   target: string,
@@ -133,7 +137,7 @@ async function beside(
   use: (path: string) => Promise<void>,
 ): Promise<void> {
   // Always the same name, so that the next writer removes what a killed one left.
-  const path = `${target}.telnyx-credentials.tmp`;
+  const path = besideOf(target);
   await rm(path, { force: true });
   try {
     await write(path, text, before);

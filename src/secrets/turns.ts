@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease } from '../core/lease.ts';
 import { Unfit } from './destination.ts';
@@ -38,7 +38,9 @@ async function whileLeased<T>(target: string, work: (lease: Turn) => Promise<T>)
   // A lease would make its folder anew.
   await stat(dirname(target));
   const leases = new LeaseFiles(dirname(target));
-  const name = `telnyx-credentials-turn-${createHash('sha256').update(target).digest('hex').slice(0, 16)}`;
+  // By its name in the folder: that may be mounted at another path elsewhere, or be one to which .ENV is .env.
+  const file = createHash('sha256').update(basename(target).toLowerCase()).digest('hex').slice(0, 16);
+  const name = `telnyx-credentials-turn-${file}`;
   const until = performance.now() + WAITS_MS;
   for (;;) {
     const lease = leaseFrom(() => leases.take(name));

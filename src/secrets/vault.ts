@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { chmod, type FileHandle, link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRecord, parseJson } from '../core/basics.ts';
+import { attempt, isRecord, parseJson } from '../core/basics.ts';
 import { misconfigured } from '../core/errors.ts';
 import { type Destination, entryOf, type Handover, type Slot } from './destination.ts';
 import { reason, syncFolder } from './files.ts';
@@ -13,17 +13,20 @@ const RESERVED_BYTES = 8192;
 export interface Vault extends Destination {
   /** The path of an entry or a copy kept earlier, by its name, or undefined. */
   find(name: string): string | undefined;
-  /** As `reserve`, for a copy: of a secret that goes elsewhere, until it is seen to be there. */
-  reserveCopy(): Promise<Slot>;
-  /** Removes the copy of a secret that has reached its place. */
-  forgetCopy(name: string): Promise<void>;
+  /** As `reserve`, for a copy: of a secret that goes elsewhere, until it is seen to be there. Each delivery has its own. */
+  reserveCopy(): Promise<Copy>;
+}
+
+/** The slot of a copy. */
+export interface Copy extends Slot {
+  /** Removes it: the secret has reached its place. */
+  forget(): Promise<void>;
 }
 
 /** The default home of new secrets: one 0600 JSON file per credential in a 0700 folder below the state folder. */
 export function openVault(stateDir: string): Vault {
   const folder = join(stateDir, 'vault');
   const entryAt = (name: string): string => join(folder, `${name}.json`);
-  const copyAt = (name: string): string => join(folder, `${name}.copy.json`);
   const reserve = async (pathOf: (name: string) => string): Promise<Slot> => {
     const temporary = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
     try {
@@ -42,10 +45,21 @@ export function openVault(stateDir: string): Vault {
     to: 'vault',
     label: 'the vault',
     many: true,
-    find: (name) => [entryAt(name), copyAt(name)].find((path) => existsSync(path)),
-    forgetCopy: (name) => rm(copyAt(name), { force: true }),
+    find(name) {
+      if (existsSync(entryAt(name))) return entryAt(name);
+      const copy = attempt(() => readdirSync(folder))?.find((file) => file.startsWith(`${name}.copy-`));
+      return copy && join(folder, copy);
+    },
     reserve: () => reserve(entryAt),
-    reserveCopy: () => reserve(copyAt),
+    async reserveCopy() {
+      const mark = randomBytes(4).toString('hex');
+      let kept: string | undefined;
+      const slot = await reserve((name) => {
+        kept = join(folder, `${name}.copy-${mark}.json`);
+        return kept;
+      });
+      return { ...slot, forget: async () => void (kept && (await rm(kept, { force: true }))) };
+    },
   };
 }
 

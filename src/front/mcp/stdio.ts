@@ -66,6 +66,8 @@ export function serveStdio(server: Server, input: Readable, output: Writable): P
   let served: Served | undefined;
 
   async function handOn(message: Message): Promise<void> {
+    // An answer or a notification says nothing of who opens.
+    if (!served && (message.id === undefined || message.method === undefined)) return;
     if (served?.era === 'probing' && !claimsVersion(message)) {
       await served.channel.settled();
       await served.engine.close();
@@ -74,8 +76,8 @@ export function serveStdio(server: Server, input: Readable, output: Writable): P
     served ??= claimsVersion(message) ? await openStateless() : await openHandshake(message);
     if (served.era === 'probing' && message.method !== 'server/discover') served.era = 'stateless';
     const refusal = refusalBy(served.engine, message);
-    if (refusal) await wire.write(refusal);
-    else served.channel.deliver(message);
+    if (!refusal) served.channel.deliver(message);
+    else if (!served.channel.hasAnswer(message)) await wire.write(refusal);
   }
 
   async function openHandshake(message: Message): Promise<Served> {
@@ -233,6 +235,13 @@ class Channel {
   /** Has the engine's answer to this request dropped: the client has it already. */
   answered({ id }: Message): void {
     this.#greeted = id;
+  }
+
+  /** Whether the client has the answer to this request already; the engine is not going to see it. */
+  hasAnswer({ id }: Message): boolean {
+    const has = id !== undefined && id === this.#greeted;
+    if (has) this.#greeted = undefined;
+    return has;
   }
 
   deliver(message: Message): void {
