@@ -4,7 +4,7 @@ import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
-import { attempt } from '../core/basics.ts';
+import { attempt, linkedSignal } from '../core/basics.ts';
 import { misconfigured, ToolError } from '../core/errors.ts';
 import { type Destination, entryOf, Unfit, whyNot } from './destination.ts';
 import type { Secret } from './secret.ts';
@@ -47,8 +47,8 @@ export function commandSink(name: string, rules: CommandRules): Destination {
       return {
         async keep(handover) {
           // Both together: the call has to answer.
-          const signal = AbortSignal.timeout(WITHIN_MS);
-          const run = (line: string[], input: string) => feed(line, input, rules.childEnv, signal);
+          using stop = linkedSignal([], WITHIN_MS);
+          const run = (line: string[], input: string) => feed(line, input, rules.childEnv, stop.signal);
           await run(command.put, JSON.stringify(entryOf(handover)));
           if (!command.verify) return { destination: 'command', place: name, unproven: true };
           const said = await run(command.verify, `${handover.facts.id}`).catch((error: unknown) => {

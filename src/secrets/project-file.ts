@@ -5,7 +5,17 @@ import { LONGEST_PATH, resolveAllowed } from './allowed-folder.ts';
 import { type Destination, type Handover, Unfit } from './destination.ts';
 import { mergeDotenv, readDotenv } from './dotenv.ts';
 import { mergeJson, readJson } from './json-text.ts';
-import { type FileRules, findText, probe, refuseMoved, replace, standingOf, useless, warningOf } from './target.ts';
+import {
+  besideOf,
+  type FileRules,
+  findText,
+  probe,
+  refuseMoved,
+  replace,
+  standingOf,
+  useless,
+  warningOf,
+} from './target.ts';
 import { inTurn, type Turn } from './turns.ts';
 
 /** How values stand in a text under names. Both throw `Unfit` for a text that is not of this kind. */
@@ -70,7 +80,7 @@ export function projectFile(path: string, prefix: string, rules: FileRules): Des
       }
     },
     async reserve(over) {
-      const warnings = await standingOf(path, target, rules);
+      const warnings = await standingOf(path, target, rules, besideOf(target));
       try {
         // Provoked now, while nothing is created yet: a folder that cannot be written.
         await probe(target, await findText(target));

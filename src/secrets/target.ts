@@ -75,14 +75,23 @@ export const useless = (path: string, error: unknown) =>
     'Mend that, or choose another destination, such as the vault.',
   );
 
-/** Throws `BAD_INPUT` for a file that would be committed, `CONFLICT` for a path that leads elsewhere by now; gives what to warn of. */
-export async function standingOf(path: string, target: string, { childEnv, ...rules }: FileRules): Promise<string[]> {
+/**
+ * Throws `BAD_INPUT` for a file that would be committed, `CONFLICT` for a path that leads elsewhere by now; gives what to
+ * warn of. `beside` is what is written on the way.
+ */
+export async function standingOf(
+  path: string,
+  target: string,
+  { childEnv, ...rules }: FileRules,
+  beside?: string,
+): Promise<string[]> {
   const now = resolveAllowed(path, rules);
   if (now !== target) throw leadsElsewhere(target, now);
   if (/[\\/]\.git[\\/]/i.test(target)) throw badInput(`${path} is inside of a repository's own folder.`);
   const standing = await gitStanding(target, childEnv);
   // What is written beside it for a moment may not be a file of the repository either.
-  if (standing === 'tracked' || (await gitStanding(besideOf(target), childEnv)) === 'tracked') {
+  const other = beside && (await gitStanding(beside, childEnv));
+  if (standing === 'tracked' || other === 'tracked') {
     throw badInput(
       `${path} is tracked by git, so a secret in it would be committed.`,
       'Choose a file that git ignores, such as .env.local.',
@@ -127,7 +136,8 @@ export async function replace(target: string, text: string, before: Found, check
   return after.stat;
 }
 
-const besideOf = (target: string): string => `${target}.telnyx-credentials.tmp`;
+/** What a text is written to before it takes the place of a file. */
+export const besideOf = (target: string): string => `${target}.telnyx-credentials.tmp`;
 
 /** Writes a text beside a file, does something with it, and removes it. */
 async function beside(

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -91,3 +91,34 @@ test.each(CONTAINERS)(
 test('this machine can make such containers', () => {
   for (const [, [command, ...args]] of CONTAINERS) expect(spawnSync(command, [...args, 'true']).status).toBe(0);
 });
+
+test.each(['.env', 'l.jsonl'])(
+  'of two servers to which the folder of one %s lies at different paths, both take turns',
+  async (name) => {
+    await using sandbox = await startSandbox();
+    const [folder, other] = ['telnyx-mcp-here-', 'telnyx-mcp-there-'].map((each) => mkdtempSync(join(tmpdir(), each)));
+    const env = {
+      TELNYX_API_KEY: sandbox.apiKey,
+      TELNYX_BASE_URL: sandbox.baseUrl,
+      TELNYX_MCP_ALLOW_DIRS: `${folder}:${other}`,
+    };
+    const mounts = ['unshare', ...ROOT, '--mount', 'sh', '-c', `mount --bind ${folder} ${other} && exec "$0" "$@"`];
+    await using outside = await startProcess({ env });
+    await using inside = await startProcess({ env, within: mounts });
+    const connection_id = [...sandbox.world.connections.values()].find(({ kind }) => kind === 'credential')?.id;
+    const calls = [outside, inside].flatMap((server, s) =>
+      Array.from({ length: 25 }, (_, n) => {
+        const deliver_to = `file:${join(`${s === 0 ? folder : other}`, name)}`;
+        const args = { connection_id, name: `turn ${s} ${n}`, deliver_to, prefix: `T${s}_${n}` };
+        return server.call('create_telephony_credential', args);
+      }),
+    );
+    for (const { structuredContent } of await Promise.all(calls))
+      expect(structuredContent).toMatchObject({ secret: { destination: 'file' } });
+    const text = readFileSync(join(`${folder}`, name), 'utf8');
+    const made = [...sandbox.world.telephony.values()].filter((row) => row.name.startsWith('turn '));
+    expect(made).toHaveLength(50);
+    for (const { sip_password } of made) expect(text).toContain(sip_password);
+    for (const each of [folder, other]) rmSync(`${each}`, { recursive: true });
+  },
+);
