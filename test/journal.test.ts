@@ -419,7 +419,7 @@ test.each([
 const recorder = (blocks?: number): Child =>
   startChild(
     'jobs/journal-files',
-    `const { openStateKey } = await import(import.meta.resolve ? new URL('../secrets/state-key.js', ${JSON.stringify(new URL('../.build/src/jobs/x.js', import.meta.url).href)}).href : '');
+    `const { openStateKey } = await import(import.meta.resolve ? new URL('../secrets/state-folder.js', ${JSON.stringify(new URL('../.build/src/jobs/x.js', import.meta.url).href)}).href : '');
      const key = openStateKey(${JSON.stringify(stateDir)});
      const journal = ours.openJournal(${JSON.stringify(stateDir)}, () => key, () => new Date());
      const by = ${JSON.stringify(BY)};
