@@ -227,7 +227,12 @@ test('a copy of one delivery is not taken away by another of the same credential
   const { warning = '' } = await handOff('command:lost');
   const [copy = ''] = /\S+\.json/.exec(warning) ?? [];
   expect((await handOff(fileOf('.env'))).destination).toBe('file');
-  expect(readFileSync(copy, 'utf8')).toContain(t.sandbox.world.telephony.get(id)?.sip_password);
+  const record = t.sandbox.world.telephony.get(id);
+  const password = record?.sip_password;
+  if (record) record.sip_password = '********';
+  const masked = errorOf(await t.call('hand_off_secret', { id, kind: 'telephony' }));
+  expect(masked.next).toContain(copy);
+  expect(readFileSync(copy, 'utf8')).toContain(password);
 });
 
 test('a line that lost its secret since is written again', async () => {
@@ -396,6 +401,33 @@ test.each(['create_telephony_credential', 'create_telephony_token'] as const)(
     }
   },
 );
+
+test.each([
+  [
+    'got something else meanwhile',
+    (entries: Map<string, string>) => entries.set('mine', 'newer'),
+    /put there meanwhile/,
+  ],
+  ['keeps nothing', undefined, /read back is something else/],
+] as const)('a keychain that %s leaves the secret in the vault', async (_, meanwhile, says) => {
+  const { entries, open } = keychainWith('theirs');
+  const forgetful = async () => ({ ...(await open()), set: () => undefined });
+  await using t = await start({ keychain: meanwhile ? open : forgetful });
+  if (meanwhile) t.sandbox.fault({ method: 'POST', meanwhile: () => void meanwhile(entries) });
+  const { secret } = dataOf<Created>(await create(t, 'keychain:mine'));
+  expect(secret).toMatchObject({ destination: 'vault', warning: expect.stringMatching(says) });
+  expect(readFileSync(secret.place, 'utf8')).toContain(passwordsOf(t)[0]);
+  expect(entries.get('mine')).toBe(meanwhile ? 'newer' : 'theirs');
+});
+
+test('what nobody has read back and the vault cannot keep is no delivery', async () => {
+  await using t = await start(commands(PUT));
+  const id = living(t);
+  t.sandbox.fault({ method: 'POST', meanwhile: () => rmSync(join(t.stateDir, 'vault'), { recursive: true }) });
+  const args = { id, overlap: '0', deliver_to: 'command:lost' };
+  expect(errorOf(await t.call('rotate_telephony_credential', args)).message).toMatch(/could not be written to/);
+  expect(t.sandbox.world.telephony.has(id)).toBe(true);
+});
 
 test.each([
   ['create_telephony_credential', (t: Started) => ({ connection_id: connectionOf(t), name: 'new one' })],

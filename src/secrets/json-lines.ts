@@ -52,10 +52,10 @@ export function jsonLines(path: string, rules: FileRules): Destination {
       }
       return {
         async keep(handover) {
-          const stat = await inTurn(target, async (lease) => {
+          const stat = await inTurn(target, async (turn) => {
             refuseMoved(path, target, rules);
             await using file = await openToAppend(target);
-            lease.check();
+            turn.check();
             return await append(target, file, handover);
           });
           return { destination: 'file', place: target, ...warningOf(target, stat, warnings) };

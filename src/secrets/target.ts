@@ -49,7 +49,7 @@ export function refuseOdd(stat: Stats, most: number): Stats {
   return stat;
 }
 
-/** The text of a file, as strictly; the empty one of a file that is not there. */
+/** The text of a file that secrets are put into; an empty one when it is not there. Throws `Unfit`. */
 export const findText = async (target: string): Promise<Found> =>
   (await readTarget(target, MOST_BYTES, async (file, stat) => ({ text: decode(await file.readFile()), stat }))) ?? {
     text: '',

@@ -20,10 +20,10 @@ const turns = new Map<string, Promise<unknown>>();
 
 /**
  * Does some work on a file while no other writer of ours does: one after another in this process, and by a lease beside the
- * file among processes, whatever state folders they have. The lease is to be checked right before the file changes. Throws
+ * file among processes, whatever state folders they have. The turn is to be checked right before the file changes. Throws
  * `Unfit` when another process holds it for too long. Where none can be had, the last look at the file has to do.
  */
-export function inTurn<T>(target: string, work: (lease: Turn) => Promise<T>): Promise<T> {
+export function inTurn<T>(target: string, work: (turn: Turn) => Promise<T>): Promise<T> {
   const turn = (turns.get(target) ?? Promise.resolve()).then(() => whileLeased(target, work));
   const over = turn
     .catch(() => undefined)
@@ -34,7 +34,7 @@ export function inTurn<T>(target: string, work: (lease: Turn) => Promise<T>): Pr
   return turn;
 }
 
-async function whileLeased<T>(target: string, work: (lease: Turn) => Promise<T>): Promise<T> {
+async function whileLeased<T>(target: string, work: (turn: Turn) => Promise<T>): Promise<T> {
   // A lease would make its folder anew.
   await stat(dirname(target));
   const leases = new LeaseFiles(dirname(target));
@@ -47,7 +47,16 @@ async function whileLeased<T>(target: string, work: (lease: Turn) => Promise<T>)
     if (!lease) return await work({ check: () => undefined });
     if ('check' in lease) {
       await using held = lease;
-      return await work(held);
+      return await work({
+        check() {
+          try {
+            held.check();
+          } catch {
+            // Its own words are about a rotation.
+            throw new Unfit('another process has taken over meanwhile');
+          }
+        },
+      });
     }
     if (performance.now() > until) throw new Unfit(`${lease.holder} is writing to it`);
     await sleep(5 + Math.random() * 20);
