@@ -24,6 +24,7 @@ import type { Keychain } from '../src/secrets/keychain.ts';
 import { replace } from '../src/secrets/target.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, yes } from './app.ts';
 import { startProcess } from './process.ts';
+import { until } from './until.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -275,7 +276,7 @@ setInterval(() => undefined, 1000);`;
   const { secret } = dataOf<Created>(await create(t, 'command:store'));
   expect(secret).toMatchObject({ destination: 'vault', warning: expect.stringContaining('did not end in time') });
   const pid = Number(readFileSync(at('store/pid'), 'utf8'));
-  await expect.poll(() => isRunning(pid)).toBe(false);
+  await until(() => !isRunning(pid));
 });
 
 /** Whether a process runs; one that only waits to be reaped does not. */

@@ -1,13 +1,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { openJournal } from '../src/jobs/journal-files.ts';
 import type { Sandbox } from '../src/sandbox/server.ts';
 import { openStateKey } from '../src/secrets/state-folder.ts';
 import { digestOf } from '../src/tools/fleet-select.ts';
 import { dataOf, errorOf, type Options, type Person, type Started, startApp, textOf, yes } from './app.ts';
 import { addMembers, CONNECTION, isMember, latest, ROTATE, rest, successorsIn, type View } from './fleet-account.ts';
+import { until } from './until.ts';
 
 interface Result {
   status: string;
@@ -123,7 +124,7 @@ test('a fleet is condensed once nothing of it can be undone any more, and looks 
   // The next one tidies up.
   const later = await app.change(CLEAN_UP, { connection_id: app.connection });
   await app.rest(later.rotation.id);
-  await vi.waitFor(() => expect(folder('open')).toEqual([]));
+  await until(() => folder('open').length === 0);
   expect(folder('done').sort()).toEqual([`${rotation.id}.jsonl`, `${later.rotation.id}.jsonl`].sort());
   const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation', { id: rotation.id }));
   expect(rotations[0]).toEqual(before);

@@ -2,7 +2,7 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Lease } from '../src/core/lease.ts';
 import { macOf, openJournal } from '../src/jobs/journal-files.ts';
 import { encodeLine } from '../src/jobs/journal-line.ts';
@@ -10,6 +10,7 @@ import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
 import { Secret } from '../src/secrets/secret.ts';
 import { openStateKey } from '../src/secrets/state-folder.ts';
 import { dataOf, errorOf, type Options, type Started, startApp, textOf, yes } from './app.ts';
+import { until } from './until.ts';
 
 interface View {
   id: string;
@@ -396,7 +397,7 @@ test('whoever loses the lease while a create waits out a 429 does not send it ag
   });
   const before = app.sandbox.world.telephony.size;
   const call = app.call('rotate_telephony_credential', { id: oldId, overlap: '30m' });
-  await vi.waitFor(() => expect(creates()).toHaveLength(1), { interval: 5, timeout: 30_000 });
+  await until(() => creates().length === 1);
   // As if this process had been taken for dead, and another had gone on.
   rmSync(join(app.stateDir, 'journal', 'leases'), { recursive: true });
   expect(errorOf(await call)).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('taken for dead') });

@@ -13,6 +13,7 @@ import { openStateKey } from '../src/secrets/state-folder.ts';
 import { type Child, startChild } from './child.ts';
 import { journalContract } from './journal-contract.ts';
 import { Memory, MemoryJournal } from './memory-journal.ts';
+import { until } from './until.ts';
 
 let stateDir: string;
 beforeEach(() => {
@@ -378,7 +379,7 @@ test('an entry counts as recorded once it is on disk, and not before', async () 
   const recording = record(start(), ID, NOTE).then(() => {
     kept = true;
   });
-  await vi.waitFor(() => expect(fs.readFileSync(file(), 'utf8').split('\n')).toHaveLength(5));
+  await until(() => fs.readFileSync(file(), 'utf8').split('\n').length === 5);
   await new Promise(setImmediate);
   expect(kept).toBe(false);
   wrote();

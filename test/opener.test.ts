@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { serveHandshake } from '../src/front/mcp/engine-2025.ts';
 import { greetingTo, HANDSHAKE_VERSIONS } from '../src/front/mcp/stdio.ts';
 import { catalogue } from '../src/tools/index.ts';
 import { startApp } from './app.ts';
 import { type ByHand, MODERN, startByHand } from './by-hand.ts';
 import { MAIN, startProcess } from './process.ts';
+import { until } from './until.ts';
 
 const initialize = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'by hand', version: '1' } };
 
@@ -250,7 +251,7 @@ test.concurrent.each([...HANDSHAKE_VERSIONS])(
     here.onmessage = (message) => answers.push(message);
     await serveHandshake(t.app, async () => t.app, there);
     await here.send({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
-    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    await until(() => answers.length === 1);
     expect(greetingTo({ jsonrpc: '2.0', id: 1, method: 'initialize', params }, t.app)).toEqual(answers[0]);
   },
 );

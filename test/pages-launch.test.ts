@@ -8,6 +8,7 @@ import { approvalPage } from '../src/approval/pages/approval.ts';
 import { createLauncher, hasBrowser } from '../src/approval/pages/browser.ts';
 import { createPageHost } from '../src/approval/pages/host.ts';
 import { visit } from './browser/visitor.ts';
+import { until } from './until.ts';
 
 const URL_TO_OPEN = 'http://127.0.0.1:4321/the-address-of-a-launch';
 
@@ -57,7 +58,8 @@ describe('the file that a browser is launched at', () => {
       opened = path;
       return running;
     })(URL_TO_OPEN, used.signal);
-    await expect.poll(() => opened).toMatch(/telnyx-page-[^/]+[/\\]open\.html$/);
+    await until(() => opened !== '');
+    expect(opened).toMatch(/telnyx-page-[^/]+[/\\]open\.html$/);
     expect(opened).not.toContain('4321');
     expect(statSync(opened).mode & 0o777).toBe(0o600);
     expect(statSync(join(opened, '..')).mode & 0o777).toBe(0o700);

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { isSpecType } from '@modelcontextprotocol/server';
-import { afterAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { MODERN } from './by-hand.ts';
 import { MAIN, type ServerProcess, startProcess } from './process.ts';
+import { until } from './until.ts';
 
 const CLIENT = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'edges', version: '1' } };
 
@@ -34,7 +35,7 @@ async function answersTo(of: Generation, line: string): Promise<string[]> {
   send(line);
   send(asks('no/such', withMeta(of), '"behind"'));
   const written = () => stdout().slice(before).split('\n').slice(0, -1);
-  await vi.waitUntil(() => written().length >= 2 && written().some((text) => text.includes('"behind"')), 20_000);
+  await until(() => written().length >= 2 && written().some((text) => text.includes('"behind"')));
   return written().filter((text) => !text.includes('"behind"'));
 }
 

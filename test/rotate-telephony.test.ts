@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { dataOf, errorOf, type Options, type Person, type Started, startApp, textOf, yes } from './app.ts';
+import { until } from './until.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -268,10 +269,10 @@ test('a call that is cancelled amid a rotation counts as no failure of it', asyn
   const call = app.client.callTool({ name: 'rotate_telephony_credential', arguments: { id: old.id } }, undefined, {
     signal,
   });
-  await expect.poll(() => app.sandbox.requests.some(({ method }) => method === 'PATCH')).toBe(true);
+  await until(() => app.sandbox.requests.some(({ method }) => method === 'PATCH'));
   cancel.abort();
   await expect(call).rejects.toThrow();
-  await expect.poll(() => readdirSync(join(app.stateDir, 'journal', 'leases'))).toEqual([]);
+  await until(() => readdirSync(join(app.stateDir, 'journal', 'leases')).length === 0);
   const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation'));
   expect(rotations[0]?.done).toHaveLength(3);
   expect(rotations[0]?.done.join()).not.toContain('failed');

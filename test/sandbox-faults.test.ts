@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Fault } from '../src/sandbox/faults.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/server.ts';
+import { until } from './until.ts';
 
 let sandbox: Sandbox;
 beforeEach(async () => {
@@ -65,7 +66,7 @@ test.each([
   const gaveUp = new AbortController();
   const lost = outcome(create(gaveUp.signal));
   // Answered after the one that hangs was received.
-  await expect.poll(() => sandbox.requests.length).toBe(1);
+  await until(() => sandbox.requests.length === 1);
   expect((await balance()).status).toBe(200);
   gaveUp.abort();
   expect(await lost).toBe('lost');
@@ -75,7 +76,7 @@ test.each([
 test('close ends an answer that hangs', async () => {
   sandbox.fault({ hang: 'before' });
   const lost = outcome(balance());
-  await expect.poll(() => sandbox.requests.length).toBe(1);
+  await until(() => sandbox.requests.length === 1);
   await sandbox.close();
   expect(await lost).toBe('lost');
 });
@@ -144,7 +145,7 @@ test('a fault that throws becomes a 500, and the next request is served', async 
 test('latency delays answers without one waiting for the other', async () => {
   sandbox.latencyMs = 60_000;
   const slow = outcome(balance());
-  await expect.poll(() => sandbox.requests.length).toBe(1);
+  await until(() => sandbox.requests.length === 1);
   sandbox.latencyMs = 0;
   expect(await outcome(balance())).toBe(200);
   expect(await Promise.race([slow, sleep(1, 'still waiting')])).toBe('still waiting');

@@ -11,6 +11,7 @@ import { startApp } from './app.ts';
 import { type Call, callsOfEveryTool, LATEST, livingIn, play } from './every-tool.ts';
 import { appleMaterial, serviceAccount } from './material.ts';
 import { startProcess } from './process.ts';
+import { until } from './until.ts';
 
 const API_KEY = 'KEYcanaryApiKey0123456789';
 const yes = (params: unknown): object => {
@@ -214,7 +215,7 @@ test('no program that the server starts finds the key in its environment', async
   await using server = await startProcess({ env });
   const result = await server.call('delete_telephony_credential', { id: living(sandbox) });
   expect(result.structuredContent).toMatchObject({ status: 'needs_approval' });
-  await expect.poll(() => existsSync(seen)).toBe(true);
+  await until(() => existsSync(seen));
   expect(readFileSync(seen, 'utf8')).toContain('DISPLAY=:99');
   expect(readFileSync(seen, 'utf8')).not.toContain(API_KEY);
   rmSync(folder, { recursive: true });

@@ -7,6 +7,7 @@ import { serveHandshake } from '../src/front/mcp/engine-2025.ts';
 import { dataOf, errorOf, type Options, type Person, type Started, startApp, yes } from './app.ts';
 import { press, visit } from './browser/visitor.ts';
 import { startStateless } from './by-hand.ts';
+import { until } from './until.ts';
 
 // Clients with nobody at them answer by themselves, and clients with somebody give up while they read.
 
@@ -167,7 +168,7 @@ async function asking(options: Options = {}) {
     () => 'a result',
     () => 'nothing',
   );
-  await vi.waitUntil(() => t.asked.length > 0);
+  await until(() => t.asked.length > 0);
   return { t, pages, leave, ended, answer: (said: Said) => answer(said) };
 }
 
@@ -280,7 +281,7 @@ test('nobody answers: they are asked once, and the call ends as unanswered', asy
   await using t = await startApp({ ...options, person: () => new Promise(() => undefined), takes: 0 });
   const params = { name: DELETE, arguments: { id: idOf(t) } };
   const calling = t.client.callTool(params, undefined, { timeout: 3_600_000 });
-  await vi.waitUntil(() => t.asked.length > 0);
+  await until(() => t.asked.length > 0);
   await vi.advanceTimersByTimeAsync(11 * 60_000);
   expect((await calling).structuredContent).toMatchObject({ status: 'unanswered' });
   expect(t.asked).toHaveLength(1);
@@ -300,7 +301,7 @@ test('a client that waits 11 s unless it hears something hears a yes after 15 s'
     resetTimeoutOnProgress: true,
     onprogress: ({ progress }) => heard.push(progress),
   });
-  await vi.waitUntil(() => t.asked.length > 0);
+  await until(() => t.asked.length > 0);
   await vi.advanceTimersByTimeAsync(15_000);
   expect((await calling).structuredContent).toMatchObject({ status: 'done' });
   expect(heard.length).toBeGreaterThanOrEqual(2);
@@ -314,7 +315,7 @@ test('without a progress token nothing is sent, and the call goes on all the sam
   fakeTime();
   await using t = await startApp({ person: (asked) => waits(15_000).then(() => yes(asked)) });
   const calling = t.client.callTool({ name: DELETE, arguments: { id: idOf(t) } });
-  await vi.waitUntil(() => t.asked.length > 0);
+  await until(() => t.asked.length > 0);
   await vi.advanceTimersByTimeAsync(15_000);
   expect((await calling).structuredContent).toMatchObject({ status: 'done' });
 });
@@ -328,7 +329,7 @@ test('progress of the work before, the wait for a person, and the work after onl
   const params = { name: 'delete_mobile_push_credential', arguments: { id: used?.id } };
   const onprogress = ({ progress }: { progress: number }): void => void heard.push(progress);
   const calling = t.client.callTool(params, undefined, { onprogress });
-  await vi.waitUntil(() => t.asked.length > 0);
+  await until(() => t.asked.length > 0);
   const before = heard.length;
   await vi.advanceTimersByTimeAsync(15_000);
   expect((await calling).structuredContent).toMatchObject({ status: 'done' });
@@ -363,7 +364,7 @@ test('a client that shows a page hears that its call goes on while the person lo
     resetTimeoutOnProgress: true,
     onprogress: ({ progress }) => heard.push(progress),
   });
-  await vi.waitUntil(() => shown > 0);
+  await until(() => shown > 0);
   await vi.advanceTimersByTimeAsync(15_000);
   expect((await calling).structuredContent).toMatchObject({ status: 'done' });
   expect(heard.length).toBeGreaterThanOrEqual(2);

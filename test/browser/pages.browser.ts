@@ -21,6 +21,7 @@ import type { Page } from '../../src/approval/pages/page.ts';
 import { revealPage } from '../../src/approval/pages/reveal.ts';
 import { type UploadedFile, uploadPage } from '../../src/approval/pages/upload.ts';
 import { Secret } from '../../src/secrets/secret.ts';
+import { until } from '../until.ts';
 import { type Browsing, browse } from './chromium.ts';
 
 const SHOTS = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), 'pages-screenshots-'));
@@ -440,7 +441,7 @@ describe('a launch', () => {
       launch: createLauncher({ platform: 'linux', env: { DISPLAY: ':99' }, folder }),
     });
     const opening = own.open(approval());
-    await expect.poll(() => existsSync(said), { timeout: 10_000 }).toBe(true);
+    await until(() => existsSync(said));
     const lines = processes();
     const called = readFileSync(said, 'utf8').trim();
     const path = called.replace(/^file:\/\//, '');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
 import { type ServerProcess, startProcess } from '../process.ts';
+import { until } from '../until.ts';
 
 // As in a container: processes have numbers of their own, and /proc shows those, or still those of the machine.
 const ROOT = process.getuid?.() === 0 ? [] : ['--map-root-user', '--user'];
@@ -64,7 +65,7 @@ test.each(CONTAINERS)(
     // It is killed amid its work, with its container.
     sandbox.fault({ method: 'POST', path: /token$/, hang: 'before' });
     const rotating = inside.call('rotate_telephony_credential', { id, overlap: '30m' }).catch(() => undefined);
-    await expect.poll(() => sandbox.requests.some(({ path }) => path.endsWith('token'))).toBe(true);
+    await until(() => sandbox.requests.some(({ path }) => path.endsWith('token')));
     inside.child.kill('SIGKILL');
     await rotating;
     await inside[Symbol.asyncDispose]();
