@@ -5,9 +5,9 @@ import type { Add } from './kinds.ts';
 import { type Moments, short } from './settings.ts';
 
 /** What a report keeps of a connection. */
-export type KnownConnection = Omit<Connection, 'active'>;
+export type KnownConnection = Omit<Connection, 'active' | 'voice_profile_id'>;
 
-export const knownConnection = ({ active: _, ...row }: Connection): KnownConnection => ({
+export const knownConnection = ({ active: _, voice_profile_id: __, ...row }: Connection): KnownConnection => ({
   ...row,
   name: short(row.name),
 });

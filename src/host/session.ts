@@ -16,6 +16,7 @@ import { Secret } from '../secrets/secret.ts';
 import { claimStateFolder, fingerprint, openStateKey, type StateKey } from '../secrets/state-folder.ts';
 import { openVault } from '../secrets/vault.ts';
 import type { Http, HttpLimits, Scope } from '../telnyx/http.ts';
+import { Refusals } from '../telnyx/refusals.ts';
 import { findApiKey } from './api-key.ts';
 import type { Config } from './config.ts';
 import { everything, type Offers, offered } from './offers.ts';
@@ -112,6 +113,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
   const key = once(() => keepKey(config.stateDir, log));
   const actor = once(localActor);
   const cursors = createCursors(key);
+  const refusals = new Refusals();
   const sandbox = once(() => startSandbox(config, now));
   const telnyx = once(() => connect(config, limits, log, sandbox, keychain, now));
 
@@ -133,6 +135,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     const browser = async () => (await pages()).reserve(showsPages ? show : undefined);
     return {
       http,
+      refusals,
       vault,
       destinations: (...place) => createDestinations(places, { vault, keychain, browser })(...place),
       uploads: async () => (await pages()).uploads,

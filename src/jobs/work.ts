@@ -4,6 +4,7 @@ import type { Secret } from '../secrets/secret.ts';
 import type { Vault } from '../secrets/vault.ts';
 import type { Http } from '../telnyx/http.ts';
 import type { PushMaterial } from '../telnyx/push-credentials.ts';
+import type { Refusals } from '../telnyx/refusals.ts';
 import type { TelephonyCredential } from '../telnyx/telephony-credentials.ts';
 import type { Facts, OldTelephony } from './events.ts';
 import type { Item, StepRecord } from './item.ts';
@@ -12,6 +13,8 @@ import type { Jobs } from './jobs.ts';
 /** What rotating needs, for one call. */
 export interface Work {
   http: Http;
+  /** What may not be to be had of Telnyx, and was refused before. */
+  refusals: Refusals;
   jobs: Jobs;
   destinations: Destinations;
   vault: Vault;

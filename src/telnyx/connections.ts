@@ -2,7 +2,7 @@ import { ToolError, unexpected } from '../core/errors.ts';
 import { oneLine } from '../core/text.ts';
 import { change, changed, type Http } from './http.ts';
 import { getAll, getWindow, type Paged, sawAll } from './list.ts';
-import { type Row, readOne, wireSecret, wireText } from './wire.ts';
+import { type Fields, fieldsOf, identified, type Row, readOne, wireSecret, wireText } from './wire.ts';
 
 /** The four kinds of connection that can use a push credential (api.md §2). */
 export const CONNECTION_KINDS = ['credential', 'fqdn', 'ip', 'uac'] as const;
@@ -19,6 +19,8 @@ export interface Connection {
   active: boolean | null;
   ios_push_credential_id: string | null;
   android_push_credential_id: string | null;
+  /** By which it can call out; null when it has none, and cannot. Absent when that is not told. */
+  voice_profile_id?: string | null;
 }
 
 const row =
@@ -34,8 +36,16 @@ const row =
       active: typeof active === 'boolean' ? active : null,
       ios_push_credential_id: wireText(ios_push_credential_id),
       android_push_credential_id: wireText(android_push_credential_id),
+      ...voiceProfileOf(fields),
     };
   };
+
+/** What is not there, or no text, says nothing. */
+function voiceProfileOf({ outbound }: Fields): Pick<Connection, 'voice_profile_id'> {
+  const { outbound_voice_profile_id: id } = fieldsOf(outbound) ?? {};
+  if (id === null || id === '') return { voice_profile_id: null };
+  return typeof id === 'string' && identified({ id }) ? { voice_profile_id: id } : {};
+}
 
 const path = (kind: ConnectionKind): string => `${kind}_connections`;
 const at = (kind: ConnectionKind, id: string): string => `${path(kind)}/${encodeURIComponent(id)}`;
