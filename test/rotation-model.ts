@@ -5,6 +5,7 @@ import { type Rotation, rotationFrom } from '../src/jobs/item.ts';
 import { Jobs } from '../src/jobs/jobs.ts';
 import type { Entry } from '../src/jobs/journal.ts';
 import { World } from '../src/sandbox/world.ts';
+import { Refusals } from '../src/telnyx/refusals.ts';
 import { Memory } from './memory-journal.ts';
 import type { Fault, Moment } from './rotation-faults.ts';
 import { httpOf } from './rotation-http.ts';
@@ -140,6 +141,7 @@ export class Process {
     const account = async () => ({ host: 'api.telnyx.com', key: 'key', user: async () => undefined });
     return {
       http,
+      refusals: new Refusals(),
       vault,
       destinations: async () => vault,
       uploads: () => universe.uploads(),
