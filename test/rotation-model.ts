@@ -156,6 +156,12 @@ export class Process {
       },
       timeLeft: () => until - universe.time,
       fleets: { run: async () => undefined, isRunning: () => false, close: async () => undefined },
+      looks: {
+        at: async () => undefined,
+        latest: () => undefined,
+        round: async () => undefined,
+        close: async () => undefined,
+      },
       progress: () => undefined,
     };
   }

@@ -51,3 +51,16 @@ export function linkedSignal(signals: readonly AbortSignal[], ms?: number): Disp
     },
   };
 }
+
+/** What a promise gives, or `late` when that takes longer than `ms` milliseconds. */
+export async function within<T>(ms: number, promise: Promise<T>, late: T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const waiting = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(late), Math.max(0, ms));
+  });
+  try {
+    return await Promise.race([promise, waiting]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PageUploads } from '../approval/local-pages.ts';
+import type { Looks } from '../jobs/looks.ts';
 import type { Fleets } from '../jobs/runner.ts';
 import type { Work } from '../jobs/work.ts';
 import type { FolderRules } from '../secrets/allowed-folder.ts';
@@ -23,6 +24,7 @@ export interface Deps extends Work {
   /** What relative paths are relative to, and which folders are this server's to use. */
   folders: FolderRules;
   fleets: Fleets;
+  looks: Looks;
   progress(done: number, total?: number): void;
 }
 

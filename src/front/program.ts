@@ -29,6 +29,7 @@ async function serve(config: Config): Promise<void> {
   const session = once(async () => {
     const { createSession } = await import('../host/session.ts');
     const made = createSession(config);
+    made.watch();
     made.log('info', 'serving', { version, node: process.version, sandbox: made.sandbox });
     return made;
   });

@@ -7,20 +7,23 @@ import { ToolError } from '../core/errors.ts';
 import { createLog, type Log } from '../core/log.ts';
 import { createRecent, type Recent } from '../core/recent.ts';
 import { type Deps, shownText, type Tool } from '../core/tool.ts';
+import { jobFrom } from '../jobs/job.ts';
 import { type Account, accountOf, Jobs, keptKey, localActor } from '../jobs/jobs.ts';
 import { openJournal } from '../jobs/journal-files.ts';
+import { createLooks } from '../jobs/looks.ts';
 import { createFleets } from '../jobs/runner.ts';
+import { waiting } from '../jobs/until-moved.ts';
+import { LOOK_EVERY_MS } from '../jobs/watch.ts';
 import { createDestinations } from '../secrets/destinations.ts';
 import { type Keychain, systemKeychain } from '../secrets/keychain.ts';
-import { Secret } from '../secrets/secret.ts';
+import type { Secret } from '../secrets/secret.ts';
 import { claimStateFolder, fingerprint, openStateKey, type StateKey } from '../secrets/state-folder.ts';
 import { openVault } from '../secrets/vault.ts';
-import type { Http, HttpLimits, Scope } from '../telnyx/http.ts';
+import type { HttpLimits } from '../telnyx/http.ts';
 import { Refusals } from '../telnyx/refusals.ts';
-import { findApiKey } from './api-key.ts';
 import type { Config } from './config.ts';
+import { connect, startSandbox } from './connection.ts';
 import { everything, type Offers, offered } from './offers.ts';
-import { version } from './version.ts';
 
 /** What an engine brings along to a call. */
 export interface CallContext {
@@ -54,6 +57,8 @@ export interface Session {
   forget(state: string): void;
   /** What a resource or a completion may use, for one request. */
   deps(context: Omit<CallContext, 'answer'>): Promise<Deps>;
+  /** From now on looks every few minutes who uses what, where an old credential waits for everyone to move. */
+  watch(): void;
   close(): Promise<void>;
 }
 
@@ -68,6 +73,8 @@ export interface Surroundings {
   limits?: HttpLimits;
   writeLog?: (line: string) => void;
   keychain?: () => Promise<Keychain>;
+  /** Calls a function again and again, for as long as nobody calls what it gives. */
+  timer?: (run: () => Promise<void>) => () => void;
   /** Opens the person's browser. */
   launch?: ((url: string, used: AbortSignal) => Promise<void>) | undefined;
 }
@@ -84,6 +91,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     clock = () => performance.now(),
     limits = LIMITS,
     keychain = systemKeychain,
+    timer = everyLook,
     writeLog = (line) => process.stderr.write(line),
   } = around;
   const { tools, resources, prompts } = offered(config, around.offers ?? everything);
@@ -143,6 +151,7 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
       jobs: new Jobs(journal, account, actor, http),
       folders: config,
       fleets,
+      looks,
       fingerprint: (secret) => fingerprint(key(), secret),
       now,
       pause: (ms) => sleep(ms, undefined, { signal }),
@@ -151,11 +160,15 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     };
   }
 
-  const fleets = createFleets(async (signal) => {
+  /** What work beside the calls needs: its requests wait for those of people. */
+  async function background(signal: AbortSignal): Promise<Deps> {
     const means = await deps({ signal, progress: () => undefined, showsPages: false });
     const http = (await telnyx()).open({ signal, background: true });
     return { ...means, http, jobs: means.jobs.with(http), timeLeft: () => Number.POSITIVE_INFINITY };
-  }, log);
+  }
+  const fleets = createFleets(background, log);
+  const looks = createLooks(background, log);
+  let stopWatching = (): void => undefined;
 
   return {
     catalogue: tools,
@@ -190,11 +203,33 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     },
     hold: held.seal,
     release: held.open,
+    watch() {
+      stopWatching = timer(async () => {
+        // Before it is known that something waits, nothing is connected and no key is asked for.
+        const open = await journal.open().catch(() => []);
+        if (open.some((one) => waiting(jobFrom(one) ?? NONE, now()).length > 0)) await looks.round();
+      });
+    },
     async close() {
-      await fleets.close();
+      stopWatching();
+      await Promise.all([fleets.close(), looks.close()]);
       if (pages.made()) await (await pages()).close();
       if (sandbox.made()) await (await sandbox())?.close();
     },
+  };
+}
+
+const NONE = { items: new Map() };
+// Soon after the start, since a client may start a server for one question.
+const FIRST_LOOK_MS = 60_000;
+
+/** Neither keeps a process alive that has nothing else to do. */
+function everyLook(run: () => Promise<void>): () => void {
+  const first = setTimeout(run, FIRST_LOOK_MS).unref();
+  const each = setInterval(run, LOOK_EVERY_MS).unref();
+  return () => {
+    clearTimeout(first);
+    clearInterval(each);
   };
 }
 
@@ -213,67 +248,4 @@ function keepKey(stateDir: string, log: Log): StateKey {
   const key = openStateKey(stateDir);
   if (!key.kept) log('warn', 'the state folder cannot keep a key: fingerprints are withheld', { folder: stateDir });
   return key;
-}
-
-interface Connection {
-  open(scope: Scope): Http;
-  /** The API's host, and the key that is sent to it. */
-  host: string;
-  apiKey(): Promise<Secret>;
-}
-
-/**
- * What requests are sent with: to Telnyx or to the sandbox. A key that no setting holds is looked for in
- * the keychain at the first request, and each request says so while there is none.
- */
-async function connect(
-  config: Config,
-  limits: HttpLimits,
-  log: Log,
-  sandbox: () => ReturnType<typeof startSandbox>,
-  keychain: () => Promise<Keychain>,
-  now: () => Date,
-): Promise<Connection> {
-  // got is slow to load, and listing the tools needs none of it.
-  const { createClient } = await import('../telnyx/client.ts');
-  const baseUrl = (await sandbox())?.baseUrl ?? config.baseUrl;
-  const { host } = new URL(baseUrl);
-  const clientWith = (apiKey: Secret) => createClient({ baseUrl, apiKey, version, limits, log, now });
-  const { apiKey: set } = config;
-  if (set instanceof Secret) return { open: clientWith(set), host, apiKey: async () => set };
-
-  let found: Promise<{ apiKey: Secret; client: ReturnType<typeof clientWith> }> | undefined;
-  const find = async () => {
-    found ??= findApiKey(config, keychain).then(({ apiKey }) => ({ apiKey, client: clientWith(apiKey) }));
-    try {
-      return await found;
-    } catch (error) {
-      // After a login the next call finds the key, without a restart.
-      found = undefined;
-      throw error;
-    }
-  };
-  return {
-    open: (scope) => whenOpen(async () => (await find()).client(scope)),
-    host,
-    apiKey: async () => (await find()).apiKey,
-  };
-}
-
-/** Requests that wait for the first of them to open the connection. */
-function whenOpen(open: () => Promise<Http>): Http {
-  const http = once(open);
-  return {
-    get: async (path, query) => (await http()).get(path, query),
-    send: async (change) => (await http()).send(change),
-    recovery: () => whenOpen(async () => (await http()).recovery()),
-    under: (check) => whenOpen(async () => (await http()).under(check)),
-  };
-}
-
-/** The look-alike inside this process, when the settings ask for it. */
-async function startSandbox({ sandbox, apiKey }: Config, now: () => Date) {
-  if (sandbox === undefined || apiKey instanceof ToolError) return undefined;
-  const { startSandbox: start } = await import('../sandbox/server.ts');
-  return start({ ...(sandbox !== 'demo' && { credentials: sandbox }), apiKey: apiKey.reveal(), now });
 }

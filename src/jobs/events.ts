@@ -29,9 +29,13 @@ const pushUser = z.object({
 
 const oldPush = z.object({ id: text, alias: nullable, type: z.enum(['ios', 'android']), users: z.array(pushUser) });
 
-/** What a person agreed to. `overlap` is in seconds; `expires_at` is the successor's. */
+/**
+ * What a person agreed to. `overlap` is in seconds; with `quiet_time` (in seconds) it is the longest, and the old one ends
+ * sooner when everyone has moved. `expires_at` is the successor's.
+ */
 const telephonyWish = z.object({
   overlap: z.number(),
+  quiet_time: z.number().optional(),
   expires_at: text.optional(),
   name: text.optional(),
   tag: text.optional(),
@@ -73,6 +77,7 @@ const STEPS = [
   'verify',
   'tag',
   'retire',
+  'shorten',
   'repoint',
   'read_back',
   'delete',
@@ -105,6 +110,19 @@ const fleetBegan = {
   user_id: text.optional(),
 };
 
+/**
+ * What a look at a job saw, by the ids of old credentials: whose successor was seen for the first time, who was seen to use
+ * the old one, and of whom it is not known. Of the others whose successor was seen before, nobody used the old one.
+ * Recorded when the look is over; it began at `at`.
+ */
+const watched = z.object({
+  type: z.literal('watched'),
+  at: text,
+  moved: z.array(text),
+  seen: z.array(z.object({ of: text, at: text })),
+  unknown: z.array(text),
+});
+
 /** What a journal records: that a rotation began, what is about to be done and what came of it. Never a secret. */
 export const rotationEvent = z.discriminatedUnion('type', [
   z.discriminatedUnion('kind', [
@@ -114,6 +132,7 @@ export const rotationEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('intent'), ...step, facts }),
   z.object({ type: z.literal('done'), ...step, facts }),
   z.object({ type: z.literal('failed'), ...step, code: text, message: text }),
+  watched,
   /** A person agreed to go on although the old credential was changed meanwhile: this is what it is now. */
   z.object({ type: z.literal('accepted'), old: oldTelephony }),
   /** From here on it is rolled back. */
@@ -144,5 +163,6 @@ export type OldPush = z.infer<typeof oldPush>;
 export type PushUser = z.infer<typeof pushUser>;
 export type TelephonyWish = z.infer<typeof telephonyWish>;
 export type PushWish = z.infer<typeof pushWish>;
+export type Watched = z.infer<typeof watched>;
 export type Member = z.infer<typeof member>;
 export type FleetWish = z.infer<typeof fleetWish>;

@@ -1,6 +1,7 @@
 import { quoted } from '../core/text.ts';
-import type { Facts, Member, OldPush, OldTelephony, PushWish, StepName, TelephonyWish } from './events.ts';
+import type { Facts, Member, OldPush, OldTelephony, PushWish, StepName, TelephonyWish, Watched } from './events.ts';
 import type { Entry, Wrong } from './journal.ts';
+import { afterLook, type Watch } from './watch.ts';
 
 /** What is recorded of one step. */
 export interface StepRecord {
@@ -27,7 +28,13 @@ interface Common {
   steps: ReadonlyMap<string, StepRecord>;
 }
 
-export type TelephonyRotation = Common & { kind: 'telephony'; old: OldTelephony; wish: TelephonyWish };
+export type TelephonyRotation = Common & {
+  kind: 'telephony';
+  old: OldTelephony;
+  wish: TelephonyWish;
+  /** What looks have shown of it, once its successor was seen. */
+  watch?: Watch | undefined;
+};
 export type PushRotation = Common & { kind: 'push'; old: OldPush; wish: PushWish };
 export type Rotation = TelephonyRotation | PushRotation;
 /** A member of a clean-up, which is deleted since it has expired. It is recorded under the id of the clean-up. */
@@ -80,10 +87,18 @@ export function apply(item: Item, steps: Steps, { event, at }: Entry): void {
   if (event.type === 'rollback') item.rollbackAt = at;
   else if (event.type === 'given_up') item.givenUp = event.note;
   else if (event.type === 'accepted' && item.kind === 'telephony') item.old = event.old;
+  else if (event.type === 'watched') applyLook(item, event);
   else if ('step' in event) {
     const key = stepKey(event.step, event.of);
     steps.set(key, recorded(steps.get(key) ?? { intents: 0 }, event, at));
   }
+}
+
+/** Writes what a look has shown into an item that nobody else has yet. */
+export function applyLook(item: Item, look: Watched): void {
+  if (item.kind !== 'telephony') return;
+  const watch = afterLook(item.watch, look, item.old.id);
+  if (watch) item.watch = watch;
 }
 
 function recorded(before: StepRecord, event: Entry['event'], at: string): StepRecord {
@@ -119,6 +134,8 @@ interface Step {
   each?(item: Item): string[];
   /** Deletes the old credential: waits for the overlap to end, and for a person's yes. */
   final?: true;
+  /** Belongs to the overlap: waits for everyone to move. */
+  waits?: true;
 }
 
 const begun = (step: StepName) => (item: Item) => (item.steps.get(step)?.intents ?? 0) > 0;
@@ -130,6 +147,7 @@ const FORWARD: Record<Item['kind'], readonly Step[]> = {
     { step: 'verify', title: 'see that it can log in' },
     { step: 'tag', title: 'give it its tag', when: hasTag },
     { step: 'retire', title: 'shorten the life of the old one', when: (item) => retires(item) === 'later' },
+    { step: 'shorten', title: 'shorten it further once everyone has moved', when: isWatched, waits: true },
     { step: 'delete', title: 'delete the old one', when: ends, final: true },
   ],
   push: [
@@ -164,7 +182,7 @@ export function titleOf(step: StepName): string {
 }
 
 /** What is to be done next, by the table; `of` names the connection. Undefined when nothing is left. */
-export interface Next extends Pick<Step, 'step' | 'title' | 'final'> {
+export interface Next extends Pick<Step, 'step' | 'title' | 'final' | 'waits'> {
   of?: string;
 }
 
@@ -174,8 +192,8 @@ export function left(item: Item): Next[] {
   const table = item.rollbackAt === undefined ? FORWARD : BACK;
   return table[item.kind]
     .filter(({ when }) => when?.(item) ?? true)
-    .flatMap(({ step, title, final, each }) => {
-      const whole = { step, title, ...(final && { final }) };
+    .flatMap(({ step, title, final, waits, each }) => {
+      const whole = { step, title, ...(final && { final }), ...(waits && { waits }) };
       return each ? each(item).map((of) => ({ ...whole, of })) : [whole];
     })
     .filter(({ step, of }: Next) => !item.steps.get(stepKey(step, of))?.done);
@@ -207,7 +225,7 @@ export function stateOf(item: Item, now: Date): State {
   const [next] = left(item);
   if (item.rollbackAt !== undefined) return next ? 'rolling_back' : 'rolled_back';
   if (!next) return 'done';
-  if (!next.final || retires(item) === 'at once') return 'in_progress';
+  if (!(next.final || next.waits) || retires(item) === 'at once') return 'in_progress';
   const until = retiresAt(item);
   return until !== null && now.toISOString() < until ? 'overlap' : 'old_one_left';
 }
@@ -224,8 +242,12 @@ export const isOver = (state: string): boolean => ['done', 'rolled_back', 'given
 
 /** When the old credential stops working: ISO 8601 UTC, null when nothing ends it. */
 export function retiresAt(item: Item): string | null {
-  return factsOf(item, 'retire')?.expires_at ?? null;
+  return factsOf(item, 'shorten')?.expires_at ?? factsOf(item, 'retire')?.expires_at ?? null;
 }
+
+/** Whether it is in the time in which someone has to look for that. */
+export const isWaitingForMove = (item: Item, now: Date): item is TelephonyRotation =>
+  stateOf(item, now) === 'overlap' && left(item)[0]?.waits === true;
 
 function retires(item: Item): 'at once' | 'later' | 'never' {
   if (item.kind === 'push') return 'later';
@@ -234,8 +256,16 @@ function retires(item: Item): 'at once' | 'later' | 'never' {
   return item.wish.overlap === 0 ? 'at once' : 'later';
 }
 
+/** Whether the old credential ends sooner when everyone has moved. */
+function isWatched(item: Item): boolean {
+  if (item.kind !== 'telephony' || item.wish.quiet_time === undefined || retires(item) !== 'later') return false;
+  const retired = factsOf(item, 'retire');
+  // An expiry that was left alone as it was is nothing to shorten.
+  return !retired || typeof retired.expires_at === 'string';
+}
+
 function ends(item: Item): boolean {
-  return retires(item) !== 'never' && !factsOf(item, 'retire')?.gone;
+  return retires(item) !== 'never' && !factsOf(item, 'retire')?.gone && !factsOf(item, 'shorten')?.gone;
 }
 
 function users({ old }: Item): string[] {

@@ -1,6 +1,7 @@
 import type { FleetWish, Member } from './events.ts';
 import {
   apply,
+  applyLook,
   cleanUpOf,
   type Item,
   isRolledBack,
@@ -108,7 +109,8 @@ function manyFrom(
   const job: Job = { id, beganAt, ...what, expected, more, members, items, skipped, resumedAt: beganAt, wrong };
   for (const entry of entries) {
     const { event, at } = entry;
-    if (event.type === 'members') for (const member of event.members) members.set(member.id, member);
+    if (event.type === 'watched') for (const item of items.values()) applyLook(item, event);
+    else if (event.type === 'members') for (const member of event.members) members.set(member.id, member);
     else if (event.type === 'skipped') skipped.set(event.of, event.note);
     else if (event.type === 'stopped') job.stopped = event.note;
     else if (event.type === 'rollback') job.rollbackAt = at;

@@ -45,8 +45,9 @@ export function hasEnded(rotation: TelephonyRotation, old: TelephonyCredential, 
 
 /** The expiries that this rotation gave the old credential, or was about to give it; ISO 8601 UTC. */
 export function shortenedTo({ steps }: TelephonyRotation): string[] {
-  const { intent, done } = steps.get('retire') ?? {};
-  return [intent?.expires_at, done?.facts.expires_at].filter((expires_at) => typeof expires_at === 'string');
+  return (['retire', 'shorten'] as const)
+    .flatMap((step) => [steps.get(step)?.intent?.expires_at, steps.get(step)?.done?.facts.expires_at])
+    .filter((expires_at) => typeof expires_at === 'string');
 }
 
 /** Whether Telnyx refused a change of a credential for having expired (api.md §1, "Error body (telephony)"). */
@@ -103,6 +104,10 @@ export function lifeOf({ expires_at, created_at }: TelephonyCredential): number 
 /** When what lives for some seconds from now on expires, ISO 8601 UTC; undefined for ever. */
 export const endOf = (seconds: number | undefined, now: Date): string | undefined =>
   seconds === undefined ? undefined : new Date(now.getTime() + seconds * 1000).toISOString();
+
+// Telnyx keeps whole seconds in some of its dates, and these are recognised by their value.
+/** An expiry to be set: milliseconds since 1970 as ISO 8601 UTC, the next whole second. */
+export const inWholeSeconds = (ms: number): string => new Date(Math.ceil(ms / 1000) * 1000).toISOString();
 
 // A request of a process that died may still be on its way, and it may have waited before it was sent: after as long as
 // a call lasts it is not.

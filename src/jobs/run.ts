@@ -7,6 +7,7 @@ import { damage } from './journal.ts';
 import { pushSteps } from './push.ts';
 import { telephonySteps } from './telephony.ts';
 import { telephonyRollback } from './telephony-rollback.ts';
+import { shorten } from './until-moved.ts';
 import { type Doing, ENOUGH_MS, type Handler, type Hands, type Work } from './work.ts';
 
 /** A create refused like this will be refused again: the rotation ends before it has changed anything. */
@@ -87,7 +88,11 @@ function handle(item: Item, step: StepName, doing: Omit<Doing<Item>, 'item'>): R
 }
 
 /** What does the steps of each kind of item. */
-const RECIPES = { telephony: { ...telephonySteps, ...telephonyRollback }, push: pushSteps, 'clean-up': cleanUpSteps };
+const RECIPES = {
+  telephony: { ...telephonySteps, shorten, ...telephonyRollback },
+  push: pushSteps,
+  'clean-up': cleanUpSteps,
+};
 
 /** Records why a step failed and gives the error as the agent should read it. `before` is the item without that try. */
 async function stopped(

@@ -5,7 +5,7 @@ import type { Held, Lease } from '../core/lease.ts';
 import type { Log } from '../core/log.ts';
 import { alone, leasesOf } from './begin.ts';
 import type { Member, RotationEvent } from './events.ts';
-import { factsOf, type Item, isOver, stateOf } from './item.ts';
+import { type Item, isOver, retiresAt, stateOf } from './item.ts';
 import { isAtRest, isCutShort, type Job, onlyOf, standings } from './job.ts';
 import { type Means, serve } from './member.ts';
 import type { Work } from './work.ts';
@@ -227,6 +227,6 @@ function isDealtWith(job: Job, now: Date): boolean {
 
 /** Whether an old credential has come to its end. */
 function hasEnd(item: Item, now: Date): boolean {
-  const { expires_at: ends } = factsOf(item, 'retire') ?? {};
-  return isOver(stateOf(item, now)) || (typeof ends === 'string' && Date.parse(ends) <= now.getTime());
+  const ends = retiresAt(item);
+  return isOver(stateOf(item, now)) || (ends !== null && Date.parse(ends) <= now.getTime());
 }

@@ -18,6 +18,7 @@ import type { StepName } from './events.ts';
 import { successorOf, type TelephonyRotation } from './item.ts';
 import {
   changedMeanwhile,
+  inWholeSeconds,
   lookUp,
   madeBefore,
   oldOf,
@@ -209,9 +210,6 @@ async function end({ item: rotation, work, hands, record, intend }: Telephony) {
   await deleteTelephonyCredential(work.http, rotation.old.id).catch(unlessGone);
   return {};
 }
-
-// Telnyx keeps whole seconds in some of its dates, and this one is recognised by its value.
-const inWholeSeconds = (ms: number): string => new Date(Math.ceil(ms / 1000) * 1000).toISOString();
 
 export const telephonySteps: Partial<Record<StepName, Handler<TelephonyRotation>>> = {
   create,

@@ -20,7 +20,8 @@ export const rotationResources: readonly Resource[] = [
       'Rotations of credentials, open ones first, then the latest: what was done, what is left, what to do next.',
     mimeType,
     needs,
-    read: async (_, deps) => JSON.stringify({ rotations: (await listJobs(0, MOST, deps)).rows.map(shown) }),
+    read: async (_, deps) =>
+      JSON.stringify({ rotations: (await listJobs(0, MOST, deps)).rows.map(({ view }) => shown(view)) }),
   },
   {
     uri: 'telnyx://rotations/{id}',
@@ -35,7 +36,7 @@ export const rotationResources: readonly Resource[] = [
     },
     complete: {
       id: async (typed, deps) =>
-        (await listJobs(0, MOST, deps)).rows.map(({ id }) => id).filter((id) => id.startsWith(typed)),
+        (await listJobs(0, MOST, deps)).rows.map(({ job }) => job.id).filter((id) => id.startsWith(typed)),
     },
   },
 ];

@@ -4,7 +4,7 @@ import { type Records, readRecords } from './records.ts';
 import type { Known, Refusals } from './refusals.ts';
 import { fieldsOf, wireRaw } from './wire.ts';
 
-/** A call as its record tells it; times are milliseconds since 1970, UTC. */
+/** A call as its record tells it; times are milliseconds since 1970, by the clock of this machine. */
 export interface Call {
   startedAt: number;
   endedAt: number;
@@ -22,9 +22,11 @@ export interface Calls {
   since: number;
   /** Why some may be missing, in a sentence. */
   partly?: string;
-  /** What the clock of Telnyx said, in milliseconds since 1970, UTC. */
-  at: number;
 }
+
+/** By how much the clock of Telnyx is ahead; it tells whole seconds, and an answer takes a while. */
+const aheadBy = (at: number, now: number): number => (Math.abs(at - now) < CLOCKS_AGREE_MS ? 0 : at - now);
+const CLOCKS_AGREE_MS = 20_000;
 
 const DAY_MS = 86_400_000;
 // The documentation allows 50 rows a page.
@@ -80,31 +82,27 @@ export function readCalls(
     const again = new Set(first?.map((row) => JSON.stringify(row)));
     // A range that is not heeded gives the same rows twice.
     const rows = [...(first ?? []), ...(second ?? []).filter((row) => !again.has(JSON.stringify(row)))];
-    const calls = rows.map((row) => callOf(row, username));
-    const unclear = calls.includes('unclear') ? UNCLEAR : undefined;
-    const partly = parts.find((part) => part.partly)?.partly ?? unclear;
-    return {
-      known: {
-        calls: calls
-          .filter((call) => typeof call === 'object')
-          .filter(({ endedAt }) => endedAt >= since)
-          .sort((a, b) => b.startedAt - a.startedAt),
-        since: from,
-        ...(partly !== undefined && { partly }),
-        at: parts[0]?.at ?? now,
-      },
-    };
+    const ahead = aheadBy(parts[0]?.at ?? now, now);
+    const calls = rows.map((row) => callOf(row, username, ahead));
+    const partly = parts.find((part) => part.partly)?.partly ?? (calls.includes('unclear') ? UNCLEAR : undefined);
+    const known = calls.filter((call) => typeof call === 'object').filter(({ endedAt }) => endedAt >= since);
+    known.sort((a, b) => b.startedAt - a.startedAt);
+    return { known: { calls: known, since: from, ...(partly !== undefined && { partly }) } };
   });
 }
 
 const UNCLEAR = 'Of some records nobody can tell whose they are, or when they were.';
 
-function callOf(row: unknown, username: string): Call | 'unclear' | undefined {
+function callOf(row: unknown, username: string, ahead: number): Call | 'unclear' | undefined {
   const fields = fieldsOf(row);
   const whose = wireRaw(fields?.auth_username);
   if (!fields || whose === null) return 'unclear';
   if (whose !== username) return undefined;
-  const [started, finished] = [fields.started_at, fields.finished_at].map((said) => parseTime(wireRaw(said) ?? ''));
+  const time = (said: unknown): number | undefined => {
+    const told = parseTime(wireRaw(said) ?? '');
+    return told === undefined ? undefined : told - ahead;
+  };
+  const [started, finished] = [time(fields.started_at), time(fields.finished_at)];
   const startedAt = started ?? finished;
   if (startedAt === undefined) return 'unclear';
   const { direction } = fields;

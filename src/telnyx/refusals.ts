@@ -1,7 +1,7 @@
 import { ToolError } from '../core/errors.ts';
 
 /** What came of asking for something that may not be to be had: `unknown` says why in a sentence, and never means no. */
-export type Known<T> = { known: T; unknown?: undefined } | { unknown: string };
+export type Known<T> = { known: T; unknown?: undefined } | { known?: undefined; unknown: string };
 
 /** Operations that an account or a key may be refused, as they are called in a sentence. */
 export type Optional = 'the registration status' | 'call records' | 'audit events' | 'outbound voice profiles';

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { ToolError } from '../core/errors.ts';
 import type { Http } from './http.ts';
 import type { Known, Refusals } from './refusals.ts';
@@ -20,6 +19,8 @@ const PATH = 'sip_registration_status';
 const TYPE = 'telephony_credential';
 /** Beside these a `false` leaves it open: something tries, or nobody knows. */
 const NOT_REGISTERED = ['failed', 'unregistering', 'standby', 'connection_disabled'];
+/** Of IPv4 and IPv6; what else it could be, nobody would write like that. */
+const ADDRESS = /^[\da-f.:]{3,45}$/i;
 // The documentation has unix seconds; a number of seconds from now would be far below any of them.
 const EPOCH_FROM = 1e9;
 
@@ -68,7 +69,7 @@ function detailsOf(value: unknown): Pick<Registration, 'from' | 'transport' | 'u
   const ip = wireRaw(ua_ip);
   const isTime = typeof expires === 'number' && expires >= EPOCH_FROM && expires < EPOCH_FROM * 10;
   return {
-    from: ip !== null && isIP(ip) > 0 ? ip : null,
+    from: ip?.match(ADDRESS)?.[0] ?? null,
     transport:
       wireRaw(transport)
         ?.match(/^[a-z]{2,5}$/i)?.[0]

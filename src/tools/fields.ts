@@ -59,6 +59,38 @@ export function durationOf(seconds: number): string {
   return minutes % 1440 > 0 ? `${minutes / 60}h` : `${minutes / 1440}d`;
 }
 
+const UNTIL_MOVED = 'until_moved';
+
+/** How long both credentials of a rotation work. */
+export const overlap = z
+  .string()
+  .refine((value) => value === UNTIL_MOVED || duration.safeParse(value).success, {
+    message: `must be a length of time such as 30m, 24h or 7d, or ${UNTIL_MOVED}`,
+  })
+  .default('24h');
+
+/** The longest that `until_moved` may take. */
+export const atMost = duration.optional().describe('With until_moved; default 14d');
+
+const LONGEST_WAIT_FOR_ALL = '14d';
+
+/**
+ * An overlap in seconds; with `until_moved` it is the longest, and `quietTime` (seconds) is asked for how long the old one
+ * must not be seen. Throws `BAD_INPUT` for `at_most` where it has no meaning.
+ */
+export async function overlapOf(
+  { overlap, at_most }: { overlap: string; at_most?: string | undefined },
+  quietTime: () => Promise<number>,
+): Promise<{ overlap: number; quiet_time?: number }> {
+  if (overlap === UNTIL_MOVED) {
+    const longest = secondsOf(at_most ?? LONGEST_WAIT_FOR_ALL);
+    if (longest === 0) throw badInput('at_most must be longer than 0.');
+    return { overlap: longest, quiet_time: await quietTime() };
+  }
+  if (at_most !== undefined) throw badInput(`at_most goes with overlap: "${UNTIL_MOVED}".`);
+  return { overlap: secondsOf(overlap) };
+}
+
 /** Where a secret goes: never into the conversation. */
 export const deliverTo = z
   .string()

@@ -10,7 +10,8 @@ import type { Destination } from '../secrets/destination.ts';
 import { reserveProposed } from '../secrets/destinations.ts';
 import { parseInstant } from '../telnyx/dates.ts';
 import { deletion } from '../telnyx/telephony-credentials.ts';
-import { deliverTo, duration, id, prefix, secondsOf, text } from './fields.ts';
+import { quietTimeOf, untilMoved } from './consumers.ts';
+import { atMost, deliverTo, duration, durationOf, id, overlap, overlapOf, prefix, secondsOf, text } from './fields.ts';
 import { refuseFullTag, type Selection, select } from './fleet-select.ts';
 import { result, rotationShape, viewJob } from './job-view.ts';
 import { connectionNamed } from './telephony-credentials.ts';
@@ -24,7 +25,8 @@ const order = z.object({
   expiring_within: duration.optional(),
   older_than: duration.optional(),
   limit: most.default(100),
-  overlap: duration.default('24h'),
+  overlap,
+  at_most: atMost,
   expires_in: duration.optional(),
   new_tag: text.optional(),
   deliver_to: deliverTo,
@@ -34,6 +36,7 @@ const order = z.object({
   reason: text.optional(),
 });
 type Order = z.output<typeof order>;
+type Both = Pick<FleetWish, 'overlap' | 'quiet_time'>;
 
 export const rotateFleet = defineChange({
   name: 'rotate_telephony_credentials',
@@ -62,14 +65,16 @@ export const rotateFleet = defineChange({
     };
     const selection = await select({ connection_id, tag, name, status: 'active' }, aged, limit, deps);
     await refuseFullTag(new_tag, selection.members.length, deps);
-    const wish = wishOf(args, place.to);
+    const connections = selection.members.map(({ connection_id }) => connection_id);
+    const both = await overlapOf(args, () => quietTimeOf(connections, deps));
+    const wish = wishOf(args, both, place.to);
     const each =
       'each: create a successor, hand over its password, see that it can log in, then the end of the old one';
     return {
       ...aboutAll(selection, { wish }),
       steps: [...inWords(selection, ({ id }) => id), each],
       secret_to: place.label,
-      question: () => rotateQuestion(args, selection, place, deps),
+      question: () => rotateQuestion(args, both, selection, place, deps),
       wish,
     };
   },
@@ -80,10 +85,10 @@ export const rotateFleet = defineChange({
   },
 });
 
-function wishOf(args: Order, deliver_to: string): FleetWish & { deliver_to: string } {
-  const { overlap, expires_in, new_tag, prefix, canary, stop_after_failures, reason } = args;
+function wishOf(args: Order, both: Both, deliver_to: string): FleetWish & { deliver_to: string } {
+  const { expires_in, new_tag, prefix, canary, stop_after_failures, reason } = args;
   return {
-    overlap: secondsOf(overlap),
+    ...both,
     ...(expires_in !== undefined && { expires_in: secondsOf(expires_in) }),
     ...(new_tag !== undefined && { tag: new_tag }),
     ...{ deliver_to, prefix, canary, stop_after_failures },
@@ -107,11 +112,12 @@ const inWords = ({ members, more }: Selection, line: (member: Member) => string)
 
 async function rotateQuestion(
   args: Order,
+  { overlap, quiet_time }: Both,
   { members: { length }, digest, cautions }: Selection,
   place: Destination,
   deps: Deps,
 ): Promise<Question> {
-  const { connection_id, tag, name, expiring_within, older_than, overlap, expires_in, new_tag, canary } = args;
+  const { connection_id, tag, name, expiring_within, older_than, expires_in, new_tag, canary } = args;
   const which = [
     connection_id && `on ${await connectionNamed(connection_id, deps)}`,
     tag && `with the tag ${quoted(tag)}`,
@@ -120,13 +126,15 @@ async function rotateQuestion(
     older_than && `older than ${older_than}`,
   ].filter(Boolean);
   const fate =
-    secondsOf(overlap) === 0
+    overlap === 0
       ? 'each old one is DELETED AT ONCE: whoever still uses it is cut off'
-      : `each old one lives ${overlap} more, or to its own end where that is sooner, then it expires for good`;
+      : quiet_time === undefined
+        ? `each old one lives ${durationOf(overlap)} more, or to its own end where that is sooner, then it expires for good`
+        : `each old one lives until those who use it have moved: ${untilMoved(overlap, quiet_time)}`;
   const alone = canary > 1 ? ` The first ${canary} one by one` : ' The first alone';
   const first = canary > 0 ? `${alone}, to see that it works.` : '';
   return {
-    text: `Rotate ${length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor${expires_in === undefined ? '' : ` that lives ${expires_in}`}${new_tag === undefined ? '' : ` with the tag ${quoted(new_tag)}`}, its password goes to ${place.label}, and ${fate}.${first} Every SIP username changes.${told(cautions)}`,
+    text: `Rotate ${length} telephony credentials ${which.join(', ')} (selection ${digest})? Each gets a successor${expires_in === undefined ? '' : ` that lives ${expires_in}`}${new_tag === undefined ? '' : ` with the tag ${quoted(new_tag)}`}, its password goes to ${place.label}, and ${fate}${fate.endsWith('.') ? '' : '.'}${first} Every SIP username changes.${told(cautions)}`,
     phrase: `rotate ${length} credentials`,
   };
 }

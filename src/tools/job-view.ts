@@ -22,6 +22,10 @@ export const rotationShape = z.object({
   successor: party.optional(),
   secret: delivered.optional(),
   retires_at: z.string().nullable().optional(),
+  consumers: z.string().optional(),
+  evidence: z.array(z.string()).optional(),
+  counts: z.object({ moved: z.number(), not_yet: z.number(), unknown: z.number(), to_look_at: z.number() }).optional(),
+  stragglers: z.array(z.string()).optional(),
   progress: z
     .object({
       total: z.number(),
@@ -50,9 +54,13 @@ const NEXT: Partial<Record<State, string>> = {
   rolling_back: 'Call continue_rotation with this id to finish undoing it.',
 };
 
+const WAITS =
+  'Have everyone use the successor. While this server runs it looks every 20 minutes who uses what, and so does continue_rotation; roll_back_rotation undoes it while the old one lives.';
+
 export function viewRotation(rotation: Rotation, { now }: Pick<Deps, 'now'>): RotationView {
   const state = stateOf(rotation, now());
-  const next = rotation.wrong ? WHAT_TO_DO[rotation.wrong.problem] : NEXT[state];
+  const waits = left(rotation)[0]?.waits && state === 'overlap';
+  const next = rotation.wrong ? WHAT_TO_DO[rotation.wrong.problem] : waits ? WAITS : NEXT[state];
   const created = factsOf(rotation, 'create');
   const { destination, place = null, fingerprint = null, unproven, warning } = factsOf(rotation, 'deliver') ?? {};
   return {
@@ -272,6 +280,7 @@ function nextOf(job: Job, state: string): string {
     return 'It runs on by itself: call get_rotation with this id to see how far it is.';
   if (state === 'stopped')
     return `continue_rotation goes on${job.kind === 'fleet' ? ', roll_back_rotation undoes it' : ''}.`;
+  if (state === 'done' && job.wish?.quiet_time !== undefined) return WAITS;
   return state === 'done' && job.wish && job.wish.overlap > 0
     ? 'roll_back_rotation undoes it while the old ones live; after the overlap delete_expired_telephony_credentials removes them.'
     : 'Nothing is left to do.';

@@ -9,13 +9,17 @@ import { run } from '../jobs/run.ts';
 import { reserveProposed } from '../secrets/destinations.ts';
 import { forPerson } from '../telnyx/dates.ts';
 import { getTelephonyCredential, type TelephonyCredential } from '../telnyx/telephony-credentials.ts';
+import { quietTimeOf, untilMoved } from './consumers.ts';
 import {
+  atMost,
   deliverTo,
   duration,
   durationOf,
   expiresAt,
   futureInstant,
   id,
+  overlap,
+  overlapOf,
   placeFor,
   prefix,
   secondsOf,
@@ -28,7 +32,10 @@ import { describe, onConnection, whenItExpires } from './telephony-credentials.t
 
 const input = z.object({
   id,
-  overlap: duration.default('24h').describe('How long both work: 30m, 24h, 7d; 0 deletes the old one at once'),
+  overlap: overlap.describe(
+    'How long both work: 30m, 24h, 7d; until_moved: until everyone uses the new one; 0 deletes the old one at once',
+  ),
+  at_most: atMost,
   expires_in: duration.optional().describe("The successor's life; default: the old one's"),
   expires_at: expiresAt,
   name: text.optional(),
@@ -56,12 +63,13 @@ export const rotateTelephony = defineChange({
     if (begun) return begun;
     const seen = await getTelephonyCredential(deps.http, args.id);
     refuseWithoutConnection(seen);
+    const both = await overlapOf(args, () => quietTimeOf([seen.connection_id], deps));
     const { inWords, bound } = await placeFor(args, TELEPHONY_NAMES, deps);
     // How long it lives, not until when: that would be another time whenever it is asked about.
     const lives = given.expires_at === undefined ? (given.lives ?? lifeOf(seen)) : undefined;
     const old = oldOf(seen);
     const { to: deliver_to, ...beside } = bound;
-    const wish = { ...given, ...beside, deliver_to };
+    const wish = { ...given, ...both, ...beside, deliver_to };
     return {
       binding: { old, wish, life_in_seconds: lives },
       seen,
@@ -69,7 +77,7 @@ export const rotateTelephony = defineChange({
       secret_to: inWords,
       question: async () => {
         return {
-          text: `Rotate ${describe(seen)}${await onConnection(seen, deps)}? A successor is made${named(given)}${lifeInWords(given.expires_at, lives, seen)} and its password goes to ${inWords}. ${fate(seen, args, deps.now())} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
+          text: `Rotate ${describe(seen)}${await onConnection(seen, deps)}? A successor is made${named(given)}${lifeInWords(given.expires_at, lives, seen)} and its password goes to ${inWords}. ${fate(seen, both, deps.now())} The SIP username changes, so whoever dials the old one must be told; login tokens made from it die with it.`,
         };
       },
     };
@@ -86,14 +94,14 @@ export const rotateTelephony = defineChange({
 });
 
 /** What the arguments ask for; `lives` in seconds. Throws `BAD_INPUT` for what contradicts itself. */
-function wishOf({ overlap, expires_in, expires_at, name, tag, prefix, reason }: Args, { now }: Deps) {
+function wishOf({ expires_in, expires_at, name, tag, prefix, reason }: Args, { now }: Deps) {
   if (expires_in !== undefined && expires_at !== undefined) throw badInput('Give expires_in or expires_at, not both.');
   const lives = expires_in === undefined ? undefined : secondsOf(expires_in);
   if (lives === 0) throw badInput('expires_in must be longer than 0.');
   const until = futureInstant(expires_at, now());
   const given = { name, tag, reason, expires_at: until, lives };
   const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { overlap: secondsOf(overlap), prefix, ...(wanted as Partial<TelephonyWish> & { lives?: number }) };
+  return { prefix, ...(wanted as Partial<TelephonyWish> & { lives?: number }) };
 }
 
 const named = ({ name, tag }: Pick<TelephonyWish, 'name' | 'tag'>): string =>
@@ -110,13 +118,16 @@ function lifeInWords(expiresAt: string | undefined, lives: number | undefined, o
     : ' that never expires (how long the old one was to live cannot be told; expires_in gives it an end)';
 }
 
-function fate(old: TelephonyCredential, { overlap }: Args, now: Date): string {
+function fate(old: TelephonyCredential, both: Pick<TelephonyWish, 'overlap' | 'quiet_time'>, now: Date): string {
+  const { overlap, quiet_time } = both;
   if (old.expired) return 'The old one has expired already and is left as it is.';
-  if (secondsOf(overlap) === 0)
+  if (overlap === 0)
     return 'Then the old one is DELETED AT ONCE: whoever still uses it is cut off, and it cannot be brought back.';
   if (old.expires_at_unreadable !== undefined)
     return `It expires ${whenItExpires(old)}, which is not written over: it lives until it is deleted by continue_rotation.`;
-  if (old.expires_at !== null && Date.parse(old.expires_at) <= now.getTime() + secondsOf(overlap) * 1000)
-    return `The old one expires ${forPerson(old.expires_at)} as it is, sooner than the overlap of ${overlap}; that is left so.`;
-  return `Once the successor works, the old one lives ${overlap} more, then it expires for good.`;
+  if (quiet_time !== undefined)
+    return `Once the successor works, the old one lives until everyone has moved: ${untilMoved(overlap, quiet_time)}`;
+  if (old.expires_at !== null && Date.parse(old.expires_at) <= now.getTime() + overlap * 1000)
+    return `The old one expires ${forPerson(old.expires_at)} as it is, sooner than the overlap of ${durationOf(overlap)}; that is left so.`;
+  return `Once the successor works, the old one lives ${durationOf(overlap)} more, then it expires for good.`;
 }

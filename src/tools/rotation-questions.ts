@@ -23,6 +23,7 @@ import {
 } from '../jobs/parties.ts';
 import { tooLate } from '../jobs/telephony-rollback.ts';
 import { getPushCredential } from '../telnyx/push-credentials.ts';
+import { usersInWords } from './consumers.ts';
 import { durationOf } from './fields.ts';
 import { connectionsNamed, countOf, describePush, handleOf } from './push-credentials.ts';
 import { describe, onConnection, whenItExpires } from './telephony-credentials.ts';
@@ -57,7 +58,7 @@ async function goOnTelephony(rotation: TelephonyRotation, deps: Deps): Promise<G
   if (!old.expired) await refuseWithoutSuccessor(rotation, deps);
   if (ends) {
     const question = async () => ({
-      text: `Delete ${describe(old)}${await onConnection(old, deps)}, which ${successorName(rotation)} replaces? It ${old.expired ? 'has expired' : `would expire ${whenItExpires(old)}`}. Whoever still uses it can no longer log in, and it cannot be brought back.`,
+      text: `Delete ${describe(old)}${await onConnection(old, deps)}, which ${successorName(rotation)} replaces? It ${old.expired ? 'has expired' : `would expire ${whenItExpires(old)}`}. ${await usersInWords(rotation, deps)} Whoever still uses it can no longer log in, and it cannot be brought back.`,
     });
     return { deletes: true, old: oldOf(old), question };
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { within } from '../core/basics.ts';
 import { changedSince, differences } from '../core/consent.ts';
 import { ToolError } from '../core/errors.ts';
 import type { Lease } from '../core/lease.ts';
@@ -6,10 +7,12 @@ import { plainly } from '../core/text.ts';
 import { type Deps, defineChange, defineRead, type Instead, nothing } from '../core/tool.ts';
 import { alone, busy, leasesOf, openRotationOf, refuseHalfMade, startRollback } from '../jobs/begin.ts';
 import { factsOf, inWords, isOver, left, type Rotation, stateOf } from '../jobs/item.ts';
-import { type Job, onlyOf } from '../jobs/job.ts';
+import { isAtRest, type Job, onlyOf, standings } from '../jobs/job.ts';
 import { damage } from '../jobs/journal.ts';
 import { run } from '../jobs/run.ts';
+import { waiting } from '../jobs/until-moved.ts';
 import { forPerson } from '../telnyx/dates.ts';
+import { eachWithConsumers, withConsumers } from './consumers.ts';
 import { cursor, durationOf, id, page } from './fields.ts';
 import { goingOnWithFleet, rollingFleetBack, runFleet } from './fleet-goes-on.ts';
 import { result, rotationShape, viewJob, viewRotation } from './job-view.ts';
@@ -20,17 +23,22 @@ export const getRotation = defineRead({
   name: 'get_rotation',
   title: 'Look at rotations',
   description:
-    'One rotation by id, or all: open ones first, then the latest. What was done, what is left, and what to do next.',
+    'One rotation by id, or all: open ones first, then the latest. What was done, what is left, whether those who use the old credential have moved, and what to do next. With the id of a fleet the cursor leads through its stragglers.',
   toolset: 'rotation',
   input: z.object({ id: id.optional(), limit: z.int().min(1).max(50).default(10), cursor }),
   output: z.object({ rotations: z.array(rotationShape), ...page }),
   run: async (args, deps) => {
+    const list = args.id === undefined ? 'rotations' : `stragglers of ${args.id}`;
+    const place = { from: deps.cursors.open(list, args.cursor), limit: args.limit };
+    const cursorAt = (next: number | undefined) =>
+      next === undefined ? {} : { next_cursor: deps.cursors.seal(list, next) };
     if (args.id !== undefined) {
-      return { rotations: [viewJob(await find(args.id, deps), deps)] };
+      const job = await find(args.id, deps);
+      const { view, next } = await withConsumers(viewJob(job, deps), job, deps, place);
+      return { rotations: [view], ...cursorAt(next) };
     }
-    const from = deps.cursors.open('rotations', args.cursor);
-    const { rows, next } = await listJobs(from, args.limit, deps);
-    return { rotations: rows, ...(next !== undefined && { next_cursor: deps.cursors.seal('rotations', next) }) };
+    const { rows, next } = await listJobs(place.from, place.limit, deps);
+    return { rotations: await eachWithConsumers(rows, deps), ...cursorAt(next) };
   },
 });
 
@@ -51,11 +59,46 @@ export const continueRotation = defineChange({
   asks: 'maybe',
   propose: async (args, deps) => {
     const job = await findWhole(args.id, deps);
+    if (waitsForMove(job, deps.now())) return looking(job);
     const rotation = onlyOf(job);
     return rotation ? proposalOf(rotation, await goingOn(rotation, deps)) : goingOnWithFleet(job, deps);
   },
-  run: (proposal, deps) => ('fleet' in proposal ? runFleet(proposal, deps) : goOn(proposal, deps)),
+  run: (proposal, deps) => {
+    if ('looks' in proposal) return lookNow(proposal.looks, deps);
+    return 'fleet' in proposal ? runFleet(proposal, deps) : goOn(proposal, deps);
+  },
 });
+
+/** Whether nothing of a job is left to be done but to wait for everyone to move. */
+const waitsForMove = (job: Job, now: Date): boolean =>
+  job.rollbackAt === undefined &&
+  waiting(job, now).length > 0 &&
+  [...standings(job, now).values()].every(({ standing }) => isAtRest(standing));
+
+const looking = ({ id }: Job) => ({
+  binding: { rotation: id },
+  looks: id,
+  steps: [
+    'look who uses the old credentials and their successors',
+    'shorten the life of old ones to an hour where everyone has moved, as agreed when it began',
+  ],
+});
+
+async function lookNow(id: string, deps: Deps) {
+  const look = deps.looks.at(id);
+  look.catch(() => undefined);
+  const isOver = await within(
+    deps.timeLeft() - TO_ANSWER_MS,
+    look.then(() => true),
+    false,
+  );
+  const job = await find(id, deps);
+  const { view } = await withConsumers(viewJob(job, deps), job, deps, { from: 0, limit: STRAGGLERS });
+  return { ...(isOver ? {} : { status: 'in_progress' as const }), rotation: view };
+}
+
+const TO_ANSWER_MS = 8000;
+const STRAGGLERS = 20;
 
 export const rollBackRotation = defineChange({
   name: 'roll_back_rotation',
@@ -149,15 +192,16 @@ async function aloneWith(
 
 /** The jobs of the account, those that are not over first, then the latest; `next` is the place to go on from. */
 export async function listJobs(from: number, limit: number, deps: Pick<Deps, 'jobs' | 'now' | 'fleets'>) {
-  const open = (await deps.jobs.open()).map((job) => ({ at: job.beganAt, view: viewJob(job, deps) }));
+  const shown = (job: Job) => ({ job, view: viewJob(job, deps) });
+  const open = (await deps.jobs.open()).map(shown);
   const over = ({ view }: (typeof open)[number]): number =>
     view.state === 'damaged' ? -1 : Number(isOver(view.state));
-  const all = open.sort((a, b) => over(a) - over(b) || b.at.localeCompare(a.at)).map(({ view }) => view);
+  const all = open.sort((a, b) => over(a) - over(b) || b.job.beganAt.localeCompare(a.job.beganAt));
   const rows = all.slice(from, from + limit);
   const { jobs, next } = await deps.jobs.finished(Math.max(0, from - all.length), limit - rows.length);
   const left = from + rows.length < all.length;
   return {
-    rows: [...rows, ...jobs.map((job) => viewJob(job, deps))],
+    rows: [...rows, ...jobs.map(shown)],
     next: left ? from + rows.length : next === undefined ? undefined : all.length + next,
   };
 }
@@ -197,9 +241,11 @@ export function rotateAlone(id: string, deps: Deps, rotate: (lease: Lease) => Pr
 }
 
 function shown(rotation: Rotation, deps: Deps) {
-  const { overlap, fingerprint: _, prefix: __, files = {}, ...rest } = rotation.wish as Wish;
+  const { overlap, quiet_time, fingerprint: _, prefix: __, files = {}, ...rest } = rotation.wish as Wish;
   const given = Object.entries({ ...rest, ...files }).map(([name, value]) => `${name} ${plainly(`${value}`)}`);
-  const by = [...(overlap === undefined ? [] : [`overlap ${durationOf(overlap)}`]), ...given].join(', ');
+  const longest = overlap === undefined ? [] : durationOf(overlap);
+  const both = quiet_time === undefined ? `overlap ${longest}` : `overlap until_moved, at_most ${longest}`;
+  const by = [...(overlap === undefined ? [] : [both]), ...given].join(', ');
   const ends = rotation.kind === 'telephony' && stateOf(rotation, deps.now()) === 'overlap';
   const instead = ends
     ? 'To end the old one before its overlap is over: delete_telephony_credential with its id. '
@@ -209,4 +255,10 @@ function shown(rotation: Rotation, deps: Deps) {
 }
 
 /** What either kind of rotation was begun for. */
-type Wish = { overlap?: number; fingerprint?: string; prefix?: string; files?: Record<string, string> };
+type Wish = {
+  overlap?: number;
+  quiet_time?: number;
+  fingerprint?: string;
+  prefix?: string;
+  files?: Record<string, string>;
+};
