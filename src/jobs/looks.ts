@@ -70,7 +70,7 @@ export function createLooks(work: (signal: AbortSignal) => Promise<Work>, log: L
       const ends = retiresAt(item);
       if (!endsSoon(item, now) || evidence.get(old.id)?.consumers === 'moved' || warned.has(id)) continue;
       warned.add(id);
-      log('warn', 'an old credential ends soon, and not all were seen to move', { rotation: id, ends });
+      log('warn', 'an old credential ends soon, and not all were seen to move', { rotation: id, ends: `${ends}` });
     }
   }
 
