@@ -117,6 +117,9 @@ test('the passwords of a fleet go to one file, a line each, which only the perso
 test('a fleet is condensed once nothing of it can be undone any more, and looks the same', async () => {
   await using app = await stage(3, { reads: ['resource_id', 'expired', 'expires_at'] });
   const { rotation } = await app.change(ROTATE, { connection_id: app.connection, overlap: '30m' });
+  // Who uses the old ones is told as long as they live.
+  const apart = ({ consumers: _, counts: __, evidence: ___, stragglers: ____, ...view }: Record<string, unknown>) =>
+    view;
   const before = await app.rest(rotation.id);
   const folder = (name: string) => readdirSync(join(app.stateDir, 'journal', name));
   expect(folder('open')).toEqual([`${rotation.id}.jsonl`]);
@@ -127,7 +130,7 @@ test('a fleet is condensed once nothing of it can be undone any more, and looks 
   await until(() => folder('open').length === 0);
   expect(folder('done').sort()).toEqual([`${rotation.id}.jsonl`, `${later.rotation.id}.jsonl`].sort());
   const { rotations } = dataOf<{ rotations: View[] }>(await app.call('get_rotation', { id: rotation.id }));
-  expect(rotations[0]).toEqual(before);
+  expect(rotations[0]).toEqual(apart({ ...before }));
 });
 
 test('a canary that fails stops the fleet before the others', async () => {

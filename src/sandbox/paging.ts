@@ -7,6 +7,8 @@ export interface Listing<Row> {
   /** By query key without `filter`: `[tag]`, `[connection_name][contains]`. */
   filters: Record<string, (wanted: string) => (row: Row) => boolean>;
   show: (row: Row) => unknown;
+  /** The largest `page[size]`, which is 250 nearly everywhere. */
+  maxSize?: number;
 }
 
 const MAX_SIZE = 250;
@@ -32,7 +34,7 @@ function predicates<Row>(query: URLSearchParams, filters: Listing<Row>['filters'
 
 /** One page of rows, newest first, in the list envelope (api.md §1). */
 export function list<Row>(rows: NewestFirst<Row>, query: URLSearchParams, listing: Listing<Row>): Reply {
-  const size = whole(query, 'page[size]', listing.defaultSize, MAX_SIZE);
+  const size = whole(query, 'page[size]', listing.defaultSize, listing.maxSize ?? MAX_SIZE);
   const number = whole(query, 'page[number]', 1, Number.MAX_SAFE_INTEGER);
   const passing = predicates(query, listing.filters);
   const skip = (number - 1) * size;

@@ -1,3 +1,4 @@
+import { activityRoutes } from './activity.ts';
 import { connectionRoutes } from './connections.ts';
 import type { Route } from './handler.ts';
 import { pushRoutes } from './push.ts';
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...telephonyRoutes,
   ...pushRoutes,
   ...connectionRoutes,
+  ...activityRoutes,
 ];
 
 /** Gives the value of `:id`, empty when the pattern has none, undefined when the path is another one. */

@@ -13,6 +13,8 @@ interface Plan {
   own: Record<string, unknown>;
 }
 
+const PROFILE = '1293384261075731499';
+
 // What the spec's examples show for every kind, with the defaults of their schemas.
 const common = {
   inbound: { ani_number_format: '+E.164', channel_limit: 10, codecs: ['OPUS', 'G722'], dnis_number_format: '+e164' },
@@ -20,7 +22,7 @@ const common = {
     ani_override_type: 'always',
     channel_limit: 10,
     localization: 'US',
-    outbound_voice_profile_id: '1293384261075731499',
+    outbound_voice_profile_id: PROFILE,
   },
   active: true,
   anchorsite_override: 'Latency',
@@ -114,6 +116,20 @@ function plans(push: UsedPush): Plan[] {
 export function seedConnections(world: World, push: UsedPush): [string, string] {
   const stable = stableBytes('connections');
   const credentialIds: string[] = [];
+  world.voiceProfiles.set(PROFILE, {
+    id: PROFILE,
+    record_type: 'outbound_voice_profile',
+    name: 'Office',
+    enabled: true,
+    traffic_type: 'conversational',
+    service_plan: 'global',
+    concurrent_call_limit: 10,
+    daily_spend_limit: '100.00',
+    daily_spend_limit_enabled: true,
+    max_destination_rate: 0.5,
+    whitelisted_destinations: ['US', 'CA', 'GB', 'FR', 'DE'],
+    connections_count: 5,
+  });
   for (const plan of plans(push)) {
     const created = new Date(world.now().getTime() - plan.daysOld * DAY).toISOString();
     const record: ConnectionRecord = {

@@ -1,3 +1,4 @@
+import { seedPhones } from './phones.ts';
 import { stableBytes, uuid } from './random.ts';
 import { seedConnections } from './seed-connections.ts';
 import { pushIds, seedPush } from './seed-push.ts';
@@ -9,5 +10,6 @@ export function seedWorld(now: () => Date, credentials = defaultCount, undeclare
   const world = new World(uuid(stableBytes('user')), now, seedPush, undeclared);
   const connectionIds = seedConnections(world, pushIds);
   seedTelephony(world, connectionIds, credentials);
+  seedPhones(world);
   return world;
 }

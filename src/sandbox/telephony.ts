@@ -88,6 +88,7 @@ function create(world: World, { body: raw }: Asked): Reply {
     ...(given === undefined ? {} : { tag: given }),
   };
   world.telephony.set(record.id, record);
+  world.note('create', record.id, {}, { ...record });
   // Only the answer to a create was seen with connection_id (api.md §3.2).
   const seen = world.undeclared ? { connection_id: resource.split(':')[1] } : {};
   return { status: 201, body: { data: { ...shown(world, record), ...seen } } };
@@ -108,13 +109,16 @@ function update(world: World, asked: Asked): Reply {
     updated_at: wholeSeconds(world.now()),
   };
   const given = tag(world, body, record.tag);
+  const before = { ...record };
   Object.assign(record, change, given === undefined ? {} : { tag: given });
+  world.note('update', record.id, before, { ...record });
   return { status: 200, body: { data: shown(world, record) } };
 }
 
 function remove(world: World, asked: Asked): Reply {
   const record = find(world, asked);
   world.telephony.delete(record.id);
+  world.note('delete', record.id, { ...record }, {});
   return { status: 200, body: { data: shown(world, record) } };
 }
 

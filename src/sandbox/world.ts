@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { instant } from './dates.ts';
 import { NewestFirst } from './newest-first.ts';
+import type { CallRecord, Registration } from './phones.ts';
 
 // The index signatures let a test plant a field Telnyx has not invented yet: whatever is on a record is served.
 
@@ -55,11 +57,53 @@ export interface ConnectionRecord {
   [field: string]: unknown;
 }
 
+/** A change of something, as `GET /audit_events` tells it; values may be secrets. */
+export interface AuditRecord {
+  id: string;
+  record_type: string;
+  resource_id: string;
+  alternate_resource_id: string | null;
+  change_made_by: 'telnyx' | 'account_manager' | 'account_owner' | 'organization_member';
+  change_type: string;
+  user_id: string;
+  organization_id: string;
+  created_at: string;
+  changes: { field: string; from: unknown; to: unknown }[];
+  [field: string]: unknown;
+}
+
+export interface VoiceProfileRecord {
+  id: string;
+  record_type: 'outbound_voice_profile';
+  name: string;
+  enabled: boolean;
+  concurrent_call_limit: number | null;
+  daily_spend_limit: string;
+  daily_spend_limit_enabled: boolean;
+  max_destination_rate: number;
+  whitelisted_destinations: string[];
+  [field: string]: unknown;
+}
+
+/** What an account may be refused. */
+export type Optional = 'sip_registration_status' | 'detail_records' | 'audit_events' | 'outbound_voice_profiles';
+
+// A fleet of tens of thousands changes each of them some times.
+const REMEMBERED = 1000;
+
 /** The account: what there is, and what time it is. */
 export class World {
   readonly telephony = new NewestFirst<TelephonyRecord>();
   readonly push = new NewestFirst<PushRecord>();
   readonly connections = new NewestFirst<ConnectionRecord>();
+  /** Who is registered, by SIP username. */
+  readonly registrations = new Map<string, Registration>();
+  /** In the order they are told, the latest first where the time is the same. */
+  readonly calls: CallRecord[] = [];
+  readonly audit: AuditRecord[] = [];
+  readonly voiceProfiles = new Map<string, VoiceProfileRecord>();
+  /** What this account is refused, and with what status: 400, 403, 404 or 410. */
+  readonly refuses = new Map<Optional, number>();
   readonly userId: string;
   readonly now: () => Date;
   /** Whether answers carry what was seen on the wire and is not in the spec. */
@@ -83,6 +127,26 @@ export class World {
   /** Whether the credential is past its expiry, which is final (api.md §5). */
   isExpired(record: TelephonyRecord): boolean {
     return record.expired || instant(record.expires_at) <= this.now().getTime();
+  }
+
+  /** Writes into the audit log what was changed of a telephony credential, secrets as they are. */
+  note(what: string, id: string, before: Record<string, unknown>, after: Record<string, unknown>): void {
+    const fields = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+    this.audit.push({
+      id: randomUUID(),
+      record_type: 'credential',
+      resource_id: id,
+      alternate_resource_id: null,
+      change_made_by: 'account_owner',
+      change_type: what,
+      user_id: this.userId,
+      organization_id: this.userId,
+      created_at: this.now().toISOString(),
+      changes: fields
+        .filter((field) => before[field] !== after[field])
+        .map((field) => ({ field, from: before[field] ?? null, to: after[field] ?? null })),
+    });
+    if (this.audit.length > REMEMBERED) this.audit.shift();
   }
 
   /** How many telephony credentials carry the tag. */

@@ -7,9 +7,9 @@ const NEVER_SENT: Record<string, string> = {
   'GET /connections/{id}': 'as above',
   'POST /credential_connections': 'connections are made by people in the portal',
   'DELETE /credential_connections/{id}': 'as above',
-  'POST /credential_connections/{id}/actions/check_registration_status': 'of no use to a credential',
-  'GET /detail_records': 'about calls, not credentials',
-  'GET /sip_registration_status': 'of no use to a credential',
+  'POST /credential_connections/{id}/actions/check_registration_status':
+    'of the login of the connection itself, not of its credentials',
+  'GET /detail_records/options': 'a filter that is not allowed is refused, which tells the same',
 };
 
 /** Every operation that the product can send. */

@@ -1,0 +1,159 @@
+import { DAY, MINUTE, SECOND } from './dates.ts';
+import { stableBytes } from './random.ts';
+import type { TelephonyRecord, World } from './world.ts';
+
+/** A call as `GET /detail_records` tells it. The specification has no record of type webrtc: the fields are the documentation's. */
+export interface CallRecord {
+  record_type: 'webrtc';
+  started_at: string;
+  finished_at: string;
+  connection_id: string;
+  auth_username: string;
+  direction: 'inbound' | 'outbound';
+  cost: string;
+  currency: string;
+  cli: string;
+  cld: string;
+  [field: string]: unknown;
+}
+
+interface Call {
+  /** The other party's number. */
+  with: string;
+  direction?: 'inbound' | 'outbound';
+  seconds?: number;
+  /** When it began; right before now unless told. */
+  at?: Date;
+}
+
+interface Device {
+  ip: string;
+  port?: number;
+  transport?: string;
+  number?: string;
+  /** Whether it is switched on at a time; always unless told. */
+  isOn?: (at: Date) => boolean;
+}
+
+// A device registers again when half of its time is over.
+const EXPIRES = 600 * SECOND;
+const AGAIN = EXPIRES / 2;
+const DOLLARS_A_MINUTE = 0.006;
+
+/** A device with a SIP login. What it does is reckoned when it is asked about: a test may let days pass between. */
+export class Phone {
+  readonly ip: string;
+  readonly port: number;
+  readonly transport: string;
+  readonly number: string;
+  readonly #world: World;
+  readonly #isOn: (at: Date) => boolean;
+  #username: string | undefined;
+
+  constructor(
+    world: World,
+    { ip, port = 5061, transport = 'WSS', number = '+15555550100', isOn = () => true }: Device,
+  ) {
+    this.ip = ip;
+    this.port = port;
+    this.transport = transport;
+    this.number = number;
+    this.#world = world;
+    this.#isOn = isOn;
+  }
+
+  /** Registers with a login, and stays: the last device to do so on one login is the one that is told of. */
+  register(username: string): void {
+    this.#username = username;
+    const since = this.#world.now().getTime();
+    this.#world.registrations.set(username, { phone: this, since, isOn: this.#isOn });
+  }
+
+  /** Says that it goes, or is gone without a word: then the registration lasts as long as it has. */
+  leave({ unregisters }: { unregisters: boolean }): void {
+    const registration = this.#world.registrations.get(this.#username ?? '');
+    if (registration?.phone === this) registration.left = { at: this.#world.now().getTime(), unregisters };
+    this.#username = undefined;
+  }
+
+  /** Gives up its login for another one. */
+  moveTo(username: string): void {
+    this.leave({ unregisters: true });
+    this.register(username);
+  }
+
+  /** Makes or takes a call with a login, its own unless told. */
+  call({ with: other, direction = 'outbound', seconds = 60, at }: Call, username = this.#username ?? ''): void {
+    const started = at ?? new Date(this.#world.now().getTime() - seconds * SECOND);
+    const [cli, cld] = direction === 'outbound' ? [this.number, other] : [other, this.number];
+    const credential = credentialOf(this.#world, username);
+    this.#world.calls.push({
+      record_type: 'webrtc',
+      started_at: started.toISOString(),
+      finished_at: new Date(started.getTime() + seconds * SECOND).toISOString(),
+      connection_id: credential?.resource_id.split(':')[1] ?? '',
+      auth_username: username,
+      direction,
+      cost: ((Math.ceil(seconds / 60) || 1) * DOLLARS_A_MINUTE).toFixed(4),
+      currency: 'USD',
+      cli,
+      cld,
+    });
+  }
+}
+
+/** That a device has registered with a login. */
+export interface Registration {
+  phone: Phone;
+  since: number;
+  isOn: (at: Date) => boolean;
+  left?: { at: number; unregisters: boolean };
+}
+
+/** The credential with a SIP username. */
+export function credentialOf(world: World, username: string): TelephonyRecord | undefined {
+  for (const record of world.telephony.values()) if (record.sip_username === username) return record;
+  return undefined;
+}
+
+/** Until when a login is registered, in milliseconds since 1970; undefined when it is not now. */
+export function registeredUntil(world: World, username: string): number | undefined {
+  const registration = world.registrations.get(username);
+  const credential = credentialOf(world, username);
+  const now = world.now();
+  if (!registration || !credential || world.isExpired(credential)) return undefined;
+  const { since, left, isOn } = registration;
+  if (left?.unregisters || !isOn(left ? new Date(left.at) : now)) return undefined;
+  const last = left?.at ?? now.getTime();
+  const until = last - ((last - since) % AGAIN) + EXPIRES;
+  return until > now.getTime() ? until : undefined;
+}
+
+const CALLS_EACH = 6;
+const SEEN = 10;
+
+/** Gives some of the living credentials a phone that stays, and calls of the last three weeks. */
+export function seedPhones(world: World): void {
+  const stable = stableBytes('phones');
+  const now = world.now().getTime();
+  let index = 0;
+  for (const credential of world.telephony.values()) {
+    if (index >= SEEN * 3) return;
+    index += 1;
+    if (index % 3 !== 0 || world.isExpired(credential)) continue;
+    const [a = 0, b = 0] = stable(2);
+    // Addresses for documentation, RFC 5737.
+    const phone = new Phone(world, {
+      ip: `198.51.100.${a}`,
+      port: 20_000 + b,
+      number: `+1555555${String(1000 + index)}`,
+    });
+    phone.register(credential.sip_username);
+    for (let call = 0; call < CALLS_EACH; call += 1) {
+      const [day = 0, minute = 0, length = 0] = stable(3);
+      const at = new Date(now - (day % 20) * DAY - (60 + minute * 2) * MINUTE);
+      const direction = call % 3 === 0 ? 'inbound' : 'outbound';
+      phone.call({ with: `+1202555${String(1000 + minute)}`, direction, seconds: 20 + length * 2, at });
+    }
+  }
+}
