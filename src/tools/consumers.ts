@@ -122,10 +122,13 @@ function ofFleet(view: RotationView, job: Job, { from, limit }: Place, { looks, 
 const stragglerSays = ({ old, successor }: Evidence): string =>
   old?.seen ? `old one ${old.says}` : `successor ${successor.says}`;
 
-/** The members of a job whose old credential may still have users. */
-const openOf = ({ items, rollbackAt }: Job, now: Date): TelephonyRotation[] =>
+/** The members of a job whose old credential may still have users, in their order. */
+const openOf = ({ members, items, rollbackAt }: Job, now: Date): TelephonyRotation[] =>
   rollbackAt === undefined
-    ? [...items.values()].filter((item) => item.kind === 'telephony').filter((item) => hasConsumers(item, now))
+    ? [...members.keys()]
+        .flatMap((id) => items.get(id) ?? [])
+        .filter((item) => item.kind === 'telephony')
+        .filter((item) => hasConsumers(item, now))
     : [];
 
 interface Place {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Deps } from '../core/tool.ts';
 import type { Facts, StepName } from '../jobs/events.ts';
-import { factsOf, inWords, left, type Rotation, type State, stateOf, titleOf } from '../jobs/item.ts';
+import { factsOf, inWords, left, type Rotation, retiresAt, type State, stateOf, titleOf } from '../jobs/item.ts';
 import { isAtRest, isCutShort, type Job, onlyOf, standings } from '../jobs/job.ts';
 import { WHAT_TO_DO, type Wrong } from '../jobs/journal.ts';
 import { delivered } from './fields.ts';
@@ -95,7 +95,7 @@ const told = ({ sip_username, expires_at }: Pick<Facts, 'sip_username' | 'expire
 function retiring(rotation: Rotation): { retires_at?: string | null } {
   const retired = factsOf(rotation, 'retire');
   const ends = retired && !retired.gone && rotation.rollbackAt === undefined;
-  return ends ? { retires_at: retired.expires_at ?? null } : {};
+  return ends ? { retires_at: retiresAt(rotation) } : {};
 }
 
 function oldParty(rotation: Rotation): z.input<typeof party> {
@@ -111,7 +111,7 @@ function oldParty(rotation: Rotation): z.input<typeof party> {
 function detail(step: string, { expires_at, place, destination, note }: Facts): string | undefined {
   if (note) return note;
   if (step === 'deliver') return `to ${place ?? destination}`;
-  if (step !== 'restore' && step !== 'retire') return undefined;
+  if (!['restore', 'retire', 'shorten'].includes(step)) return undefined;
   if (expires_at === undefined) return undefined;
   return expires_at === null ? 'it never expires' : `it expires ${expires_at}`;
 }
@@ -224,9 +224,7 @@ function doneBy(job: Job, count: number): string[] {
     const where = destination === 'vault' ? 'the vault' : (place ?? `${destination}`);
     places.set(where, (places.get(where) ?? 0) + 1);
   }
-  const ends = ofStep('retire')
-    .flatMap(({ expires_at }) => expires_at ?? [])
-    .sort();
+  const ends = [...job.items.values()].flatMap((item) => retiresAt(item) ?? []).sort();
   const [first, last] = [ends[0], ends.at(-1)];
   return [
     `${count} rotated`,

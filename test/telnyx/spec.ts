@@ -117,7 +117,7 @@ const isDateTime = (text: string) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 const ajv = new Ajv2020({
   allErrors: true,
   strict: false,
-  formats: { 'date-time': isDateTime, uri: (text: string) => URL.canParse(text), uuid: /^[\da-f-]{36}$/ },
+  formats: { int32: true, 'date-time': isDateTime, uri: (text: string) => URL.canParse(text), uuid: /^[\da-f-]{36}$/ },
 });
 
 function told({ instancePath, message, params }: ErrorObject): string {
