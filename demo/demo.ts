@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { type CallToolResult, ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { Phone } from '../src/sandbox/phones.ts';
 import { startSandbox } from '../src/sandbox/server.ts';
 import { screen } from './screen.ts';
 
@@ -134,7 +135,45 @@ async function play(): Promise<void> {
   screen.person('What was that kiosk again?');
   await call('get_telephony_credential', { id: made.credential.id });
   screen.agent('Gone, as you wanted.');
+  const [desk] = active.filter(({ id, expires_at }) => id !== wanted.id && expires_at === null);
+  if (desk) await straggler(desk);
   await rotation(wanted);
+}
+
+interface Moving {
+  id: string;
+  consumers: string;
+  evidence: string[];
+  successor: { sip_username: string };
+}
+
+/** Two phones on one login, of which one moves, and the other is found before it is cut off. */
+async function straggler({ id, name, sip_username }: Credential): Promise<void> {
+  const { world } = sandbox;
+  const [lobby, meetingRoom] = ['198.51.100.7', '203.0.113.9'].map((ip) => new Phone(world, { ip }));
+  meetingRoom?.register(sip_username);
+  screen.person(`Rotate the login of ${name}, and end the old one when everyone has moved.`);
+  person = { says: '[x] Yes, do it', answer: { action: 'accept', content: { confirm: true } } };
+  const { rotation } = await call<{ rotation: Moving }>(
+    'rotate_telephony_credential',
+    { id, overlap: 'until_moved', at_most: '14d' },
+    ({ rotation }) => `the successor is ${rotation.successor.sip_username}`,
+  );
+  lobby?.register(rotation.successor.sip_username);
+
+  screen.person('I gave the phone in the lobby the new one. Are we done?');
+  const look = () =>
+    call<{ rotations: Moving[] }>('get_rotation', { id: rotation.id }, ({ rotations: [moving] }) =>
+      [moving?.consumers, ...(moving?.evidence ?? [])].join('\n'),
+    );
+  await look();
+  screen.agent('Not yet: someone at 203.0.113.9 still uses the old one. I would have cut them off.');
+  screen.person('Ah, the meeting room. Now it has the new one, too.');
+  meetingRoom?.moveTo(rotation.successor.sip_username);
+  await look();
+  screen.agent(
+    'Everyone has moved. After a quiet time without a sighting the old one ends by itself, in 14 days at the latest.',
+  );
 }
 
 interface Rotated {

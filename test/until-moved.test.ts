@@ -501,7 +501,7 @@ test('a week of quiet is enough on a connection with a push credential, and the 
   play(
     async (scene) => {
       expect(scene.app.asked[0]?.message).toContain(
-        'the old one was not for 7d (with a push credential phones register',
+        'nobody was seen with the old one for 7d (phones with a push credential register',
       );
       moves(scene);
       const moved = scene.now();
@@ -603,7 +603,7 @@ test('a fleet counts who has moved, names the stragglers by a cursor, and ends e
   const args = { connection_id: CONNECTION, overlap: 'until_moved', at_most: '10d' };
   const { rotation } = dataOf<{ rotation: Shown }>(await app.call(ROTATE, args));
   await rest(app, rotation.id);
-  expect(app.asked[0]?.message).toContain('the old one was not for 1d');
+  expect(app.asked[0]?.message).toContain('nobody was seen with the old one for 1d');
   const latest = START + 10 * DAY;
   const endsOf = (member: string) => Date.parse(`${world.telephony.get(member)?.expires_at}Z`);
   const successor = (name: string) =>

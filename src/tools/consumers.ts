@@ -34,9 +34,9 @@ export async function quietTimeOf(ids: readonly (string | null)[], { http }: Dep
 export function untilMoved(atMost: number, quietTime: number): string {
   const why =
     quietTime === QUIET.withPush
-      ? ' (with a push credential phones register only when they are woken, so a week is waited for)'
+      ? ' (phones with a push credential register only when they are woken, so a week is waited for)'
       : '';
-  return `it ends one hour after the new one was seen in use and the old one was not for ${durationOf(quietTime)}${why}. What cannot be seen does not count. At the latest it expires for good ${durationOf(atMost)} from now, moved or not.`;
+  return `when the new one was seen in use, and nobody was seen with the old one for ${durationOf(quietTime)}${why}, that has one hour left. What cannot be seen does not count. At the latest it expires for good in ${durationOf(atMost)}, moved or not.`;
 }
 
 /** What was seen of a rotation, for who reads its view: the word, and what it is told by. */
