@@ -39,9 +39,8 @@ export function getRegistration(http: Http, refusals: Refusals, username: string
 /** Whether the operation is there at all: without a username it complains of that, and where it is not it is not found. */
 async function isThere(http: Http): Promise<boolean> {
   const missing = await http.get(PATH, { credential_type: TYPE }).catch((error: unknown) => error);
-  if (missing instanceof ToolError) return missing.details.httpStatus === 400;
-  if (missing instanceof Error) throw missing;
-  return true;
+  // What says neither is no reason not to ask again.
+  return !(missing instanceof ToolError && missing.details.httpStatus === 404);
 }
 
 function registrationOf(answer: Answer, username: string): Known<Registration> {
