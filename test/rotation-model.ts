@@ -4,6 +4,7 @@ import type { Deps } from '../src/core/tool.ts';
 import { type Rotation, rotationFrom } from '../src/jobs/item.ts';
 import { Jobs } from '../src/jobs/jobs.ts';
 import type { Entry } from '../src/jobs/journal.ts';
+import { createLooks } from '../src/jobs/looks.ts';
 import { World } from '../src/sandbox/world.ts';
 import { Refusals } from '../src/telnyx/refusals.ts';
 import { Memory } from './memory-journal.ts';
@@ -156,12 +157,10 @@ export class Process {
       },
       timeLeft: () => until - universe.time,
       fleets: { run: async () => undefined, isRunning: () => false, close: async () => undefined },
-      looks: {
-        at: async () => undefined,
-        latest: () => undefined,
-        round: async () => undefined,
-        close: async () => undefined,
-      },
+      looks: createLooks(
+        () => Promise.reject(new Crash()),
+        () => undefined,
+      ),
       progress: () => undefined,
     };
   }

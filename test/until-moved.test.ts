@@ -70,7 +70,8 @@ async function play(run: (scene: Scene) => Promise<void>, setting: Setting = {})
     return () => undefined;
   };
   const start = async (stateDir?: string, more: Options = {}) => {
-    const config = stateDir ? { stateDir } : {};
+    const config = { ...more.config, ...(stateDir && { stateDir }) };
+    tick = async () => undefined;
     const started = await startApp({ person: yes, now, account: sandbox, reads, timer, ...more, config });
     started.app.watch();
     return started;
@@ -556,6 +557,19 @@ test('whoever goes on with it from outside lets it end as well, without a questi
     expect(scene.app.asked).toHaveLength(asked);
   }));
 
+test('a server that may only read ends nothing, though everyone has moved', () =>
+  play(async (scene) => {
+    moves(scene);
+    await scene.look(23 * HOUR, 110 * MINUTE);
+    await scene.restart({ config: { readOnly: true } });
+    const before = scene.sandbox.requests.length;
+    await scene.look(6 * HOUR, 110 * MINUTE);
+    expect((await scene.shows()).consumers).toBe('moved');
+    expect(scene.ends()).toBe(START + LONGEST_DAYS * DAY);
+    const methods = new Set(scene.sandbox.requests.slice(before).map(({ method }) => method));
+    expect([...methods]).toEqual(['GET']);
+  }));
+
 test('where nothing waits, a server that watches sends nothing', async () => {
   let tick: (() => Promise<void>) | undefined;
   await using app = await startApp({
@@ -619,9 +633,18 @@ test('a fleet counts who has moved, names the stragglers by a cursor, and ends e
   const more = await shows({ limit: 1, cursor: next_cursor });
   expect(more.rotations[0]?.stragglers).toEqual([expect.stringContaining('member-4')]);
   expect(more.next_cursor).toBeUndefined();
+  await app.call('continue_rotation', { id: rotation.id });
   for (let looks = 0; looks < 14; looks += 1) {
-    at += 110 * MINUTE;
+    at += (looks === 13 ? 80 : 110) * MINUTE;
     await app.call('continue_rotation', { id: rotation.id });
+    // Whoever only reads ends nothing, and records nothing.
+    if (looks === 12) {
+      at += 30 * MINUTE;
+      const changes = () => app.sandbox.requests.filter(({ method }) => method !== 'GET').length;
+      const before = changes();
+      await shows();
+      expect(changes()).toBe(before);
+    }
   }
   for (const member of ['member-0', 'member-1', 'member-2']) expect(endsOf(member)).toBeLessThan(at + 2 * HOUR);
   for (const member of ['member-3', 'member-4']) expect(endsOf(member)).toBe(latest);

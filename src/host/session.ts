@@ -204,6 +204,8 @@ export function createSession(config: Config, around: Surroundings = {}): Sessio
     hold: held.seal,
     release: held.open,
     watch() {
+      // A server that may only read leaves it to others.
+      if (!tools.some(({ name }) => name === 'continue_rotation')) return;
       stopWatching = timer(async () => {
         // Before it is known that something waits, nothing is connected and no key is asked for.
         const open = await journal.open().catch(() => []);

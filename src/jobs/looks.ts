@@ -24,14 +24,16 @@ export interface Look {
 
 /** The looks at who uses what, which are taken beside the calls of this process. */
 export interface Looks {
+  /** Looks at all members of a job, or joins the look that is under way. Resolves when that is over; changes nothing. */
+  at(job: string): Promise<Look>;
   /**
-   * Looks at all members of a job, or joins the look that is under way. What waits for everyone to move is recorded, and
-   * ends within an hour when they have. Resolves when that is done; throws what keeps it from being done at all.
+   * Looks at a job that waits for everyone to move, records what was seen, and lets end within an hour what may. Resolves
+   * when that is done; throws what keeps it from being done at all.
    */
-  at(job: string): Promise<void>;
+  goOn(job: string): Promise<void>;
   /** The latest look at a job in this process. */
   latest(job: string): Look | undefined;
-  /** Looks at every job that waits for everyone to move; throws nothing. */
+  /** Goes on with every job that waits for everyone to move; throws nothing. */
   round(): Promise<void>;
   close(): Promise<void>;
 }
@@ -39,29 +41,38 @@ export interface Looks {
 /** `work` gives what looking needs for as long as it takes, until the signal. */
 export function createLooks(work: (signal: AbortSignal) => Promise<Work>, log: Log): Looks {
   const latest = new Map<string, Look>();
-  const underWay = new Map<string, Promise<void>>();
+  const looking = new Map<string, Promise<Look>>();
+  const goingOn = new Map<string, Promise<void>>();
   const warned = new Set<string>();
   const ending = new AbortController();
   const { signal } = ending;
 
-  async function take(id: string): Promise<void> {
+  async function take(id: string): Promise<Look> {
     const means = await work(signal);
     const job = await means.jobs.job(id);
-    if (!job || job.wrong) return;
     const began = means.now();
-    const telephony = [...job.items.values()].filter((item) => item.kind === 'telephony');
-    const members = telephony.filter((item) => hasConsumers(item, began));
+    const members = job && !job.wrong ? [...job.items.values()] : [];
+    const open = members.filter((item) => item.kind === 'telephony').filter((item) => hasConsumers(item, began));
     const evidence = new Map<string, Evidence>();
-    const look = { began, total: members.length, evidence, over: false };
+    const look = { began, total: open.length, evidence, over: false };
     latest.set(id, look);
-    await atOnce(members, async (item) => {
+    await atOnce(open, async (item) => {
       if (!signal.aborted) evidence.set(item.old.id, await lookAt(item, means, true));
     });
     look.over = true;
-    if (signal.aborted || waiting(job, means.now()).length === 0) return;
-    await record(job, look, means);
-    warn(job, evidence, means.now());
+    return look;
   }
+
+  const at = joined(looking, take);
+  const goOn = joined(goingOn, async (id) => {
+    const look = await at(id);
+    if (signal.aborted) return;
+    const means = await work(signal);
+    const job = await read(id, means);
+    if (job.wrong || waiting(job, means.now()).length === 0) return;
+    await record(job, look, means);
+    warn(job, look.evidence, means.now());
+  });
 
   /** A person can do something about it only beforehand. */
   function warn(job: Job, evidence: ReadonlyMap<string, Evidence>, now: Date): void {
@@ -79,20 +90,15 @@ export function createLooks(work: (signal: AbortSignal) => Promise<Work>, log: L
     if (!signal.aborted) log('warn', 'nobody looked who uses an old credential', { reason });
   }
 
-  function at(id: string): Promise<void> {
-    const begun = underWay.get(id) ?? take(id).finally(() => underWay.delete(id));
-    underWay.set(id, begun);
-    return begun;
-  }
-
   return {
     at,
+    goOn,
     latest: (id) => latest.get(id),
     async round() {
       try {
         const { jobs, now } = await work(signal);
         for (const job of await jobs.open()) {
-          if (!signal.aborted && !job.wrong && waiting(job, now()).length > 0) await at(job.id).catch(failed);
+          if (!signal.aborted && !job.wrong && waiting(job, now()).length > 0) await goOn(job.id).catch(failed);
         }
       } catch (error) {
         failed(error);
@@ -100,8 +106,17 @@ export function createLooks(work: (signal: AbortSignal) => Promise<Work>, log: L
     },
     async close() {
       ending.abort();
-      await Promise.allSettled(underWay.values());
+      await Promise.allSettled([...looking.values(), ...goingOn.values()]);
     },
+  };
+}
+
+/** The function for what nobody needs twice at the same time: whoever asks meanwhile gets the same. */
+function joined<T>(underWay: Map<string, Promise<T>>, begin: (id: string) => Promise<T>) {
+  return (id: string): Promise<T> => {
+    const begun = underWay.get(id) ?? begin(id).finally(() => underWay.delete(id));
+    underWay.set(id, begun);
+    return begun;
   };
 }
 

@@ -160,7 +160,7 @@ export async function withConsumers(
     const looking = deps.looks.at(job.id);
     // What cannot be looked at is still shown.
     looking.catch(() => undefined);
-    await within(Math.min(LOOKS_AT_MOST_MS, deps.timeLeft() - TO_ANSWER_MS), looking, undefined);
+    await within(Math.min(LOOKS_AT_MOST_MS, deps.timeLeft() - TO_ANSWER_MS), looking, latest);
   }
   return ofFleet(view, job, place, deps);
 }

@@ -85,7 +85,7 @@ const looking = ({ id }: Job) => ({
 });
 
 async function lookNow(id: string, deps: Deps) {
-  const look = deps.looks.at(id);
+  const look = deps.looks.goOn(id);
   look.catch(() => undefined);
   const isOver = await within(
     deps.timeLeft() - TO_ANSWER_MS,
