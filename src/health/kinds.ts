@@ -1,4 +1,5 @@
-import type { Settings } from './settings.ts';
+import { forPerson } from '../telnyx/dates.ts';
+import type { Moments, Settings } from './settings.ts';
 import type { Example } from './tally.ts';
 
 type Severity = 'error' | 'warning' | 'info';
@@ -12,8 +13,8 @@ export interface Next {
 interface Kind {
   severity: Severity;
   /** What the count counts, in our words alone. */
-  says(settings: Settings): string;
-  next?(count: number, first: Example, settings: Settings): Next;
+  says(settings: Settings, moments: Moments): string;
+  next?(count: number, first: Example, settings: Settings): Next | undefined;
 }
 
 const kind =
@@ -42,13 +43,20 @@ const renew = (id: unknown): Next => ({ tool: 'rotate_mobile_push_credential', a
 const look: Kind['next'] = () => ({ tool: 'list_mobile_push_credentials', arguments: {} });
 const goOn: Kind['next'] = (_, { id }) => ({ tool: 'continue_rotation', arguments: { id } });
 
-/** The name of a finding begins with that of its section, in the singular: by it is known what must be read for it. */
+/**
+ * The name of a finding begins with that of what it is about, in the singular: of the section that must be read for it,
+ * unless it is known to need another.
+ */
 type Name = `${'telephony' | 'push' | 'connection' | 'rotation'}_${string}`;
 
 /** All that can be found, the worst first. */
 export const KINDS = {
   rotation_damaged: error(
     'rotations whose record was altered, or is of a newer version: nothing goes on with them; run journal verify',
+  ),
+  rotation_in_use: error(
+    'rotations whose old credential is still in use, and ends within 48 hours or half of its overlap: whoever uses it must move',
+    (_, { id }) => ({ tool: 'get_rotation', arguments: { id } }),
   ),
   connection_push_missing: error(
     'connections that point to a push credential that is gone; point them to another in the portal',
@@ -102,6 +110,11 @@ export const KINDS = {
   telephony_older: info(
     ({ older_than }) => `living telephony credentials made more than ${older_than} ago`,
     oneOrMany('rotate_telephony_credential', 'rotate_telephony_credentials', 'older_than'),
+  ),
+  telephony_unused: info(
+    ({ older_than }, { calls }) =>
+      `living telephony credentials made more than ${older_than} ago, not registered now and without a call since ${forPerson(new Date(calls).toISOString())}`,
+    (count, { id }) => (count === 1 ? { tool: 'get_credential_activity', arguments: { id } } : undefined),
   ),
   telephony_never_expiring: info('telephony credentials that never expire', (_, { id }) => ({
     tool: 'rotate_telephony_credential',

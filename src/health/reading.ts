@@ -20,7 +20,9 @@ interface Part {
 }
 
 const LONGEST_WHY = 120;
-const NO_TIME = 'There was no time to read on.';
+/** Fewer than a person's requests may be at once: another call finds room. */
+const AT_ONCE = 4;
+export const NO_TIME = 'There was no time to read on.';
 const SHORT = 'Telnyx gave fewer rows than it says there are, or the same page again.';
 const MOVED = 'It changed while it was read: what came or went meanwhile may be missing.';
 
@@ -41,11 +43,14 @@ export type ListReading = ReturnType<typeof readingOf>;
 /** The reading of one list, by one scan or several; `follow` watches them. */
 function readingOf(name: string, follow: (part: Part) => Watch) {
   const parts: Part[] = [];
-  let why: string | undefined = NO_TIME;
   const list = {
     failure: undefined as ToolError | undefined,
     complete: false,
     rows: 0,
+    /** How many rows there are, where no page of the list says it. */
+    of: undefined as number | undefined,
+    /** What is to be said of it, in a few sentences. */
+    why: NO_TIME as string | undefined,
     /** Shows all rows of these lists, and counts each once. */
     scan<T extends { id: string }>(http: Http, lists: readonly Paged<T>[], see: (row: T, again: boolean) => unknown) {
       const visit = (row: T, again: boolean): void => {
@@ -64,19 +69,18 @@ function readingOf(name: string, follow: (part: Part) => Watch) {
       try {
         const all = await Promise.all(scans);
         list.complete = all.every(sawAll);
-        why = whyOf(all);
+        list.why = whyOf(all);
       } catch (error) {
         if (!(error instanceof ToolError) || error.code === 'CANCELLED') throw error;
         list.failure = error;
-        why = oneLine(error.message, LONGEST_WHY);
+        list.why = oneLine(error.message, LONGEST_WHY);
       }
     },
     /** Whether nothing came of it; what is read on this machine alone does not make a report. */
     isEmpty: () => parts.length === 0 || (!list.complete && list.rows === 0),
     read(): Read {
-      const of = sum(parts, 'rows');
-      const known = parts.length > 0 && !Number.isNaN(of);
-      return { list: name, rows: list.rows, ...(known && { of }), complete: list.complete, ...(why && { why }) };
+      const { rows, complete, why, of = parts.length > 0 ? sum(parts, 'rows') : Number.NaN } = list;
+      return { list: name, rows, ...(!Number.isNaN(of) && { of }), complete, ...(why && { why }) };
     },
   };
   return list;
@@ -107,6 +111,41 @@ export function startReading(progress: (done: number, total?: number) => void) {
       const list = readingOf(name, follow);
       lists.push(list);
       return list;
+    },
+
+    /**
+     * Looks at each of them while there is time, a few at once, and shows what came of it to `see`. The first goes ahead
+     * alone: what is refused for it is not asked of all. Throws what `look` throws, and looks at no more then.
+     */
+    async each<T, F>(
+      items: Promise<readonly T[]> | readonly T[],
+      look: (item: T) => Promise<F>,
+      see: (item: T, found: F) => void,
+    ): Promise<void> {
+      const part: Part = {};
+      const { progress } = follow(part);
+      const all = await items;
+      part.pages = all.length;
+      let next = 0;
+      const take = async (): Promise<void> => {
+        const item = all[next++];
+        const found = item === undefined || over ? undefined : { item, of: await look(item) };
+        if (!found || over) return;
+        see(found.item, found.of);
+        progress?.(0, all.length);
+      };
+      const taker = async (): Promise<void> => {
+        while (next < all.length && !over) await take();
+      };
+      await take();
+      await Promise.all(
+        Array.from({ length: AT_ONCE }, () =>
+          taker().catch((error: unknown) => {
+            next = all.length;
+            throw error;
+          }),
+        ),
+      );
     },
 
     /**

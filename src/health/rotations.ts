@@ -45,6 +45,7 @@ export function rotationsByCredential(latestFirst: readonly Rotation[]): Map<str
   return found;
 }
 
-function concerns({ old }: Rotation, connectionId: string): boolean {
+/** Whether a rotation is of a credential that a connection has, or uses. */
+export function concerns({ old }: Rotation, connectionId: string): boolean {
   return 'users' in old ? old.users.some(({ id }) => id === connectionId) : old.connection_id === connectionId;
 }

@@ -12,6 +12,14 @@ interface Group {
   rotation: string | undefined;
 }
 
+/** Whether a credential has expired; `now` is in milliseconds since 1970, UTC. */
+export const isOver = ({ expired, expires }: LeanTelephony, now: number): boolean =>
+  expired || (expires !== null && expires <= now);
+
+/** Whether a credential was made until `old`, in milliseconds since 1970, UTC; no when nobody can tell. */
+export const isOld = (row: LeanTelephony, old: number): row is LeanTelephony & { created: number } =>
+  row.created !== null && row.created <= old;
+
 /**
  * Looks at telephony credentials one by one, keeping counts and what examples need, never the rows. `rotationOf` gives the
  * rotation a credential has a part in, by its id.
@@ -41,7 +49,7 @@ export function telephonyFindings({ now, soon, old }: Moments, add: Add, rotatio
   return {
     see(row: LeanTelephony): void {
       const { id, expires, created } = row;
-      const over = row.expired || (expires !== null && expires <= now);
+      const over = isOver(row, now);
       const known = connections.get(row.connection_id) ?? { credentials: 0, expired: 0 };
       connections.set(row.connection_id, known);
       known.credentials += 1;
@@ -57,7 +65,7 @@ export function telephonyFindings({ now, soon, old }: Moments, add: Add, rotatio
       else if (expires <= soon) {
         add('telephony_expiring', expires, id, () => ({ id, name: short(row.name), expires_at: minute(expires) }));
       }
-      if (created !== null && created <= old) add('telephony_older', created, id, made);
+      if (isOld(row, old)) add('telephony_older', row.created, id, made);
     },
 
     /** Adds what can be told only after the last row; `nameOf` gives what is known of connections. */

@@ -13,6 +13,8 @@ export interface LeanTelephony {
   id: string;
   name: string | null;
   connection_id: string | null;
+  /** As it came: to ask Telnyx by, and not to be shown. */
+  sip_username: string | null;
   expired: boolean;
   expires: number | null;
   /** There is an expiry, and nobody can tell which: `expires` is null then, and does not mean never. */
@@ -31,6 +33,7 @@ const leanTelephony: Row<LeanTelephony> = (fields, at) => {
     id: fields.id,
     name: name === null ? null : oneLine(name) || null,
     connection_id: connectionOf(fields),
+    sip_username: wireRaw(fields.sip_username),
     expired: isExpired(fields, expires, at),
     expires: expires !== null && neverEnds(String(said), created) ? null : expires,
     unclear: said !== '' && expires === null,

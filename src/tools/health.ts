@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineRead } from '../core/tool.ts';
 import { healthReport } from '../health/report.ts';
 import { SECTIONS } from '../health/settings.ts';
-import { cursor, duration, id, secondsOf } from './fields.ts';
+import { cursor, duration, id, limit, secondsOf } from './fields.ts';
 
 const example = z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string()), z.null()]));
 
@@ -38,7 +38,8 @@ const healthInput = z.object({
   connection_id: id.optional(),
   expiring_within: duration.default('30d'),
   older_than: duration.default('180d'),
-  sections: z.array(z.enum(SECTIONS)).optional(),
+  sections: z.array(z.enum(SECTIONS)).optional().describe('Default: all but activity'),
+  limit: limit.unwrap().default(100).describe('How many activity is asked of'),
   cursor,
 });
 
@@ -46,7 +47,7 @@ export const reportHealth = defineRead({
   name: 'report_credential_health',
   title: 'Report credential health',
   description:
-    'What is wrong with all credentials, connections and rotations, worst first: exact counts, examples, and the call that deals with it. The cursor of a finding, with the same arguments, gives more of it.',
+    'What is wrong with all credentials, connections and rotations, worst first: exact counts, examples, and the call that deals with it. The section activity finds what nobody uses, asking about each credential. The cursor of a finding, with the same arguments, gives more of it.',
   toolset: 'telephony',
   input: healthInput,
   output: healthShape,
