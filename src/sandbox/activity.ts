@@ -2,9 +2,9 @@ import { DAY } from './dates.ts';
 import type { Asked, Route } from './handler.ts';
 import { NewestFirst } from './newest-first.ts';
 import { type Listing, list } from './paging.ts';
-import { type CallRecord, credentialOf, registeredUntil } from './phones.ts';
+import { credentialOf, registeredUntil } from './phones.ts';
 import { notFound, type Reply, refuse } from './replies.ts';
-import type { AuditRecord, Optional, World } from './world.ts';
+import type { AuditRecord, CallRecord, Optional, World } from './world.ts';
 
 // Who uses a credential, and what that may cost: operations that an account may be refused.
 
@@ -31,7 +31,7 @@ function registration(world: World, { query }: Asked): Reply {
   const credential = type === 'telephony_credential' ? credentialOf(world, username) : undefined;
   if (!credential) throw notFound();
   const until = registeredUntil(world, username);
-  const { phone, since = 0 } = world.registrations.get(username) ?? {};
+  const { device, since = 0 } = world.registrations.get(username) ?? {};
   return {
     status: 200,
     body: {
@@ -40,13 +40,13 @@ function registration(world: World, { query }: Asked): Reply {
       credential_type: type,
       credential_username: username,
       connection_id: credential.resource_id.split(':')[1] ?? '',
-      ...(phone &&
+      ...(device &&
         until !== undefined && {
           sip_registration_details: {
             expires: Math.floor(until / 1000),
-            ua_ip: phone.ip,
-            ua_port: phone.port,
-            transport: phone.transport,
+            ua_ip: device.ip,
+            ua_port: device.port,
+            transport: device.transport,
             last_modified: new Date(since).toISOString(),
           },
         }),

@@ -1,21 +1,6 @@
 import { DAY, MINUTE, SECOND } from './dates.ts';
 import { stableBytes } from './random.ts';
-import type { TelephonyRecord, World } from './world.ts';
-
-/** A call as `GET /detail_records` tells it. The specification has no record of type webrtc: the fields are the documentation's. */
-export interface CallRecord {
-  record_type: 'webrtc';
-  started_at: string;
-  finished_at: string;
-  connection_id: string;
-  auth_username: string;
-  direction: 'inbound' | 'outbound';
-  cost: string;
-  currency: string;
-  cli: string;
-  cld: string;
-  [field: string]: unknown;
-}
+import type { Device, TelephonyRecord, World } from './world.ts';
 
 interface Call {
   /** The other party's number. */
@@ -26,11 +11,8 @@ interface Call {
   at?: Date;
 }
 
-interface Device {
+interface Options extends Partial<Device> {
   ip: string;
-  port?: number;
-  transport?: string;
-  number?: string;
   /** Whether it is switched on at a time; always unless told. */
   isOn?: (at: Date) => boolean;
 }
@@ -41,7 +23,7 @@ const AGAIN = EXPIRES / 2;
 const DOLLARS_A_MINUTE = 0.006;
 
 /** A device with a SIP login. What it does is reckoned when it is asked about: a test may let days pass between. */
-export class Phone {
+export class Phone implements Device {
   readonly ip: string;
   readonly port: number;
   readonly transport: string;
@@ -52,7 +34,7 @@ export class Phone {
 
   constructor(
     world: World,
-    { ip, port = 5061, transport = 'WSS', number = '+15555550100', isOn = () => true }: Device,
+    { ip, port = 5061, transport = 'WSS', number = '+15555550100', isOn = () => true }: Options,
   ) {
     this.ip = ip;
     this.port = port;
@@ -66,13 +48,13 @@ export class Phone {
   register(username: string): void {
     this.#username = username;
     const since = this.#world.now().getTime();
-    this.#world.registrations.set(username, { phone: this, since, isOn: this.#isOn });
+    this.#world.registrations.set(username, { device: this, since, isOn: this.#isOn });
   }
 
   /** Says that it goes, or is gone without a word: then the registration lasts as long as it has. */
   leave({ unregisters }: { unregisters: boolean }): void {
     const registration = this.#world.registrations.get(this.#username ?? '');
-    if (registration?.phone === this) registration.left = { at: this.#world.now().getTime(), unregisters };
+    if (registration?.device === this) registration.left = { at: this.#world.now().getTime(), unregisters };
     this.#username = undefined;
   }
 
@@ -100,14 +82,6 @@ export class Phone {
       cld,
     });
   }
-}
-
-/** That a device has registered with a login. */
-export interface Registration {
-  phone: Phone;
-  since: number;
-  isOn: (at: Date) => boolean;
-  left?: { at: number; unregisters: boolean };
 }
 
 /** The credential with a SIP username. */

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { instant } from './dates.ts';
 import { NewestFirst } from './newest-first.ts';
-import type { CallRecord, Registration } from './phones.ts';
 
 // The index signatures let a test plant a field Telnyx has not invented yet: whatever is on a record is served.
 
@@ -54,6 +53,37 @@ export interface ConnectionRecord {
   outbound: { outbound_voice_profile_id: string; [field: string]: unknown };
   created_at: string;
   updated_at: string;
+  [field: string]: unknown;
+}
+
+/** What registers: by its address others see where it is. */
+export interface Device {
+  ip: string;
+  port: number;
+  transport: string;
+  number: string;
+}
+
+/** That a device has registered with a login, and stays unless it left. Times are milliseconds since 1970. */
+export interface Registration {
+  device: Device;
+  since: number;
+  isOn: (at: Date) => boolean;
+  left?: { at: number; unregisters: boolean };
+}
+
+/** A call as `GET /detail_records` tells it. The specification has no record of type webrtc: the fields are the documentation's. */
+export interface CallRecord {
+  record_type: 'webrtc';
+  started_at: string;
+  finished_at: string;
+  connection_id: string;
+  auth_username: string;
+  direction: 'inbound' | 'outbound';
+  cost: string;
+  currency: string;
+  cli: string;
+  cld: string;
   [field: string]: unknown;
 }
 

@@ -63,7 +63,7 @@ function registrationOf(answer: Answer, username: string): Known<Registration> {
   return { unknown: 'What Telnyx says of its registration cannot be read, or contradicts itself.' };
 }
 
-function detailsOf(value: unknown): Pick<Registration, 'from' | 'transport' | 'until'> {
+function detailsOf(value: unknown): Omit<Registration, 'registered' | 'at'> {
   const { ua_ip, transport, expires }: Fields = fieldsOf(value) ?? {};
   const ip = wireRaw(ua_ip);
   const isTime = typeof expires === 'number' && expires >= EPOCH_FROM && expires < EPOCH_FROM * 10;
