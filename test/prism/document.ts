@@ -41,5 +41,7 @@ export function undeclaredKeys(operation: string, query: URLSearchParams): strin
   const parameters = resolved(spec.paths[path]?.[method.toLowerCase()]?.parameters ?? []) as Parameter[];
   const declared = parameters.filter(({ in: place }) => place === 'query');
   const keys = new Set(declared.flatMap(({ name, schema }) => keysOf(name, schema)));
-  return [...query.keys()].filter((key) => !keys.has(key));
+  // By which fields detail records can be filtered depends on their type.
+  const open = declared.filter(({ schema }) => schema.additionalProperties === true).map(({ name }) => `${name}[`);
+  return [...query.keys()].filter((key) => !keys.has(key) && !open.some((name) => key.startsWith(name)));
 }
