@@ -14,7 +14,7 @@ import {
 const READS = 3;
 const CREDENTIALS = 5000;
 const LIMIT = 500;
-const MOST_LISTING_BYTES = 25_000;
+const MOST_LISTING_BYTES = 27_000;
 
 const launchOurs = ({ baseUrl, apiKey }: Account, stateDir: string): Process =>
   launch(MAIN, [], {

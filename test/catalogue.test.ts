@@ -19,8 +19,8 @@ test('the published catalogue changes only on purpose', async () => {
   ).toMatchFileSnapshot('snapshots/catalogue.json');
 });
 
-test('the whole list stays under 25 KB', () => {
-  expect(Buffer.byteLength(JSON.stringify({ tools: listings.map(({ listing }) => listing) }))).toBeLessThan(25_000);
+test('the whole list stays under 27 KB', () => {
+  expect(Buffer.byteLength(JSON.stringify({ tools: listings.map(({ listing }) => listing) }))).toBeLessThan(27_000);
 });
 
 test('names are unique', () => {

@@ -38,6 +38,8 @@ export function callsOfEveryTool(sandbox: Sandbox, { certificate, key, account }
   const calls: Call[] = [
     ['list_telephony_credentials', { limit: 500 }],
     ['get_telephony_credential', { id: first }],
+    ['get_credential_activity', { id }],
+    ['assess_leak', { id }],
     ['create_telephony_credential', { connection_id, name: 'new', tag: 'x' }],
     ['update_telephony_credential', { id, name: 'renamed' }],
     ['create_telephony_token', { id }],

@@ -11,6 +11,16 @@ const REFUSED = [400, 403, 404, 410];
 /** These are about the call, not about what it asked for. */
 const THROWN = ['AUTHENTICATION', 'CONFIGURATION', 'CANCELLED'];
 
+/** What a request gives, or that it is unknown: `what` says in a sentence what was asked for. Throws what is about the call. */
+export async function orUnknown<T>(what: string, request: Promise<T>): Promise<Known<T>> {
+  try {
+    return { known: await request };
+  } catch (error) {
+    if (!(error instanceof ToolError) || THROWN.includes(error.code)) throw error;
+    return { unknown: `Telnyx did not tell ${what}: ${error.message}` };
+  }
+}
+
 /** The operations that were refused as such in this session: of a fleet of thousands nobody asks again for each. */
 export class Refusals {
   readonly #refused = new Map<Optional, string>();

@@ -1,4 +1,6 @@
 import type { Tool } from '../core/tool.ts';
+import { getActivity } from './activity.ts';
+import { assessLeak } from './assess-leak.ts';
 import { listConnectionsTool } from './connections.ts';
 import { deleteExpired, rotateFleet } from './fleet.ts';
 import { handOff } from './hand-off.ts';
@@ -14,8 +16,10 @@ import { createTelephony, createToken } from './telephony-secrets.ts';
 /** Every tool, in the order an agent reads them. */
 export const catalogue: readonly Tool[] = [
   reportHealth,
+  assessLeak,
   listTelephony,
   getTelephony,
+  getActivity,
   createTelephony,
   updateTelephony,
   deleteTelephony,

@@ -72,6 +72,19 @@ export async function playTelephony(checked: Check, session: Session, sandbox: S
     equal((await listed({ ...args, cursor: next_cursor })).length, 14);
   });
   await checked('get_telephony_credential', () => must('get_telephony_credential', { id: made[0]?.id }));
+  await checked('get_credential_activity and assess_leak of one in use', async () => {
+    const { world } = sandbox;
+    const used = [...world.telephony.values()].find(({ sip_username }) => world.registrations.has(sip_username));
+    const { registered, unknown } = await must<{ registered: string; unknown: string[] }>('get_credential_activity', {
+      id: used?.id,
+      days: 31,
+    });
+    equal(registered, 'yes', unknown.join(' '));
+    const { reach } = await must<{ reach: { calls_out: string; voice_profile?: object } }>('assess_leak', {
+      sip_username: used?.sip_username,
+    });
+    equal(typeof reach.voice_profile, 'object', reach.calls_out);
+  });
   await checked('update_telephony_credential', async () => {
     const changes = { name: 'desk', tag: 'desks', expires_at: '2098-01-01', connection_id: other };
     const { credential } = await must<{ credential: Credential }>('update_telephony_credential', {
