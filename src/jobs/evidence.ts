@@ -71,7 +71,7 @@ export async function sightingOf(username: string | null | undefined, since: num
 }
 
 /** The word for what was seen. */
-export function consumersOf(successor: Sighting, old: Sighting | undefined): Consumers {
+function consumersOf(successor: Sighting, old: Sighting | undefined): Consumers {
   if (old?.seen || successor.seen === false) return 'not_yet';
   return old?.seen === false && successor.seen ? 'moved' : 'unknown';
 }

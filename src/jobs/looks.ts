@@ -13,7 +13,7 @@ import type { Work } from './work.ts';
 const AT_ONCE = 16;
 
 /** One look at all members of a job, as far as it is. */
-export interface Look {
+interface Look {
   began: Date;
   /** How many there are to look at. */
   total: number;
