@@ -154,6 +154,8 @@ export async function withConsumers(
   if (job.wrong || open.length === 0) return { view };
   const only = onlyOf(job);
   if (only) return { view: only.kind === 'telephony' ? await ofOne(view, only, deps) : view };
+  // While it runs its requests are for that.
+  if (deps.fleets.isRunning(job.id)) return { view };
   const latest = deps.looks.latest(job.id);
   const isFresh = latest !== undefined && deps.now().getTime() - latest.began.getTime() < FRESH_MS;
   if (!isFresh || !latest.over) {
