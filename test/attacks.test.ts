@@ -413,6 +413,11 @@ const ours = (question: string | undefined): string =>
   `${question}`
     .replaceAll(/"[^"]*"/g, '""')
     .replaceAll(/created [\d-]+ [\d:]+/g, 'created')
+    // Who uses it, in words of ours: of a SIP username that cannot be shown as it is, nobody can tell.
+    .replace(
+      /\? (Whether anyone uses it is unknown|Nobody was seen to use it|IT IS IN USE): [\w\s.,:()-]+\. Whoever/,
+      '? Whoever',
+    )
     .replaceAll(/id [\w-]+/g, 'id');
 
 const words = spoken.flatMap((row) => HOSTILE.map((value, n) => [row[0], n, row[1], value] as const));

@@ -27,7 +27,8 @@ const living = async ({ sandbox: { world } }: Started): Promise<string> =>
   [...world.telephony.values()].find((row) => !world.isExpired(row) && row.sip_password)?.id ?? '';
 
 const calls: [tool: string, args: (t: Started) => Promise<Record<string, unknown>>, inside: number, again: number][] = [
-  ['delete_telephony_credential', async (t) => ({ id: await living(t) }), 4, 4],
+  // Three of them tell the person who uses it.
+  ['delete_telephony_credential', async (t) => ({ id: await living(t) }), 7, 7],
   ['rotate_telephony_credential', async (t) => ({ id: await living(t) }), 8, 8],
   ['rotate_telephony_credential', async (t) => ({ id: await living(t), overlap: '0' }), 8, 8],
   ['delete_mobile_push_credential', async (t) => ({ id: await used(t) }), 12, 12],

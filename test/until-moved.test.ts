@@ -652,3 +652,33 @@ test('a fleet counts who has moved, names the stragglers by a cursor, and ends e
   at += 3 * HOUR;
   expect((await shows()).rotations[0]).toMatchObject({ counts: { moved: 0, not_yet: 2, unknown: 0, to_look_at: 0 } });
 });
+
+const deletions: [title: string, happens: (sandbox: Sandbox, username: string) => void, says: string][] = [
+  [
+    'a phone is registered with it',
+    ({ world }, username) => new Phone(world, { ip: '198.51.100.7' }).register(username),
+    'IT IS IN USE: registered from 198.51.100.7 until ',
+  ],
+  [
+    'somebody called with it an hour ago',
+    ({ world }, username) => {
+      const at = new Date(world.now().getTime() - HOUR);
+      new Phone(world, { ip: '198.51.100.7' }).call({ with: '+12025550123', at }, username);
+    },
+    'IT IS IN USE: a call since ',
+  ],
+  ['nobody is seen', () => undefined, 'Nobody was seen to use it: not registered, and no call since '],
+  [
+    'Telnyx refuses to tell',
+    ({ world }) => world.refuses.set('sip_registration_status', 403),
+    'Whether anyone uses it is unknown: Telnyx refuses the registration status to this account or key (403).',
+  ],
+];
+
+test.each(deletions)('the question before a deletion says who uses the credential: %s', async (_, happens, says) => {
+  await using app = await startApp({ person: yes, reads: ['sip_username', 'auth_username'] });
+  addMembers(app.sandbox, 1);
+  happens(app.sandbox, 'gencred0');
+  await app.call('delete_telephony_credential', { id: OLD });
+  expect(app.asked[0]?.message).toContain(says);
+});

@@ -1,7 +1,7 @@
 import { within } from '../core/basics.ts';
 import { quoted } from '../core/text.ts';
 import type { Deps } from '../core/tool.ts';
-import { type Consumers, type Evidence, endsSoon, hasConsumers, lookAt } from '../jobs/evidence.ts';
+import { type Consumers, type Evidence, endsSoon, hasConsumers, lookAt, sightingOf } from '../jobs/evidence.ts';
 import { retiresAt, type TelephonyRotation } from '../jobs/item.ts';
 import { type Job, onlyOf } from '../jobs/job.ts';
 import { QUIET, quietSince } from '../jobs/watch.ts';
@@ -30,13 +30,13 @@ export async function quietTimeOf(ids: readonly (string | null)[], { http }: Dep
   }
 }
 
-/** What "until moved" comes to, for who is asked; both in seconds. */
-export function untilMoved(atMost: number, quietTime: number): string {
+/** What "until moved" comes to, for who is asked; both in seconds. `end` says when that is at the latest, where it is sooner. */
+export function untilMoved(atMost: number, quietTime: number, end = `in ${durationOf(atMost)}`): string {
   const why =
     quietTime === QUIET.withPush
       ? ' (phones with a push credential register only when they are woken, so a week is waited for)'
       : '';
-  return `when the new one was seen in use, and nobody was seen with the old one for ${durationOf(quietTime)}${why}, that has one hour left. What cannot be seen does not count. At the latest it expires for good in ${durationOf(atMost)}, moved or not.`;
+  return `when the new one was seen in use, and nobody was seen with the old one for ${durationOf(quietTime)}${why}, that has one hour left. What cannot be seen does not count. At the latest it expires for good ${end}, moved or not.`;
 }
 
 /** What was seen of a rotation, for who reads its view: the word, and what it is told by. */
@@ -85,6 +85,16 @@ export async function usersInWords(rotation: TelephonyRotation, deps: Deps): Pro
     unknown: 'Whether anyone still uses it is not known',
   }[consumers];
   return `${word} (old: ${old?.says}; successor: ${successor.says}).`;
+}
+
+const DAY_MS = 86_400_000;
+
+/** For the question before a credential is deleted: who was seen to use it this very moment, or in the last day. */
+export async function usedInWords(username: string | null, deps: Deps): Promise<string> {
+  const looking = sightingOf(username, deps.now().getTime() - DAY_MS, deps);
+  const { seen, says } = await within(deps.timeLeft() - TO_ANSWER_MS, looking, NO_TIME);
+  if (seen === null) return `Whether anyone uses it is ${says}`.replace(/\.?$/, '.');
+  return seen ? `IT IS IN USE: ${says}.` : `Nobody was seen to use it: ${says}.`;
 }
 
 /** A rotation's view with who uses its credentials, by a look this very moment. */

@@ -130,7 +130,7 @@ async function rotateQuestion(
       ? 'each old one is DELETED AT ONCE: whoever still uses it is cut off'
       : quiet_time === undefined
         ? `each old one lives ${durationOf(overlap)} more, or to its own end where that is sooner, then it expires for good`
-        : `each old one lives until those who use it have moved: ${untilMoved(overlap, quiet_time)}`;
+        : `each old one lives until those who use it have moved: ${untilMoved(overlap, quiet_time, `in ${durationOf(overlap)}, or at its own end where that is sooner`)}`;
   const alone = canary > 1 ? ` The first ${canary} one by one` : ' The first alone';
   const first = canary > 0 ? `${alone}, to see that it works.` : '';
   return {

@@ -125,9 +125,15 @@ function fate(old: TelephonyCredential, both: Pick<TelephonyWish, 'overlap' | 'q
     return 'Then the old one is DELETED AT ONCE: whoever still uses it is cut off, and it cannot be brought back.';
   if (old.expires_at_unreadable !== undefined)
     return `It expires ${whenItExpires(old)}, which is not written over: it lives until it is deleted by continue_rotation.`;
-  if (quiet_time !== undefined)
-    return `Once the successor works, the old one lives until everyone has moved: ${untilMoved(overlap, quiet_time)}`;
-  if (old.expires_at !== null && Date.parse(old.expires_at) <= now.getTime() + overlap * 1000)
-    return `The old one expires ${forPerson(old.expires_at)} as it is, sooner than the overlap of ${durationOf(overlap)}; that is left so.`;
+  const ownEnd =
+    old.expires_at !== null && Date.parse(old.expires_at) <= now.getTime() + overlap * 1000
+      ? forPerson(old.expires_at)
+      : undefined;
+  if (quiet_time !== undefined) {
+    const end = ownEnd && `${ownEnd}, as it is`;
+    return `Once the successor works, the old one lives until everyone has moved: ${untilMoved(overlap, quiet_time, end)}`;
+  }
+  if (ownEnd !== undefined)
+    return `The old one expires ${ownEnd} as it is, sooner than the overlap of ${durationOf(overlap)}; that is left so.`;
   return `Once the successor works, the old one lives ${durationOf(overlap)} more, then it expires for good.`;
 }

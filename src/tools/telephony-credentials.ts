@@ -18,6 +18,7 @@ import {
   update,
   updateTelephonyCredential,
 } from '../telnyx/telephony-credentials.ts';
+import { usedInWords } from './consumers.ts';
 import { cursor, expiresAt, futureInstant, id, limit, page, readPage, text } from './fields.ts';
 
 /** A telephony credential as an agent sees it. */
@@ -144,7 +145,7 @@ export const deleteTelephony = defineChange({
       seen,
       steps: [deletion(id)],
       question: async () => ({
-        text: `Delete ${describe(seen)}${await onConnection(seen, deps)}? Whoever uses it can no longer log in, tokens made from it stop working, and it cannot be brought back.`,
+        text: `Delete ${describe(seen)}${await onConnection(seen, deps)}? ${await usedInWords(seen.sip_username, deps)} Whoever uses it can no longer log in, tokens made from it stop working, and it cannot be brought back.`,
       }),
     };
   },
