@@ -25,7 +25,7 @@ export interface AuditEvents {
 /** Who can change something, by the documentation. */
 const MAKERS = ['telnyx', 'account_manager', 'account_owner', 'organization_member'] as const;
 const WORD = /^[a-z][a-z_]{0,39}$/i;
-const FIELD = /^[a-z][\w.[\]-]{0,63}$/i;
+const FIELD = /^[a-z][\w.[\]]{0,63}$/i;
 const PAGE = 100;
 
 /**
