@@ -2,6 +2,13 @@
 export class NewestFirst<Row> extends Map<string, Row> {
   readonly #oldestFirst: Row[] = [];
 
+  /** Takes rows that have no id to be found by, the oldest first. */
+  static of<Row>(rows: readonly Row[]): NewestFirst<Row> {
+    const all = new NewestFirst<Row>();
+    for (const [index, row] of rows.entries()) all.set(`${index}`, row);
+    return all;
+  }
+
   override set(id: string, row: Row): this {
     const previous = this.get(id);
     if (previous === undefined) this.#oldestFirst.push(row);

@@ -1,6 +1,6 @@
-import { DAY, MINUTE, SECOND } from './dates.ts';
+import { DAY, instant, MINUTE, SECOND } from './dates.ts';
 import { stableBytes } from './random.ts';
-import type { Device, TelephonyRecord, World } from './world.ts';
+import type { Device, Registration, TelephonyRecord, World } from './world.ts';
 
 interface Call {
   /** The other party's number. */
@@ -48,13 +48,14 @@ export class Phone implements Device {
   register(username: string): void {
     this.#username = username;
     const since = this.#world.now().getTime();
-    this.#world.registrations.set(username, { device: this, since, isOn: this.#isOn });
+    const others = registrationsOf(this.#world, username).filter(({ device }) => device !== this);
+    this.#world.registrations.set(username, [{ device: this, since, isOn: this.#isOn }, ...others]);
   }
 
   /** Says that it goes, or is gone without a word: then the registration lasts as long as it has. */
   leave({ unregisters }: { unregisters: boolean }): void {
-    const registration = this.#world.registrations.get(this.#username ?? '');
-    if (registration?.device === this) registration.left = { at: this.#world.now().getTime(), unregisters };
+    const own = registrationsOf(this.#world, this.#username ?? '').find(({ device }) => device === this);
+    if (own) own.left = { at: this.#world.now().getTime(), unregisters };
     this.#username = undefined;
   }
 
@@ -84,23 +85,50 @@ export class Phone implements Device {
   }
 }
 
+/** Which device Telnyx knows on a login; times are milliseconds since 1970. */
+interface Binding {
+  device: Device;
+  registeredAt: number;
+  until: number;
+}
+
 /** The credential with a SIP username. */
 export function credentialOf(world: World, username: string): TelephonyRecord | undefined {
   for (const record of world.telephony.values()) if (record.sip_username === username) return record;
   return undefined;
 }
 
-/** Until when a login is registered, in milliseconds since 1970; undefined when it is not now. */
-export function registeredUntil(world: World, username: string): number | undefined {
-  const registration = world.registrations.get(username);
+function registrationsOf(world: World, username: string): Registration[] {
+  return world.registrations.get(username) ?? [];
+}
+
+/** When a device has last registered, in milliseconds since 1970; undefined when that holds no more. */
+function lastOf({ since, left, isOn }: Registration, now: number): number | undefined {
+  const end = left?.at ?? now;
+  let at = end - ((end - since) % AGAIN);
+  while (at >= since && at + EXPIRES > now) {
+    if (isOn(new Date(at))) return at;
+    at -= AGAIN;
+  }
+  return undefined;
+}
+
+/**
+ * The device that is registered with a login now; undefined when none is. The last to register wins, and once it has left,
+ * another one that stays is known from the next time it registers. An expired credential registers nobody.
+ */
+export function bindingOf(world: World, username: string): Binding | undefined {
   const credential = credentialOf(world, username);
-  const now = world.now();
-  if (!registration || !credential || world.isExpired(credential)) return undefined;
-  const { since, left, isOn } = registration;
-  if (left?.unregisters || !isOn(left ? new Date(left.at) : now)) return undefined;
-  const last = left?.at ?? now.getTime();
-  const until = last - ((last - since) % AGAIN) + EXPIRES;
-  return until > now.getTime() ? until : undefined;
+  if (!credential || world.isExpired(credential)) return undefined;
+  const now = world.now().getTime();
+  const [last] = registrationsOf(world, username)
+    .flatMap((registration) => {
+      const registeredAt = lastOf(registration, now);
+      return registeredAt === undefined ? [] : [{ ...registration, registeredAt }];
+    })
+    .sort((a, b) => b.registeredAt - a.registeredAt);
+  if (!last || last.left?.unregisters) return undefined;
+  return { device: last.device, registeredAt: last.registeredAt, until: last.registeredAt + EXPIRES };
 }
 
 const CALLS_EACH = 6;
@@ -126,6 +154,7 @@ export function seedPhones(world: World): void {
     for (let call = 0; call < CALLS_EACH; call += 1) {
       const [day = 0, minute = 0, length = 0] = stable(3);
       const at = new Date(now - (day % 20) * DAY - (60 + minute * 2) * MINUTE);
+      if (at.getTime() < instant(credential.created_at)) continue;
       const direction = call % 3 === 0 ? 'inbound' : 'outbound';
       phone.call({ with: `+1202555${String(1000 + minute)}`, direction, seconds: 20 + length * 2, at });
     }

@@ -23,6 +23,7 @@ export interface Complaint {
 
 // Titles are Telnyx's where the spec shows one (api.md §1).
 const TITLES: Record<string, string> = {
+  '10004': 'Missing required parameter',
   '10005': 'Resource not found',
   '10006': 'Invalid ID',
   '10007': 'Unexpected error',

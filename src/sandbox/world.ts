@@ -126,8 +126,8 @@ export class World {
   readonly telephony = new NewestFirst<TelephonyRecord>();
   readonly push = new NewestFirst<PushRecord>();
   readonly connections = new NewestFirst<ConnectionRecord>();
-  /** Who is registered, by SIP username. */
-  readonly registrations = new Map<string, Registration>();
+  /** Which devices register, by SIP username, the last that came first. */
+  readonly registrations = new Map<string, Registration[]>();
   /** In the order they are told, the latest first where the time is the same. */
   readonly calls: CallRecord[] = [];
   readonly audit: AuditRecord[] = [];
