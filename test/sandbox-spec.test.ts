@@ -119,12 +119,50 @@ describe('the sandbox sends what the specification declares and nothing else', (
     }
   });
 
+  const ofNobody = () => registrationOf('gencredNobody');
+  const records = (rest: string) => () => `/detail_records?${rest}`;
   const ios = { type: 'ios', alias: 'a' };
   test.each<[string, string, () => string, number, unknown?]>([
     ['a push credential without its files', 'POST', () => '/mobile_push_credentials', 422, ios],
     ['a push id that is no UUID', 'GET', () => '/mobile_push_credentials/7', 422],
     ['a push id nobody has', 'GET', () => `/mobile_push_credentials/${NOBODY}`, 404],
     ['a push id nobody has, to be deleted', 'DELETE', () => `/mobile_push_credentials/${NOBODY}`, 404],
+    ['a registration of no kind of credential', 'GET', () => '/sip_registration_status?username=x', 400],
+    [
+      'a registration of a kind nobody knows',
+      'GET',
+      () => registrationOf(registered()).replace('telephony_credential', 'sip_credential'),
+      400,
+    ],
+    ['a registration of nobody in particular', 'GET', () => registrationOf().replace('&username=', ''), 400],
+    ['a registration of a username nobody has', 'GET', ofNobody, 404],
+    ['a registration of a username that is empty', 'GET', () => registrationOf(), 404],
+    [
+      'a registration of a username that is another kind of credential',
+      'GET',
+      () => registrationOf(registered()).replace('telephony_credential', 'uac_external_credential'),
+      404,
+    ],
+    [
+      'a registration of a telephony credential by its connection',
+      'GET',
+      () => registrationOf().replace('&username=', `&connection_id=${connection('credential')}`),
+      404,
+    ],
+    ['call records of no type', 'GET', records('filter[date_range]=today'), 400],
+    ['call records of a type nobody knows', 'GET', records('filter[record_type]=calls'), 400],
+    ['call records of other days', 'GET', records('filter[record_type]=webrtc&filter[date_range]=last_year'), 400],
+    ['call records by what is no filter', 'GET', records('filter[record_type]=webrtc&filter[sip_username]=x'), 400],
+    ['call records in an order', 'GET', records('filter[record_type]=webrtc&sort[]=started_at'), 400],
+    ['call records in an order, as text', 'GET', records('filter[record_type]=webrtc&sort=started_at'), 400],
+    ['51 call records on a page', 'GET', records('filter[record_type]=webrtc&page[size]=51'), 400],
+    ['no call records on a page', 'GET', records('filter[record_type]=webrtc&page[size]=0'), 400],
+    ['audit events after no time', 'GET', () => '/audit_events?filter[created_after]=yesterday', 400],
+    ['audit events before no time', 'GET', () => '/audit_events?filter[created_before]=tomorrow', 400],
+    ['audit events of one resource', 'GET', () => `/audit_events?filter[resource_id]=${NOBODY}`, 400],
+    ['audit events in no order', 'GET', () => '/audit_events?sort=created_at', 400],
+    ['251 audit events on a page', 'GET', () => '/audit_events?page[size]=251', 400],
+    ['an outbound voice profile nobody has', 'GET', () => '/outbound_voice_profiles/1', 404],
     ...KINDS.flatMap((kind): [string, string, () => string, number, unknown?][] => [
       [`a ${kind} connection nobody has`, 'GET', () => `/${kind}_connections/1`, 404],
       [`a page of no ${kind} connections`, 'GET', () => `/${kind}_connections?page[size]=0`, 400],
