@@ -150,6 +150,17 @@ describe('a phone', () => {
       '198.51.100.7 600',
     ],
     [
+      'registers twice with one login, and is gone as one',
+      () => {
+        desk.register(login);
+        pass(MINUTE);
+        desk.register(login);
+        desk.leave({ unregisters: true });
+        pass(DAY);
+      },
+      'no',
+    ],
+    [
       'moves to another login, and is told of there and no longer here',
       () => {
         desk.register(login);

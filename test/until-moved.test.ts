@@ -153,6 +153,17 @@ const worlds: World[] = [
   ['nothing has moved', 'not_yet', () => undefined],
   ['nobody is seen at all', 'not_yet', ({ phone }) => phone.leave({ unregisters: true })],
   ['a second phone has moved, and the first has not', 'not_yet', ({ other, successor }) => other.register(successor)],
+  [
+    'two phones share the old one, and the one that was told of has moved',
+    'not_yet',
+    ({ other, old, successor, pass }) => {
+      other.register(old);
+      pass(MINUTE);
+      other.moveTo(successor);
+      // By then the first has registered again.
+      pass(5 * MINUTE);
+    },
+  ],
   ['one device is registered with both', 'not_yet', ({ phone, successor }) => phone.register(successor)],
   [
     'a phone that never registers calls with the new one',
