@@ -58,6 +58,7 @@ test.each(prompts)('$name is a short script that names tools of this server, and
     'bundle_id',
     'connection_id',
     'expires_at',
+    'until_moved',
   ];
   for (const [word] of script.matchAll(/\b[a-z]+(_[a-z]+)+\b/g)) expect(known).toContain(word);
   expect(script).toMatch(/\bstop\b/);
