@@ -415,7 +415,7 @@ const ours = (question: string | undefined): string =>
     .replaceAll(/created [\d-]+ [\d:]+/g, 'created')
     // Who uses it, in words of ours: of a SIP username that cannot be shown as it is, nobody can tell.
     .replace(
-      /\? (Whether anyone uses it is unknown|Nobody was seen to use it|IT IS IN USE): [\w\s.,:()-]+\. Whoever/,
+      /\? (Whether anyone uses it is not known|Nobody was seen to use it|IT IS IN USE): [\w\s.,:()-]+\. Whoever/,
       '? Whoever',
     )
     .replaceAll(/id [\w-]+/g, 'id');

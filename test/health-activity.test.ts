@@ -166,7 +166,7 @@ test.concurrent.each(USES)('a credential that %s', async (_, plays, used) => {
     ...(!isKnown && { why: expect.stringMatching(used) }),
   });
   expect(made.complete).toBe(isKnown);
-  if (!isKnown) expect(row(made, 'activity')?.why).toMatch(/^Use of 1 credential is unknown: /);
+  if (!isKnown) expect(row(made, 'activity')?.why).toMatch(/^Use of 1 credential is not known: /);
 });
 
 const OTHERS: [what: string, age: number, change: Partial<TelephonyRecord>][] = [
@@ -290,7 +290,7 @@ test.concurrent('what is refused is asked once, and told in one sentence for all
   expect(row(made, 'activity')).toMatchObject({
     rows: 30,
     of: 30,
-    why: expect.stringMatching(/^Use of 30 credentials is unknown: [^:]+\(403\)[^:]+\(410\)\.$/),
+    why: expect.stringMatching(/^Use of 30 credentials is not known: [^:]+\(403\)[^:]+\(410\)\.$/),
   });
 });
 
@@ -424,7 +424,7 @@ test.concurrent('what nobody can tell of an old one near its end is said, and no
     list: 'rotations',
     rows: 1,
     complete: true,
-    why: expect.stringMatching(/^Use of 1 old credential near its end is unknown: .+\(403\)/),
+    why: expect.stringMatching(/^Use of 1 old credential near its end is not known: .+\(403\)/),
   });
 });
 

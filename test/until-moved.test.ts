@@ -683,7 +683,7 @@ const deletions: [title: string, happens: (sandbox: Sandbox, username: string) =
   [
     'Telnyx refuses to tell',
     ({ world }) => world.refuses.set('sip_registration_status', 403),
-    'Whether anyone uses it is unknown: Telnyx refuses the registration status to this account or key (403).',
+    'Whether anyone uses it is not known: Telnyx refuses the registration status to this account or key (403).',
   ],
 ];
 

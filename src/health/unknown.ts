@@ -22,7 +22,7 @@ export function unknowns(what: readonly [string, string]) {
       const others = all.slice(REASONS).reduce((sum, [, number]) => sum + number, 0);
       return [
         ...all.slice(0, REASONS).map(([why, number]) => inWords(number, oneLine(why, LONGEST_WHY))),
-        ...(others > 0 ? [inWords(others, 'unknown for other reasons.')] : []),
+        ...(others > 0 ? [inWords(others, 'not known for other reasons.')] : []),
       ];
     },
   };

@@ -36,10 +36,10 @@ const TO_ANSWER_MS = 3000;
  * nothing but a cancellation.
  */
 export async function sightingOf(username: string | null | undefined, since: number, work: Means): Promise<Sighting> {
-  if (!username) return { seen: null, says: 'unknown: Telnyx does not tell its SIP username' };
+  if (!username) return { seen: null, says: 'not known: Telnyx does not tell its SIP username' };
   const { http, refusals, now, timeLeft } = work;
   const stopped = (): boolean => timeLeft() < TO_ANSWER_MS;
-  if (stopped()) return { seen: null, says: 'unknown: there was no time to look' };
+  if (stopped()) return { seen: null, says: 'not known: there was no time to look' };
   try {
     const registration = await getRegistration(http, refusals, username);
     if (registration.known?.registered) {
@@ -61,12 +61,12 @@ export async function sightingOf(username: string | null | undefined, since: num
     const why = [registration.unknown, calls.unknown ?? calls.known.partly].filter((reason) => reason !== undefined);
     if (calls.known && calls.known.since > since)
       why.push(`Call records are told from ${clock(calls.known.since)} on.`);
-    if (why.length > 0) return { seen: null, says: `unknown: ${why.join(' ')}` };
+    if (why.length > 0) return { seen: null, says: `not known: ${why.join(' ')}` };
     return { seen: false, says: `not registered, and no call since ${clock(since)}` };
   } catch (error) {
     // That nothing can be known must not keep a rotation from being shown.
     if (!(error instanceof ToolError) || error.code === 'CANCELLED') throw error;
-    return { seen: null, says: `unknown: ${error.message}` };
+    return { seen: null, says: `not known: ${error.message}` };
   }
 }
 

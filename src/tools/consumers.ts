@@ -69,7 +69,7 @@ function endingInUse(rotation: TelephonyRotation, consumers: Consumers, now: Dat
 }
 
 const TO_ANSWER_MS = 2000;
-const NO_TIME = { seen: null, says: 'unknown: there was no time to look' };
+const NO_TIME = { seen: null, says: 'not known: there was no time to look' };
 const LATE: Evidence = { consumers: 'unknown', old: NO_TIME, successor: NO_TIME };
 
 /** Looks who uses the credentials of a rotation, for as long as the call has time. */
