@@ -15,19 +15,18 @@ import type { RotationView } from './job-view.ts';
  * How long nobody must be seen with an old credential on any of these connections, in seconds: longer where a connection has
  * a push credential, since its phones register only when they are woken, and where that cannot be read.
  */
-export async function quietTimeOf(ids: readonly (string | null)[], { http }: Deps): Promise<number> {
+export function quietTimeOf(ids: readonly (string | null)[], { http, timeLeft }: Deps): Promise<number> {
   const all = [...new Set(ids)];
   const [first] = all;
-  try {
+  const read = async (): Promise<number> => {
     const found =
       all.length === 1 && typeof first === 'string'
         ? [await getConnection(http, 'credential', first)]
         : (await getAll(http, connectionList('credential'))).rows.filter(({ id }) => all.includes(id));
     const sleeps = found.some((one) => one.ios_push_credential_id !== null || one.android_push_credential_id !== null);
     return sleeps || found.length < all.length ? QUIET.withPush : QUIET.usually;
-  } catch {
-    return QUIET.withPush;
-  }
+  };
+  return within(Math.min(LOOKS_AT_MOST_MS, timeLeft() / 2), read(), QUIET.withPush).catch(() => QUIET.withPush);
 }
 
 /** What "until moved" comes to, for who is asked; both in seconds. `end` says when that is at the latest, where it is sooner. */
