@@ -14,17 +14,8 @@ import { loadCountries } from './countries.ts';
 import { id, text } from './fields.ts';
 import { endOfLeaked } from './leak-end.ts';
 import { reach, reachOf } from './reach.ts';
+import { telephonyCredential } from './telephony-credentials.ts';
 import { unusualCalls } from './unusual-calls.ts';
-
-const leaked = {
-  id: z.string(),
-  name: z.string().nullable(),
-  connection_id: z.string().nullable(),
-  sip_username: z.string().nullable(),
-  expired: z.boolean(),
-  expires_at: z.string().nullable(),
-  expires_at_unreadable: z.string().optional(),
-};
 
 export const assessLeak = defineRead({
   name: 'assess_leak',
@@ -34,7 +25,7 @@ export const assessLeak = defineRead({
   toolset: 'telephony',
   input: z.object({ id: id.optional(), sip_username: text.optional() }),
   output: z.object({
-    credential: z.object(leaked),
+    credential: telephonyCredential.omit({ created_at: true, updated_at: true, sip_password_fingerprint: true }),
     activity,
     reach,
     /** Absent where nothing is known of calls. */
