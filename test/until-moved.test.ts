@@ -86,6 +86,8 @@ async function play(run: (scene: Scene) => Promise<void>, setting: Setting = {})
   });
   if (called.isError) throw new Error(textOf(called));
   const { rotation } = dataOf<{ rotation: Shown }>(called);
+  // Nobody has moved in no time: there is nothing to look at yet.
+  expect(sandbox.requests.map(({ path }) => path)).not.toContain(REGISTRATION);
   at += MINUTE;
   const { id } = rotation;
   const scene: Scene = {
@@ -464,6 +466,30 @@ const kept: [title: string, run: (scene: Scene) => Promise<unknown>, setting?: S
     },
   ],
   [
+    'could not be told about for most of the quiet day',
+    async (scene) => {
+      const { sandbox, old } = scene;
+      moves(scene);
+      await scene.look(2 * HOUR);
+      const rewrite = () => ({ registered: false, credential_username: 'gencredsomeone' });
+      sandbox.fault({ path: REGISTRATION, times: ALWAYS, when: ({ query }) => query.get('username') === old, rewrite });
+      await scene.look(20 * HOUR, 110 * MINUTE);
+      sandbox.clearFaults();
+      await scene.look(20 * HOUR, 110 * MINUTE);
+    },
+  ],
+  [
+    'would have nobody after it, since its successor was deleted',
+    async (scene) => {
+      moves(scene);
+      await scene.look(20 * HOUR, 110 * MINUTE);
+      const { telephony } = scene.sandbox.world;
+      for (const { id, sip_username } of telephony.values()) if (sip_username === scene.successor) telephony.delete(id);
+      await scene.look(8 * HOUR, 110 * MINUTE);
+      expect((await scene.shows()).done.join()).toContain('nothing else takes over from the old credential');
+    },
+  ],
+  [
     'is seen again before the quiet day is over',
     async (scene) => {
       moves(scene);
@@ -542,6 +568,20 @@ test('what someone else has set its end to is left alone', () =>
     await scene.look(8 * HOUR, 110 * MINUTE);
     expect(scene.ends()).toBe(Date.parse('2027-01-01T00:00:00Z'));
     expect((await scene.shows()).warnings.join()).toContain('Someone has set its expiry to 2027-01-01T00:00:00.000Z');
+  }));
+
+test('one that somebody deleted meanwhile holds nothing up, and nobody is asked about it', () =>
+  play(async (scene) => {
+    moves(scene);
+    await scene.look(20 * HOUR, 110 * MINUTE);
+    scene.sandbox.world.telephony.delete(OLD);
+    const asked = scene.app.asked.length;
+    for (const ms of [110 * MINUTE, 110 * MINUTE, LONGEST_DAYS * DAY]) {
+      scene.pass(ms);
+      expect((await scene.app.call('continue_rotation', { id: scene.id })).isError).toBeFalsy();
+    }
+    expect((await scene.shows()).state).toBe('done');
+    expect(scene.app.asked).toHaveLength(asked);
   }));
 
 test('after it was shortened, a rollback still gives it its former end', () =>

@@ -136,7 +136,7 @@ async function record(job: Job, { evidence, began }: Look, work: Work): Promise<
     const look = lookOf(evidence, await read(id, work), began);
     if (!look) return;
     await work.jobs.note(id, look, lease);
-    const quiet = waiting(await read(id, work), work.now()).filter((item) => mayEndSoon(item, work.now()));
+    const quiet = waiting(await read(id, work), work.now()).filter(mayEndSoon);
     const given = { mayDelete: false, lease };
     const end = async (item: TelephonyRotation): Promise<unknown> =>
       only

@@ -32,8 +32,8 @@ export function lookOf(evidence: ReadonlyMap<string, Evidence>, job: Job, began:
 }
 
 /** Whether an old credential was not seen for its quiet time, and may end within an hour. */
-export const mayEndSoon = ({ watch, wish }: TelephonyRotation, now: Date): boolean =>
-  wish.quiet_time !== undefined && isQuiet(watch, wish.quiet_time, now);
+export const mayEndSoon = ({ watch, wish }: TelephonyRotation): boolean =>
+  watch !== undefined && wish.quiet_time !== undefined && isQuiet(watch, wish.quiet_time);
 
 /**
  * Shortens the life of an old credential to an hour when everyone has moved by what is recorded, and by one look more. Once
@@ -44,7 +44,7 @@ export async function shorten({ item: rotation, work, record, intend }: Doing<Te
   if (until !== null && work.now().toISOString() >= until)
     return { note: 'It lived to its latest: not all were seen to move.' };
   const intended = record?.intent?.expires_at;
-  if (!intended && !mayEndSoon(rotation, work.now())) return 'later' as const;
+  if (!intended && !mayEndSoon(rotation)) return 'later' as const;
   const old = await lookUp(work.http, rotation.old.id);
   if (!old) return { gone: true, note: 'The old credential was deleted by someone else.' };
   if (old.expired) return { expires_at: old.expires_at, note: 'The old credential has expired meanwhile.' };
@@ -54,8 +54,7 @@ export async function shorten({ item: rotation, work, record, intend }: Doing<Te
   // As it was before: its own end came sooner than the overlap's.
   if (unclear !== undefined || !(isOurs || kept === rotation.old.stored_expiry))
     return { note: `Someone has set its expiry to ${old.expires_at ?? 'another one'}; it was left so.` };
-  if ((await lookAt(rotation, work, true)).consumers !== 'moved' || !mayEndSoon(rotation, work.now()))
-    return 'later' as const;
+  if ((await lookAt(rotation, work, true)).consumers !== 'moved' || !mayEndSoon(rotation)) return 'later' as const;
   await refuseWithoutSuccessor(rotation, work);
   const expires_at = inWholeSeconds(work.now().getTime() + LIVES_ON_MS);
   if (old.expires_at !== null && old.expires_at <= expires_at) return { expires_at: old.expires_at };

@@ -46,8 +46,6 @@ export function afterLook(before: Watch | undefined, look: Watched, member: stri
 /** Since when an old credential has not been seen by anyone who looked, in milliseconds since 1970. */
 export const quietSince = ({ since, seenAt = 0 }: Watch): number => Math.max(since, seenAt);
 
-/** Whether the quiet time (in seconds) is over, by looks of which the last is recent. */
-export function isQuiet(watch: Watch | undefined, quietTime: number, now: Date): boolean {
-  if (!watch || now.getTime() - watch.lookedAt > LONGEST_GAP_MS) return false;
-  return watch.lookedAt - quietSince(watch) >= quietTime * 1000;
-}
+/** Whether the quiet time (in seconds) is over, as far as somebody has looked. */
+export const isQuiet = (watch: Watch, quietTime: number): boolean =>
+  watch.lookedAt - quietSince(watch) >= quietTime * 1000;
