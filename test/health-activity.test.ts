@@ -310,8 +310,8 @@ test.concurrent('of many reasons the most frequent are told, and the rest counte
     },
   });
   const { why = '' } = row(await t.activity(), 'activity') ?? {};
-  expect(why.match(/Use of \d credentials is unknown/g)).toEqual(
-    [5, 4, 3, 3].map((n) => `Use of ${n} credentials is unknown`),
+  expect(why.match(/Use of \d credentials is not known/g)).toEqual(
+    [5, 4, 3, 3].map((n) => `Use of ${n} credentials is not known`),
   );
   expect(why).toMatch(/ for other reasons\.$/);
 });
