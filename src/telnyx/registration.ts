@@ -1,6 +1,6 @@
 import { ToolError } from '../core/errors.ts';
 import type { Http } from './http.ts';
-import type { Known, Refusals } from './refusals.ts';
+import { isOfTheCall, type Known, type Refusals } from './refusals.ts';
 import { type Answer, type Fields, fieldsOf, wireRaw } from './wire.ts';
 
 /** Whether a device is registered with a SIP username, as far as Telnyx tells. */
@@ -36,11 +36,19 @@ export function getRegistration(http: Http, refusals: Refusals, username: string
   );
 }
 
-/** Whether the operation is there at all: without a username it complains of that, and where it is not it is not found. */
-async function isThere(http: Http): Promise<boolean> {
-  const missing = await http.get(PATH, { credential_type: TYPE }).catch((error: unknown) => error);
-  // What says neither is no reason not to ask again.
-  return !(missing instanceof ToolError && missing.details.httpStatus === 404);
+/**
+ * Whether the operation is there at all: without a username it complains of that, and where it is not it is not found.
+ * Undefined for what says neither.
+ */
+async function isThere(http: Http): Promise<boolean | undefined> {
+  try {
+    await http.get(PATH, { credential_type: TYPE });
+    return true;
+  } catch (error) {
+    if (!(error instanceof ToolError) || isOfTheCall(error)) throw error;
+    const { httpStatus } = error.details;
+    return httpStatus === 404 ? false : httpStatus === 400 || httpStatus === 422 ? true : undefined;
+  }
 }
 
 function registrationOf(answer: Answer, username: string): Known<Registration> {
