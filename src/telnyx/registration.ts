@@ -18,7 +18,7 @@ export interface Registration {
 const PATH = 'sip_registration_status';
 const TYPE = 'telephony_credential';
 /** Beside these a `false` leaves it open: something tries, or nobody knows. */
-const NOT_REGISTERED = ['failed', 'unregistering', 'standby', 'connection_disabled'];
+const NOT_REGISTERED = ['failed', 'unregistering', 'standby'];
 /** Of IPv4 and IPv6; what else it could be, nobody would write like that. */
 const ADDRESS = /^[\da-f.:]{3,45}$/i;
 // The documentation has unix seconds; a number of seconds from now would be far below any of them.
@@ -58,29 +58,36 @@ function registrationOf(answer: Answer, username: string): Known<Registration> {
   const status = wireRaw(body.sip_registration_status);
   if ((whose ?? username) !== username || type !== TYPE)
     return { unknown: 'Telnyx answered about the registration of another username.' };
-  const details = detailsOf(body.sip_registration_details);
-  const seen = { ...details, at: answer.at };
-  if (registered === true && (status === null || status === 'registered')) {
+  const details = fieldsOf(body.sip_registration_details) ?? {};
+  const seen = { ...placeOf(details), until: untilOf(details.expires), at: answer.at };
+  // By SIP an expiry of 0 takes a registration away (RFC 3261, 10.2.2).
+  if (registered === true && (status === null || status === 'registered') && details.expires !== 0) {
     // Whoever left without a word stays in the list for a while, and a stale row is no sign of life.
-    if (details.until !== null && Date.parse(details.until) <= answer.at)
-      return { unknown: `Telnyx says that it is registered, and that this ended ${details.until}.` };
+    if (seen.until !== null && Date.parse(seen.until) <= answer.at)
+      return { unknown: `Telnyx says that it is registered, and that this ended ${seen.until}.` };
     return { known: { ...seen, registered: true } };
   }
   if (registered === false && (status === null || NOT_REGISTERED.includes(status)))
     return { known: { ...seen, registered: false } };
+  // Nobody can register then, whoever uses it.
+  if (status === 'connection_disabled') return { unknown: 'Its connection is disabled, so that nothing can register.' };
   return { unknown: 'What Telnyx says of its registration cannot be read, or contradicts itself.' };
 }
 
-function detailsOf(value: unknown): Omit<Registration, 'registered' | 'at'> {
-  const { ua_ip, transport, expires }: Fields = fieldsOf(value) ?? {};
-  const ip = wireRaw(ua_ip);
-  const isTime = typeof expires === 'number' && expires >= EPOCH_FROM && expires < EPOCH_FROM * 10;
+function placeOf({ ua_ip, transport }: Fields): Omit<Registration, 'registered' | 'until' | 'at'> {
   return {
-    from: ip?.match(ADDRESS)?.[0] ?? null,
+    from: wireRaw(ua_ip)?.match(ADDRESS)?.[0] ?? null,
     transport:
       wireRaw(transport)
         ?.match(/^[a-z]{2,5}$/i)?.[0]
         .toLowerCase() ?? null,
-    until: isTime ? new Date(expires * 1000).toISOString() : null,
   };
+}
+
+/** As a number or its digits, in seconds or, as other systems have it, in milliseconds. */
+function untilOf(expires: unknown): string | null {
+  const said = typeof expires === 'string' && /^\d{10,13}$/.test(expires) ? Number(expires) : expires;
+  if (typeof said !== 'number') return null;
+  const ms = said >= EPOCH_FROM * 1000 ? said : said * 1000;
+  return ms >= EPOCH_FROM * 1000 && ms < EPOCH_FROM * 10_000 ? new Date(ms).toISOString() : null;
 }
