@@ -324,7 +324,7 @@ const worlds: World[] = [
   ],
   [
     'the pages of records are empty, and claim to be many',
-    'moved',
+    'unknown',
     (scene) => {
       moves(scene);
       scene.sandbox.fault({ path: RECORDS, times: ALWAYS, rewrite: () => ({ data: [], meta: { total_pages: 9 } }) });

@@ -84,7 +84,7 @@ const SEARCHES: [string, string, Reader][] = [
 const ROWLESS = [
   ...['deleteTelephonyCredential', 'deletePushCredential', 'createLoginToken', 'canLogIn', 'mint'],
   ...['filtersByTag', 'refuseUnheededTag'],
-  ...['getPage', 'getWindow', 'getAll', 'visitAll', 'scanOnce', 'readOnly', 'readRecords', 'isThere'],
+  ...['getPage', 'pageOf', 'getWindow', 'getAll', 'visitAll', 'scanOnce', 'readOnly', 'readRecords', 'isThere'],
   // Each field of these is read in test/activity-readers.test.ts.
   ...['getRegistration', 'readCalls', 'readAuditEvents', 'getVoiceProfile'],
 ];

@@ -1,6 +1,6 @@
 import { parseTime } from './dates.ts';
 import type { Http } from './http.ts';
-import { type Records, readRecords } from './records.ts';
+import { keyOf, type Records, readRecords } from './records.ts';
 import type { Known, Refusals } from './refusals.ts';
 import { fieldsOf, wireRaw } from './wire.ts';
 
@@ -24,8 +24,9 @@ export interface Calls {
   partly?: string;
 }
 
-/** By how much the clock of Telnyx is ahead; it tells whole seconds, and an answer takes a while. */
-const aheadBy = (at: number, now: number): number => (Math.abs(at - now) < CLOCKS_AGREE_MS ? 0 : at - now);
+/** By how much the clock of Telnyx is ahead; it tells whole seconds, and an answer takes a while, minutes for a job. */
+const aheadBy = (at: number, now: number, took: number): number =>
+  at > now - CLOCKS_AGREE_MS && at < now + took + CLOCKS_AGREE_MS ? 0 : at - now;
 const CLOCKS_AGREE_MS = 20_000;
 
 const DAY_MS = 86_400_000;
@@ -36,8 +37,9 @@ const PAGE = 50;
 const ZONE_MS = 14 * 3_600_000;
 
 /**
- * The ranges of dates that Telnyx offers, which together reach from `since` to `now` whatever its zone and the day its
- * weeks begin with; `from` is as far back as they surely reach. All in milliseconds since 1970.
+ * The ranges of dates that Telnyx offers, which together reach from `since` to `now` whatever its distance from UTC, as
+ * long as that stays the same, and the day its weeks begin with; `from` is as far back as they surely reach. All in
+ * milliseconds since 1970.
  */
 export function rangesBack(since: number, now: number): { ranges: string[]; from: number } {
   if (since >= now - DAY_MS) return { ranges: ['today', 'yesterday'], from: since };
@@ -79,11 +81,11 @@ export function readCalls(
       parts.push(await readRecords(http, { path: 'detail_records', query, size: PAGE, stopped }));
     }
     const [first, second] = parts.map(({ rows }) => rows);
-    const again = new Set(first?.map((row) => JSON.stringify(row)));
+    const again = new Set(first?.map(keyOf));
     // A range that is not heeded gives the same rows twice.
-    const rows = [...(first ?? []), ...(second ?? []).filter((row) => !again.has(JSON.stringify(row)))];
-    const ahead = aheadBy(parts[0]?.at ?? now, now);
-    const calls = rows.map((row) => callOf(row, username, ahead));
+    const rows = [...(first ?? []), ...(second ?? []).filter((row) => !again.has(keyOf(row)))];
+    const { at = now, took = 0 } = parts[0] ?? {};
+    const calls = rows.map((row) => callOf(row, username, { since, now, ahead: aheadBy(at, now, took) }));
     const partly = parts.find((part) => part.partly)?.partly ?? (calls.includes('unclear') ? UNCLEAR : undefined);
     const known = calls.filter((call) => typeof call === 'object').filter(({ endedAt }) => endedAt >= since);
     known.sort((a, b) => b.startedAt - a.startedAt);
@@ -93,18 +95,28 @@ export function readCalls(
 
 const UNCLEAR = 'Of some records nobody can tell whose they are, or when they were.';
 
-function callOf(row: unknown, username: string, ahead: number): Call | 'unclear' | undefined {
+interface When {
+  /** In milliseconds since 1970. */
+  since: number;
+  now: number;
+  /** By how many milliseconds the clock of Telnyx is ahead. */
+  ahead: number;
+}
+
+function callOf(row: unknown, username: string, { since, now, ahead }: When): Call | 'unclear' | undefined {
   const fields = fieldsOf(row);
   const whose = wireRaw(fields?.auth_username);
   if (!fields || whose === null) return 'unclear';
-  if (whose !== username) return undefined;
+  if (whose !== username) return isLike(whose, username) ? 'unclear' : undefined;
   const time = (said: unknown): number | undefined => {
-    const told = parseTime(wireRaw(said) ?? '');
-    return told === undefined ? undefined : told - ahead;
+    const told = (parseTime(wireRaw(said) ?? '') ?? Number.NaN) - ahead;
+    return told <= now + DAY_MS ? told : undefined;
   };
   const [started, finished] = [time(fields.started_at), time(fields.finished_at)];
   const startedAt = started ?? finished;
   if (startedAt === undefined) return 'unclear';
+  // It may have gone on; but not for days.
+  if (finished === undefined && startedAt < since && startedAt >= since - DAY_MS) return 'unclear';
   const { direction } = fields;
   return {
     startedAt,
@@ -116,7 +128,10 @@ function callOf(row: unknown, username: string, ahead: number): Call | 'unclear'
   };
 }
 
-const amountOf = (cost: unknown): number | null => {
-  const amount = typeof cost === 'number' || (typeof cost === 'string' && cost !== '') ? Number(cost) : Number.NaN;
-  return Number.isFinite(amount) ? amount : null;
-};
+/** Whether it may be the same, in other case or as a SIP address. */
+const isLike = (whose: string, username: string): boolean => whose.toLowerCase().includes(username.toLowerCase());
+
+function amountOf(cost: unknown): number | null {
+  const isAmount = typeof cost === 'number' ? Number.isFinite(cost) : /^\d{1,9}(\.\d{1,9})?$/.test(wireRaw(cost) ?? '');
+  return isAmount ? Number(cost) : null;
+}
