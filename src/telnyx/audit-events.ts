@@ -44,12 +44,20 @@ export function readAuditEvents(
       'filter[created_before]': new Date(now + CLOCKS_DIFFER_MS).toISOString(),
       sort: 'desc',
     };
-    const { rows, partly } = await readRecords(http, { path: 'audit_events', query, size: PAGE, stopped });
-    return { known: { events: rows.flatMap((row) => eventOf(row, id)), ...(partly !== undefined && { partly }) } };
+    const read = await readRecords(http, { path: 'audit_events', query, size: PAGE, stopped });
+    const { rows, partly = rows.some(isUnclear) ? UNCLEAR : undefined } = read;
+    const events = rows.flatMap((row) => eventOf(row, id)).sort((a, b) => (b.at ?? '').localeCompare(a.at ?? ''));
+    return { known: { events, ...(partly !== undefined && { partly }) } };
   });
 }
 
 const CLOCKS_DIFFER_MS = 600_000;
+const UNCLEAR = 'Of some events nobody can tell what they are about.';
+
+function isUnclear(row: unknown): boolean {
+  const { resource_id, alternate_resource_id } = fieldsOf(row) ?? {};
+  return wireRaw(resource_id) === null && wireRaw(alternate_resource_id) === null;
+}
 
 function eventOf(row: unknown, id: string): AuditEvent[] {
   const fields = fieldsOf(row);

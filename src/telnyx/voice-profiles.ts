@@ -33,19 +33,30 @@ const row: Row<VoiceProfile> = (fields) => {
     // A number that does not apply is no limit, and one that may not is not known to be.
     daily_spend_limit: limited === true ? spend : limited === false ? null : undefined,
     max_destination_rate: limitOf(fields.max_destination_rate),
-    whitelisted_destinations: Array.isArray(countries)
-      ? countries
-          .slice(0, MOST_COUNTRIES)
-          .filter((country) => typeof country === 'string' && /^[A-Z]{2}$/.test(country))
-      : undefined,
+    whitelisted_destinations: countriesOf(countries),
   };
 };
 
-const limitOf = (value: unknown): Limit<number> => {
+/** One country that cannot be read makes the list none: it would tell of fewer than can be called. */
+function countriesOf(value: unknown): string[] | undefined {
+  if (!Array.isArray(value) || value.length > MOST_COUNTRIES) return undefined;
+  const countries = value.flatMap(
+    (country) =>
+      wireRaw(country)
+        ?.match(/^[a-z]{2}$/i)?.[0]
+        .toUpperCase() ?? [],
+  );
+  return countries.length === value.length ? countries : undefined;
+}
+
+function limitOf(value: unknown): Limit<number> {
   if (value === null) return null;
-  const limit = typeof value === 'number' || (typeof value === 'string' && value !== '') ? Number(value) : Number.NaN;
-  return Number.isFinite(limit) ? limit : undefined;
-};
+  const isLimit =
+    typeof value === 'number'
+      ? Number.isFinite(value) && value >= 0
+      : /^\d{1,9}(\.\d{1,9})?$/.test(wireRaw(value) ?? '');
+  return isLimit ? Number(value) : undefined;
+}
 
 /** One outbound voice profile by id. */
 export function getVoiceProfile(http: Http, refusals: Refusals, id: string): Promise<Known<VoiceProfile>> {
