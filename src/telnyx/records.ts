@@ -24,6 +24,8 @@ export interface Log {
 }
 
 const MOST_PAGES = 40;
+// Who sends more rows than this where 100 were asked for does not page at all.
+const MOST_ROWS = 1000;
 
 /** What a row is told by; undefined for one that is too deep to be written. */
 export const keyOf = (row: unknown): string | undefined => attempt(() => JSON.stringify(row));
@@ -37,6 +39,7 @@ export async function readRecords(http: Http, { path, query, size, stopped }: Lo
   const found: Records = { rows: [], at: 0, took: 0 };
   const known = new Set<string>();
   let given = 0;
+  let before = '';
   for (let number = 1; ; number += 1) {
     if (number > MOST_PAGES) return { ...found, partly: `There are more records than ${MOST_PAGES} pages hold.` };
     if (number > 1 && stopped()) return { ...found, partly: 'There was no time to read all records.' };
@@ -59,7 +62,9 @@ export async function readRecords(http: Http, { path, query, size, stopped }: Lo
     const isShort = total !== undefined ? given < total : data.length === 0 && number <= (pages ?? 0) && pages !== 1;
     if (isOver) return isShort ? { ...found, partly: 'Telnyx says that there are more records than it gave.' } : found;
     // A log that answers with the same page again would never end.
-    if (fresh.length === 0) return { ...found, partly: 'Telnyx gave the same page of records again.' };
+    const all = keys.join();
+    if (all === before) return { ...found, partly: 'Telnyx gave the same page of records again.' };
+    before = all;
   }
 }
 
@@ -74,7 +79,7 @@ interface Page {
 async function pageOf(http: Http, path: string, query: Query): Promise<Page> {
   const answer = await http.get(path, query);
   const body = fieldsOf(answer.body);
-  if (!Array.isArray(body?.data)) throw answer.unreadable('data');
+  if (!Array.isArray(body?.data) || body.data.length > MOST_ROWS) throw answer.unreadable('data');
   const { total_pages, total_results } = fieldsOf(body.meta) ?? {};
   const [pages, total] = [countOf(total_pages), countOf(total_results)];
   // No pages at all is no word about those that came.
